@@ -1,0 +1,3 @@
+module github.com/ai-worker/ai-worker
+
+go 1.26.0
