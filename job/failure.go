@@ -1,0 +1,116 @@
+package job
+
+import (
+	"fmt"
+	"time"
+)
+
+// Code names a kind of failure for callers' programs. Codes are part of the
+// API: one is added, never changed.
+type Code string
+
+const (
+	CodeInvalidRequest    Code = "invalid_request"    // the provider refuses the request as it stands
+	CodeBlocked           Code = "blocked"            // the provider's policy refuses the prompt or the picture
+	CodeNoImage           Code = "no_image"           // the model answered, but without a picture
+	CodeProviderError     Code = "provider_error"     // the provider failed, or its answer was lost
+	CodeProviderTimeout   Code = "provider_timeout"   // the provider did not answer in time
+	CodeQuotaExhausted    Code = "quota_exhausted"    // the provider's quota has no room now
+	CodeLaneUnavailable   Code = "lane_unavailable"   // the provider refuses our key, project or model
+	CodeStorageError      Code = "storage_error"      // the picture could not be stored
+	CodeAttemptsExhausted Code = "attempts_exhausted" // every attempt ended without an answer
+	CodeDeadlineExceeded  Code = "deadline_exceeded"  // the job's expires_at came first
+	CodeInternal          Code = "internal"           // a fault of this service
+)
+
+// An Error is a failure as its job's owner may see it.
+type Error struct {
+	Code    Code
+	Message string // a sentence that is safe to show: never a key, a URL with a signature, or another tenant's data
+}
+
+// Error makes e an error; it is the code and the safe message.
+func (e Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// DeadlineExceeded is the error of an image whose job's deadline came first.
+func DeadlineExceeded() Error {
+	return Error{Code: CodeDeadlineExceeded, Message: "The job's expires_at came before the picture did."}
+}
+
+// Remedy says what to do about a failed generation.
+type Remedy int
+
+const (
+	// RemedyRetry: later, on the same lane. Spends an attempt.
+	RemedyRetry Remedy = iota
+	// RemedyFail: the image cannot succeed; fail it now.
+	RemedyFail
+	// RemedyWait: a limit of the provider is reached; Limit says which. The
+	// image waits, or moves to another lane, and spends no attempt.
+	RemedyWait
+	// RemedyStop: the lane itself is broken (key, billing, location, model).
+	// The image is put back and spends no attempt.
+	RemedyStop
+)
+
+// Limit is the limit of the provider that a RemedyWait ran into.
+type Limit string
+
+const (
+	LimitMinute   Limit = "minute"   // requests a minute: the lane pauses for RetryAfter
+	LimitDay      Limit = "day"      // requests a day: the lane pauses until midnight Pacific
+	LimitSpend    Limit = "spend"    // spend cap: every lane of the billing account pauses
+	LimitCapacity Limit = "capacity" // the provider is out of capacity: another lane, else back off
+	LimitStorage  Limit = "storage"  // not the provider's: the bucket cannot be reached, back off
+)
+
+// A Failure is a failed attempt, with what to do about it. It is an error; its
+// text is for the log and may hold the provider's words, secrets removed.
+type Failure struct {
+	Public  Error // what the job's owner is told if this is the last word
+	Remedy  Remedy
+	Limit   Limit // with RemedyWait
+	Retries int   // with RemedyRetry: attempts that may follow this one at most; 0 is as many as the service allows
+	// RetryAfter is how long the provider asks to wait; 0 when it does not say.
+	RetryAfter time.Duration
+	// Billable tells that the provider may charge for the attempt although it
+	// brought nothing, as after a time-out.
+	Billable bool
+	Cause    error
+}
+
+// Error is the public error with its cause, for the log.
+func (f *Failure) Error() string {
+	if f.Cause == nil {
+		return f.Public.Error()
+	}
+	return fmt.Sprintf("%s: %v", f.Public.Code, f.Cause)
+}
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// SpendsAttempt reports whether an attempt that ended with f counts. Waiting
+// for quota or for a broken lane does not.
+func (f *Failure) SpendsAttempt() bool {
+	return f.Remedy == RemedyRetry || f.Remedy == RemedyFail
+}
+
+// ByProvider reports whether f says nothing of the request, but that the
+// provider fails: many of these in a row mean that it should be left alone.
+func (f *Failure) ByProvider() bool {
+	return f.Remedy == RemedyRetry && (f.Public.Code == CodeProviderError || f.Public.Code == CodeProviderTimeout)
+}
+
+// Final reports whether an image that failed with f on its attempt-th attempt
+// (the first is 1) must fail, where the service allows maxAttempts.
+func (f *Failure) Final(attempt, maxAttempts int) bool {
+	switch f.Remedy {
+	case RemedyFail:
+		return true
+	case RemedyRetry:
+		return attempt >= maxAttempts || f.Retries > 0 && attempt > f.Retries
+	default:
+		return false
+	}
+}

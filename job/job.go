@@ -1,0 +1,123 @@
+// Package job is the domain of the service: a job asks for pictures, an image
+// is one of them. It knows the states, who may move them, and what a failure
+// means; it knows nothing of queues, databases, HTTP or any provider, and
+// imports the standard library only.
+package job
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// A Job is one request for pictures by one tenant.
+//
+// It is a value: what a store returns is a snapshot of one version and is
+// never changed behind its holder's back.
+type Job struct {
+	ID       string // UUIDv7, so that IDs sort by time of creation
+	Tenant   string // name of the API key that created it
+	Version  int64  // starts at 1, rises with every transition of the job or one of its images
+	Status   Status
+	Priority Priority
+	Input    Input
+	Metadata json.RawMessage // the caller's own JSON object, at most 4 KiB; nil when none was given
+	Images   []Image         // one per picture asked for, by index
+
+	CreatedAt   time.Time
+	StartedAt   time.Time // when the first image started; zero before
+	CompletedAt time.Time // when the last image ended; zero before
+	ExpiresAt   time.Time // past this, what has not finished fails with CodeDeadlineExceeded
+
+	// Ahead is how many images will start before this job's first one, as far
+	// as can be told; nil once one has started, and where it was not asked for.
+	Ahead *int
+}
+
+// Priority is which images go first, whoever's they are.
+type Priority string
+
+const (
+	PriorityNormal Priority = "normal"
+	// PriorityLow waits until no normal image of its model does.
+	PriorityLow Priority = "low"
+)
+
+// Input is what the caller asked for, with every default filled in. Its JSON is
+// how the record keeps it.
+type Input struct {
+	Prompt      string       `json:"prompt"`
+	Model       string       `json:"model"`
+	Count       int          `json:"count"`                  // pictures, 1 to MaxCount
+	AspectRatio string       `json:"aspect_ratio,omitempty"` // such as "16:9"; empty lets the model choose
+	ImageSize   string       `json:"image_size,omitempty"`   // "512", "1K", "2K" or "4K"; empty lets the model choose
+	InputImages []InputImage `json:"input_images,omitempty"`
+	Seed        *int32       `json:"seed,omitempty"`
+}
+
+// MaxCount is the most pictures that one job may ask for.
+const MaxCount = 16
+
+// An InputImage is a picture handed to the model along with the prompt. It is
+// the caller's https URL, or the key of an object that this service stored
+// when the caller sent the bytes themselves; never both.
+type InputImage struct {
+	URL         string `json:"url,omitempty"`
+	Key         string `json:"key,omitempty"`
+	ContentType string `json:"content_type,omitempty"` // known for stored objects, guessed from the path for URLs; may be empty
+}
+
+// An Image is one picture of a job. One image costs one Gemini request if all
+// goes well.
+type Image struct {
+	Index    int
+	Status   Status // never StatusPartial
+	Attempts int    // attempts begun and not given back; see Failure.SpendsAttempt
+
+	// Set once the status is StatusSucceeded.
+	Object Object
+	// CostMicros is the list price of the picture in millionths of a US
+	// dollar, 0 when the price of the model is not known.
+	CostMicros int64
+
+	// Error says why the image failed, or why its latest attempt did while it
+	// waits for the next one; nil otherwise.
+	Error *Error
+
+	StartedAt   time.Time // start of the latest attempt; zero before the first
+	CompletedAt time.Time // zero until the status is terminal
+}
+
+// Progress counts a job's images by status.
+type Progress struct {
+	Total, Queued, Processing, Succeeded, Failed, Canceled int
+}
+
+// Progress counts j's images by status.
+func (j Job) Progress() Progress {
+	p := Progress{Total: len(j.Images)}
+	for _, img := range j.Images {
+		switch img.Status { //nolint:exhaustive // an image is never partial
+		case StatusQueued:
+			p.Queued++
+		case StatusProcessing:
+			p.Processing++
+		case StatusSucceeded:
+			p.Succeeded++
+		case StatusFailed:
+			p.Failed++
+		case StatusCanceled:
+			p.Canceled++
+		}
+	}
+	return p
+}
+
+// CostMicros is the list price of the job's pictures so far, in millionths of
+// a US dollar.
+func (j Job) CostMicros() int64 {
+	var sum int64
+	for _, img := range j.Images {
+		sum += img.CostMicros
+	}
+	return sum
+}

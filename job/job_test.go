@@ -1,0 +1,113 @@
+package job_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+func TestEveryStateAndEvent(t *testing.T) {
+	const refused = job.Status("")
+	events := []job.Event{job.EventClaim, job.EventSucceed, job.EventFail, job.EventRequeue, job.EventCancel}
+	for from, want := range map[job.Status][]job.Status{
+		job.StatusQueued: {job.StatusProcessing, refused, job.StatusFailed, refused, job.StatusCanceled},
+		job.StatusProcessing: {
+			job.StatusProcessing, job.StatusSucceeded, job.StatusFailed, job.StatusQueued, job.StatusCanceled,
+		},
+		job.StatusSucceeded: {refused, refused, refused, refused, refused},
+		job.StatusPartial:   {refused, refused, refused, refused, refused},
+		job.StatusFailed:    {refused, refused, refused, refused, refused},
+		job.StatusCanceled:  {refused, refused, refused, refused, refused},
+	} {
+		var got []job.Status
+		for i, event := range events {
+			next, err := from.Next(event)
+			if (err != nil) != (want[i] == refused) {
+				t.Errorf("%s on %s: error %v", from, event, err)
+			}
+			got = append(got, next)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("from %s (-want +got):\n%s", from, diff)
+		}
+	}
+}
+
+func TestAJobsStatusFollowsFromItsImages(t *testing.T) {
+	for _, tt := range []struct {
+		images  []job.Status
+		started bool
+		want    job.Status
+	}{
+		{[]job.Status{job.StatusQueued, job.StatusQueued}, false, job.StatusQueued},
+		{[]job.Status{job.StatusQueued}, true, job.StatusProcessing},
+		{[]job.Status{job.StatusQueued, job.StatusProcessing}, true, job.StatusProcessing},
+		{[]job.Status{job.StatusQueued, job.StatusSucceeded}, true, job.StatusProcessing},
+		{[]job.Status{job.StatusQueued, job.StatusCanceled}, false, job.StatusProcessing},
+		{[]job.Status{job.StatusSucceeded, job.StatusSucceeded}, true, job.StatusSucceeded},
+		{[]job.Status{job.StatusSucceeded, job.StatusFailed}, true, job.StatusPartial},
+		{[]job.Status{job.StatusSucceeded, job.StatusCanceled}, true, job.StatusPartial},
+		{[]job.Status{job.StatusFailed, job.StatusFailed}, true, job.StatusFailed},
+		{[]job.Status{job.StatusFailed, job.StatusCanceled}, true, job.StatusFailed},
+		{[]job.Status{job.StatusCanceled, job.StatusCanceled}, true, job.StatusCanceled},
+	} {
+		var j job.Job
+		for _, s := range tt.images {
+			j.Images = append(j.Images, job.Image{Status: s})
+		}
+		if got := j.Progress().Status(tt.started); got != tt.want {
+			t.Errorf("%v, started %v: %s, want %s", tt.images, tt.started, got, tt.want)
+		}
+	}
+}
+
+func TestWhichFailuresAreFinal(t *testing.T) {
+	const maxAttempts = 4
+	for _, tt := range []struct {
+		failure job.Failure
+		final   []bool // on the first attempt, the second, …
+		spends  bool
+	}{
+		{job.Failure{Remedy: job.RemedyFail}, []bool{true, true, true, true}, true},
+		{job.Failure{Remedy: job.RemedyRetry}, []bool{false, false, false, true}, true},
+		{job.Failure{Remedy: job.RemedyRetry, Retries: 1}, []bool{false, true, true, true}, true},
+		{job.Failure{Remedy: job.RemedyRetry, Retries: 9}, []bool{false, false, false, true}, true},
+		{job.Failure{Remedy: job.RemedyWait}, []bool{false, false, false, false}, false},
+		{job.Failure{Remedy: job.RemedyStop}, []bool{false, false, false, false}, false},
+	} {
+		var got []bool
+		for attempt := 1; attempt <= maxAttempts; attempt++ {
+			got = append(got, tt.failure.Final(attempt, maxAttempts))
+		}
+		if diff := cmp.Diff(tt.final, got); diff != "" || tt.failure.SpendsAttempt() != tt.spends {
+			t.Errorf("%+v: spends %v; final (-want +got):\n%s", tt.failure, tt.failure.SpendsAttempt(), diff)
+		}
+	}
+}
+
+func TestTaskIDsAreStableAndSpread(t *testing.T) {
+	task := job.Task{JobID: "0199a5a0-0000-7000-8000-000000000000", Index: 3, Dispatch: 2}
+	const want = "-0199a5a0-0000-7000-8000-000000000000-3-2"
+	if got := task.ID(); got[8:] != want || got != task.ID() {
+		t.Errorf("got %s, want eight hex digits and %s", got, want)
+	}
+	next := task
+	next.Dispatch++
+	if task.ID()[:8] == next.ID()[:8] {
+		t.Error("sequential tasks have the same prefix")
+	}
+}
+
+func TestModelsPriceByTheSizeTheyDraw(t *testing.T) {
+	m := job.Model{Name: "m", ImageSizes: []string{"1K", "2K"}, Prices: map[string]int64{"1K": 34_000, "2K": 50_000}}
+	for size, want := range map[string]int64{"": 34_000, "1K": 34_000, "2K": 50_000, "4K": 0} {
+		if got := m.Price(size); got != want {
+			t.Errorf("%q costs %d, want %d", size, got, want)
+		}
+	}
+	if unknown := (job.Model{Name: "x"}); !unknown.AllowsSize("4K") || !unknown.AllowsRatio("1:8") || unknown.Price("1K") != 0 {
+		t.Error("an unknown model is not left to its provider")
+	}
+}

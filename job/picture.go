@@ -1,0 +1,35 @@
+package job
+
+// An Object is a stored picture.
+type Object struct {
+	Key          string // its name in the bucket; empty when there is none
+	ContentType  string // sniffed from the bytes, such as "image/png"
+	Width        int    // pixels
+	Height       int    // pixels
+	Bytes        int64
+	SHA256       string // lower-case hex
+	ModelVersion string // the model that really answered: retired ones are re-routed silently
+}
+
+// A Picture is what a model produced, not yet stored.
+type Picture struct {
+	Data         []byte // the provider's bytes, unchanged, provenance metadata included
+	ContentType  string
+	Width        int // pixels
+	Height       int // pixels
+	SHA256       string
+	ModelVersion string
+}
+
+// Object returns the description of p once it is stored under key.
+func (p Picture) Object(key string) Object {
+	return Object{
+		Key:          key,
+		ContentType:  p.ContentType,
+		Width:        p.Width,
+		Height:       p.Height,
+		Bytes:        int64(len(p.Data)),
+		SHA256:       p.SHA256,
+		ModelVersion: p.ModelVersion,
+	}
+}

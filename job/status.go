@@ -1,0 +1,103 @@
+package job
+
+import "fmt"
+
+// Status is the state of a job or of an image. The terminal ones are frozen:
+// clients loop until they see one, so none is ever added within v1.
+type Status string
+
+const (
+	// StatusQueued: recorded, and waiting for a slot of its lane's quota. A
+	// job is queued until its first image starts; an image returns here when
+	// an attempt is given back or is to be repeated.
+	StatusQueued Status = "queued"
+	// StatusProcessing: a worker holds the image under a lease. A job stays
+	// processing from its first image's start until its last image's end.
+	StatusProcessing Status = "processing"
+	// StatusSucceeded: the picture is stored; for a job, all of them are.
+	StatusSucceeded Status = "succeeded"
+	// StatusPartial: a job ended with some pictures and not all. Never an
+	// image's status.
+	StatusPartial Status = "partial"
+	// StatusFailed: the image will not be tried again; for a job, no image
+	// succeeded.
+	StatusFailed Status = "failed"
+	// StatusCanceled: the caller ended it; for a job, before any image
+	// succeeded or failed.
+	StatusCanceled Status = "canceled"
+)
+
+// Terminal reports whether nothing will move s any more.
+func (s Status) Terminal() bool {
+	switch s {
+	case StatusSucceeded, StatusPartial, StatusFailed, StatusCanceled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Event is what can happen to an image.
+type Event string
+
+const (
+	// EventClaim: a delivery took the image and begins an attempt.
+	EventClaim Event = "claim"
+	// EventSucceed: the picture is stored.
+	EventSucceed Event = "succeed"
+	// EventFail: the image will not be tried again.
+	EventFail Event = "fail"
+	// EventRequeue: the attempt is over and another will follow.
+	EventRequeue Event = "requeue"
+	// EventCancel: the caller wants it no more.
+	EventCancel Event = "cancel"
+)
+
+// transitions is the one table of what may happen to an image and where it
+// leads. Stores write it as guards in SQL; statustest holds them to it.
+//
+// A claim of a processing image is legal once its lease has run out, which
+// only the store can tell.
+var transitions = map[Status]map[Event]Status{
+	StatusQueued: {
+		EventClaim:  StatusProcessing,
+		EventFail:   StatusFailed, // by the sweep, past its deadline
+		EventCancel: StatusCanceled,
+	},
+	StatusProcessing: {
+		EventClaim:   StatusProcessing,
+		EventSucceed: StatusSucceeded,
+		EventFail:    StatusFailed,
+		EventRequeue: StatusQueued,
+		EventCancel:  StatusCanceled,
+	},
+}
+
+// Next is the state of an image in state s after e. It fails where the table
+// has no such transition; every terminal state is such a place.
+func (s Status) Next(e Event) (Status, error) {
+	if next, ok := transitions[s][e]; ok {
+		return next, nil
+	}
+	return "", fmt.Errorf("job: no transition from %q on %q", s, e)
+}
+
+// Status is the state of the job that p counts the images of. started tells
+// whether any image has ever started: a job does not return to queued when its
+// only image does.
+func (p Progress) Status(started bool) Status {
+	switch ended := p.Succeeded + p.Failed + p.Canceled; {
+	case ended < p.Total && (started || p.Processing > 0 || ended > 0):
+		return StatusProcessing
+	case ended < p.Total:
+		return StatusQueued
+	case p.Succeeded == p.Total:
+		return StatusSucceeded
+	case p.Succeeded > 0:
+		return StatusPartial
+	case p.Canceled > 0 && p.Failed == 0:
+		return StatusCanceled
+	default:
+		return StatusFailed
+	}
+}
