@@ -1,0 +1,40 @@
+package cloudtasks
+
+import "time"
+
+// A Clock tells an emulator the time and wakes it. The zero Options use the time
+// package itself, which testing/synctest replaces inside its bubbles; ManualClock
+// is for tests that cannot run in one, because they use real sockets.
+type Clock interface {
+	Now() time.Time
+	// AfterFunc calls f once, in a goroutine of the clock's choosing, when d has
+	// passed. It must not call f before it returns.
+	AfterFunc(d time.Duration, f func()) Timer
+}
+
+// A Timer is a call that Clock.AfterFunc has planned.
+type Timer interface {
+	// Stop prevents the call, and reports whether it did.
+	Stop() bool
+}
+
+// systemClock is the time package.
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) AfterFunc(d time.Duration, f func()) Timer { return time.AfterFunc(d, f) }
+
+// An attentive clock is told when a delivery begins and ends, so that it moves
+// on only when nothing is under way.
+type attentive interface {
+	busy() (done func())
+}
+
+// busyOn tells c of a delivery, if c wants to know.
+func busyOn(c Clock) (done func()) {
+	if a, ok := c.(attentive); ok {
+		return a.busy()
+	}
+	return func() {}
+}

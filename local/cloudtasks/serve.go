@@ -1,0 +1,82 @@
+package cloudtasks
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+)
+
+// newServer is the plain-text gRPC server that clients of emulators expect, with
+// health checks and reflection.
+func newServer(e *Emulator) *grpc.Server {
+	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage))
+	e.Register(s)
+	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
+	reflection.Register(s)
+	return s
+}
+
+// Register adds the Cloud Tasks service to a server of the caller's.
+func (e *Emulator) Register(s grpc.ServiceRegistrar) {
+	cloudtaskspb.RegisterCloudTasksServer(s, e.Service())
+}
+
+// Service is the Cloud Tasks service itself, for callers that need no gRPC.
+func (e *Emulator) Service() cloudtaskspb.CloudTasksServer { return &service{engine: e.engine} }
+
+// Serve serves gRPC without TLS on lis until Close, and then returns nil.
+func (e *Emulator) Serve(lis net.Listener) error {
+	e.listening(lis)
+	if err := e.server.Serve(lis); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
+}
+
+// ListenAndServe is Serve on a TCP address.
+func (e *Emulator) ListenAndServe(addr string) error {
+	lis, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return e.Serve(lis)
+}
+
+// listening remembers the first address.
+func (e *Emulator) listening(lis net.Listener) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.addr == "" {
+		e.addr = lis.Addr().String()
+	}
+}
+
+// Addr is the host and port that the emulator serves on, or empty.
+func (e *Emulator) Addr() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.addr
+}
+
+// Dial connects to the emulator without leaving the process. The connection is the
+// caller's to close; option.WithGRPCConn hands it to the official client.
+func (e *Emulator) Dial(context.Context) (*grpc.ClientConn, error) {
+	e.inProcess.Do(func() {
+		go func() {
+			if err := e.server.Serve(e.local); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				e.engine.log.Error("cloud tasks: serve in process", slog.Any("error", err))
+			}
+		}()
+	})
+	return grpc.NewClient("passthrough:///cloudtasks",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return e.local.DialContext(ctx) }))
+}
