@@ -1,0 +1,119 @@
+package gemini
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"image/jpeg"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// outputTokens is what a picture costs in tokens at 1K and 2K.
+const outputTokens = 1120
+
+// draw answers with a picture, after drafts if the model is one that thinks.
+func (s *Server) draw(w *recorder, req Request, fault Fault, seed uint64) {
+	if req.Seed != nil {
+		seed = uint64(uint32(*req.Seed))
+	}
+	parts, err := s.parts(req, fault, seed)
+	if err != nil {
+		errorReply(http.StatusInternalServerError, "INTERNAL", err.Error()).send(w)
+		return
+	}
+	body := `{"candidates": [{"content": {"parts": [` + strings.Join(parts, ",") + `], "role": "model"}, `
+	if fault == Truncated {
+		w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+		_, _ = io.WriteString(w, body[:len(body)*2/3])
+		_ = http.NewResponseController(w).Flush() // if it fails, the client is gone already
+		panic(http.ErrAbortHandler)
+	}
+	finish := "STOP"
+	if fault == DraftOnly {
+		finish = "NO_IMAGE"
+	} else {
+		s.countPicture()
+	}
+	body += `"finishReason": ` + quote(finish) + `, "index": 0}], ` + trailer(req, outputTokens) + `}`
+	reply{status: http.StatusOK, body: body}.send(w)
+}
+
+// parts is the parts of the answer: the drafts that "pro" models send first,
+// marked as thoughts, and the picture.
+func (s *Server) parts(req Request, fault Fault, seed uint64) ([]string, error) {
+	var parts []string
+	if strings.Contains(req.Model, "pro") || fault == DraftOnly {
+		draft := req
+		draft.ImageSize = "512"
+		raw, err := s.encode(draft, Ok, seed+1, 0)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, `{"text": "**Sketching the scene**\n\nA first draft.", "thought": true}`,
+			inlinePart(raw, "image/png", base64.StdEncoding, `, "thought": true`))
+	}
+	if fault == DraftOnly {
+		return parts, nil
+	}
+	raw, err := s.encode(req, fault, seed, s.opts.PictureBytes)
+	if err != nil {
+		return nil, err
+	}
+	mime, encoding := "image/png", base64.StdEncoding
+	if fault == JPEG {
+		mime = "image/jpeg"
+	}
+	if fault == URLSafe {
+		encoding = base64.URLEncoding
+	}
+	signature := sha256.Sum256(raw)
+	return append(parts, inlinePart(raw, mime, encoding, `, "thoughtSignature": "`+base64.StdEncoding.EncodeToString(signature[:])+`"`)), nil
+}
+
+// encode is the picture as a file of at least atLeast bytes.
+func (s *Server) encode(req Request, fault Fault, seed uint64, atLeast int) ([]byte, error) {
+	img, err := s.painter.paint(req, seed)
+	if err != nil {
+		return nil, err
+	}
+	if fault == JPEG {
+		var out bytes.Buffer
+		err := jpeg.Encode(&out, img, nil)
+		return out.Bytes(), err
+	}
+	return encodePNG(img, seed, atLeast)
+}
+
+func inlinePart(raw []byte, mime string, encoding *base64.Encoding, more string) string {
+	var b strings.Builder
+	b.Grow(encoding.EncodedLen(len(raw)) + 200)
+	b.WriteString(`{"inlineData": {"mimeType": "` + mime + `", "data": "`)
+	b.WriteString(encoding.EncodeToString(raw))
+	b.WriteString(`"}` + more + `}`)
+	return b.String()
+}
+
+// trailer is the end of every answer with status 200.
+func trailer(req Request, tokens int) string {
+	prompt := len(req.Prompt)/4 + 258*req.Images
+	return fmt.Sprintf(`"usageMetadata": {"promptTokenCount": %d, "candidatesTokenCount": %d, "totalTokenCount": %d}, `+
+		`"modelVersion": %s, "responseId": "%s"`, prompt, tokens, prompt+tokens, quote(req.Model), responseID(req))
+}
+
+// responseID is the same for the same request: nothing in a test depends on
+// its being unique.
+func responseID(req Request) string {
+	sum := sha256.Sum256([]byte(req.Model + req.Prompt))
+	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(sum[:])))
+}
+
+func (s *Server) countPicture() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stats.Pictures++
+}
