@@ -1,0 +1,63 @@
+package s3
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// A Fault is what to do to one request instead of answering it properly. The
+// zero Fault does nothing.
+type Fault struct {
+	Status int    // answer with this status; 0 leaves the request alone, unless Cut is set
+	Code   string // S3's name for the error, such as "TooManyRequests"; empty sends no body
+	Cut    bool   // close the connection instead of answering
+	// Done carries the operation out before the fault, and models an answer
+	// that was lost on its way.
+	Done bool
+}
+
+// Fail has decide look at every request from now on and choose its fault. It is
+// called from many goroutines at once. nil ends the faults.
+func (s *Server) Fail(decide func(*http.Request) Fault) {
+	if decide == nil {
+		s.decide.Store(nil)
+		return
+	}
+	s.decide.Store(&decide)
+}
+
+func (s *Server) withFaults(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var fault Fault
+		if decide := s.decide.Load(); decide != nil {
+			fault = (*decide)(r)
+		}
+		if fault.Status == 0 && !fault.Cut {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if fault.Done {
+			next.ServeHTTP(lostAnswer{header: http.Header{}}, r)
+		}
+		fault.answer(w)
+	})
+}
+
+func (f Fault) answer(w http.ResponseWriter) {
+	if f.Cut {
+		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
+	}
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(f.Status)
+	if f.Code != "" {
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>injected fault</Message></Error>", f.Code)
+	}
+}
+
+// lostAnswer is a ResponseWriter that keeps nothing.
+type lostAnswer struct{ header http.Header }
+
+func (l lostAnswer) Header() http.Header         { return l.header }
+func (l lostAnswer) Write(p []byte) (int, error) { return io.Discard.Write(p) }
+func (l lostAnswer) WriteHeader(int)             {}
