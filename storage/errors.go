@@ -1,0 +1,120 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/aws/smithy-go"
+)
+
+var (
+	// ErrNotFound is in the error when there is no object under the key.
+	ErrNotFound = errors.New("no such object")
+	// ErrDenied is in the error when the credentials or the bucket are wrong:
+	// every call fails until a setting is mended, and the text says which.
+	ErrDenied = errors.New("access denied")
+)
+
+// S3's names for what goes wrong, as R2 uses them:
+// https://developers.cloudflare.com/r2/api/error-codes/
+const (
+	codeNoSuchKey         = "NoSuchKey"
+	codeNoSuchBucket      = "NoSuchBucket"
+	codeInvalidBucketName = "InvalidBucketName"
+	codeInvalidAccessKey  = "InvalidAccessKeyId"
+	codeBadSignature      = "SignatureDoesNotMatch"
+	codeNotEntitled       = "NotEntitled"
+	codeInvalidArgument   = "InvalidArgument"
+	codeClockSkew         = "RequestTimeTooSkewed" // a 403 that no setting mends
+)
+
+// badKeyLength starts the message of R2's InvalidArgument for an access key ID
+// that cannot be one, such as the secret in its place.
+const badKeyLength = "Credential access key"
+
+// A failure is an error whose text is safe to log. What it wraps may not be: a
+// server is free to answer with what it was sent.
+type failure struct {
+	text   string
+	causes []error
+}
+
+func (f *failure) Error() string   { return f.text }
+func (f *failure) Unwrap() []error { return f.causes }
+
+// fail says what r was doing when err came, without credentials.
+func (r *R2) fail(op, key string, err error) error {
+	f := &failure{causes: []error{err}}
+	reason := r.secrets.Replace(err.Error())
+	if mend := remedy(err); mend != "" {
+		f.causes = append(f.causes, ErrDenied)
+		reason = fmt.Sprintf("%v: %s: %s", ErrDenied, mend, reason)
+	}
+	if codeOf(err) == codeNoSuchKey {
+		f.causes = append(f.causes, ErrNotFound)
+	}
+	f.text = fmt.Sprintf("storage: %s %q in bucket %q: %s", op, key, r.bucket, reason)
+	return f
+}
+
+// remedy says which setting to mend; nothing if the fault is of another kind.
+// An answer to HEAD has a status only, so the status decides last.
+func remedy(err error) string {
+	switch code, status := codeOf(err), statusOf(err); {
+	case code == codeNoSuchBucket:
+		return "the account of R2_ACCOUNT_ID has no bucket R2_BUCKET; " +
+			"one with a jurisdiction has an endpoint of its own, for R2_ENDPOINT"
+	case code == codeInvalidBucketName:
+		return "R2_BUCKET cannot be a bucket's name"
+	case code == codeBadSignature:
+		return "R2_SECRET_ACCESS_KEY does not belong to R2_ACCESS_KEY_ID"
+	case code == codeInvalidAccessKey, code == codeInvalidArgument && strings.HasPrefix(messageOf(err), badKeyLength):
+		return "R2_ACCESS_KEY_ID is not an access key of the account of R2_ACCOUNT_ID"
+	case code == codeNotEntitled:
+		return "the account of R2_ACCOUNT_ID has no R2 subscription"
+	case status == http.StatusUnauthorized:
+		return "R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY are not valid in the account of R2_ACCOUNT_ID"
+	case status == http.StatusForbidden && code != codeClockSkew:
+		return "the token of R2_ACCESS_KEY_ID must be allowed to read and write objects in R2_BUCKET"
+	default:
+		return ""
+	}
+}
+
+// codeOf is S3's name for err; empty if err is not an answer of the server.
+func codeOf(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorCode()
+	}
+	return ""
+}
+
+func messageOf(err error) string {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api.ErrorMessage()
+	}
+	return ""
+}
+
+// statusOf is the HTTP status that err came with; 0 without an answer.
+func statusOf(err error) int {
+	var answer interface{ HTTPStatusCode() int }
+	if errors.As(err, &answer) {
+		return answer.HTTPStatusCode()
+	}
+	return 0
+}
+
+// newRedactor returns what takes cfg's credentials out of a text.
+func newRedactor(cfg Config) *strings.Replacer {
+	var pairs []string
+	if cfg.AccessKeyID != "" {
+		pairs = append(pairs, cfg.AccessKeyID, "[R2_ACCESS_KEY_ID]")
+	}
+	if cfg.SecretAccessKey != "" {
+		pairs = append(pairs, cfg.SecretAccessKey, "[R2_SECRET_ACCESS_KEY]")
+	}
+	return strings.NewReplacer(pairs...)
+}

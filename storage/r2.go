@@ -1,0 +1,131 @@
+// Package storage keeps pictures in Cloudflare R2, through its S3 API.
+//
+// Objects are immutable and their keys follow from the job, so that whoever
+// comes twice finds what the first one stored.
+package storage
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+const (
+	// region is the only one that R2 has.
+	region = "auto"
+
+	defaultAttemptTimeout = 30 * time.Second // 20 MB at 1 MB/s, and a little more
+	dialTimeout           = 5 * time.Second
+	responseHeaderTimeout = 20 * time.Second // from the last byte sent
+	idleConnTimeout       = 60 * time.Second
+	idleConns             = 32 // kept for one host; the default of 2 would make most uploads dial
+
+	// writeBuffer is in bytes. The default of 4 KiB makes a TLS record and a
+	// system call of every 4 KiB of picture.
+	writeBuffer = 64 << 10
+
+	// neverExpectContinue: above 2 MB the SDK would ask before it sends, which
+	// costs a round trip, or a second where the server does not answer the
+	// question. Pictures are refused too seldom for that.
+	neverExpectContinue = -1
+
+	// conditionalConflict is what S3 answers when two conditional writes of one
+	// key meet. The SDK does not know that it may be repeated.
+	conditionalConflict = "ConditionalRequestConflict"
+)
+
+// Config is what an R2 needs to know.
+type Config struct {
+	Endpoint        string // https://<account>.r2.cloudflarestorage.com, or any S3 server's
+	AccessKeyID     string
+	SecretAccessKey string
+	Bucket          string
+	PublicURL       string // where the bucket is public; empty makes URLs presigned
+
+	AttemptTimeout time.Duration // for one HTTP exchange; 0 is 30 s
+	MaxBackoff     time.Duration // longest pause between the attempts of one call; 0 is 20 s
+}
+
+// R2 is a bucket. Its methods may be called from many goroutines; each tries up
+// to three times within its context, and every error names the bucket and key.
+type R2 struct {
+	bucket    string
+	publicURL string // without a trailing slash; empty when there is none
+	reachable bool   // whether the world, and so the model, can reach the endpoint
+	secrets   *strings.Replacer
+	client    *s3.Client
+	presigner *s3.PresignClient
+}
+
+// NewR2 returns the bucket that cfg names. It does not dial.
+func NewR2(cfg Config) *R2 {
+	client := s3.New(s3.Options{
+		BaseEndpoint: aws.String(cfg.Endpoint),
+		Region:       region,
+		UsePathStyle: true,
+		Credentials:  credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
+		HTTPClient:   newHTTPClient(cfg.AttemptTimeout),
+		Retryer:      newRetryer(cfg.MaxBackoff),
+		// The SDK's own checksums come as headers and trailers that R2 refuses.
+		// Content-MD5 and the signed SHA-256 of the body do their work.
+		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
+		ContinueHeaderThresholdBytes: neverExpectContinue,
+	})
+	return &R2{
+		bucket:    cfg.Bucket,
+		publicURL: strings.TrimRight(cfg.PublicURL, "/"),
+		reachable: strings.HasPrefix(cfg.Endpoint, "https://"),
+		secrets:   newRedactor(cfg),
+		client:    client,
+		presigner: s3.NewPresignClient(client),
+	}
+}
+
+// newHTTPClient returns a client that gives up on one attempt in time: the
+// SDK's default one would wait for a silent server as long as the context does.
+//
+// It speaks HTTP/1.1. One connection an upload is what pictures want: over
+// HTTP/2 they would share one, and all wait when it stalls.
+func newHTTPClient(attempt time.Duration) *http.Client {
+	if attempt == 0 {
+		attempt = defaultAttemptTimeout
+	}
+	return &http.Client{
+		Timeout: attempt,
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			TLSHandshakeTimeout:   dialTimeout,
+			ResponseHeaderTimeout: responseHeaderTimeout,
+			MaxIdleConnsPerHost:   idleConns,
+			IdleConnTimeout:       idleConnTimeout,
+			WriteBufferSize:       writeBuffer,
+		},
+		// net/http would follow a redirected PUT with a GET, and call it stored.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// newRetryer returns the SDK's own retryer, told two more things that pass.
+//
+// R2 allows one write a second to a key and answers 429 to more, with the code
+// TooManyRequests, and to too much traffic with the code ServiceUnavailable:
+// hence the status, not the code.
+func newRetryer(maxBackoff time.Duration) aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		if maxBackoff > 0 {
+			o.MaxBackoff = maxBackoff
+		}
+		o.Retryables = append(o.Retryables,
+			retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{http.StatusTooManyRequests: {}}},
+			retry.RetryableErrorCode{Codes: map[string]struct{}{conditionalConflict: {}}},
+		)
+	})
+}

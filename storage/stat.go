@@ -1,0 +1,80 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// Names of an object's metadata; on the wire each follows "x-amz-meta-".
+const (
+	metaWidth        = "width"  // pixels
+	metaHeight       = "height" // pixels
+	metaSHA256       = "sha256"
+	metaModelVersion = "model-version" // escaped as in a URL's path
+)
+
+// modelVersionLimit is in bytes. R2 refuses an object with more than 8 KB of
+// metadata, and a picture is not to be lost for what a model calls itself.
+const modelVersionLimit = 512
+
+// Stat describes the picture that Put stored for an image, without reading it,
+// if there is one.
+//
+// A bucket that does not exist looks the same as none: the answer has no body to
+// tell. Put does tell.
+func (r *R2) Stat(ctx context.Context, jobID string, index int) (obj job.Object, found bool, err error) {
+	obj, err = r.stat(ctx, imageKey(jobID, index))
+	if errors.Is(err, ErrNotFound) {
+		return job.Object{}, false, nil
+	}
+	return obj, err == nil, err
+}
+
+// stat describes the object under key. The error has ErrNotFound in it if there
+// is none.
+func (r *R2) stat(ctx context.Context, key string) (job.Object, error) {
+	out, err := r.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(r.bucket), Key: aws.String(key)})
+	if statusOf(err) == http.StatusNotFound {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return job.Object{}, r.fail("stat", key, err)
+	}
+	obj := decodeMetadata(out.Metadata)
+	obj.Key = key
+	obj.ContentType = aws.ToString(out.ContentType)
+	obj.Bytes = aws.ToInt64(out.ContentLength)
+	return obj, nil
+}
+
+func encodeMetadata(pic job.Picture) map[string]string {
+	version := pic.ModelVersion[:min(len(pic.ModelVersion), modelVersionLimit)]
+	meta := map[string]string{
+		metaWidth:        strconv.Itoa(pic.Width),
+		metaHeight:       strconv.Itoa(pic.Height),
+		metaSHA256:       pic.SHA256,
+		metaModelVersion: url.PathEscape(version), // a header holds ASCII only
+	}
+	// A proxy may drop an empty header, and with it the signature's validity.
+	maps.DeleteFunc(meta, func(_, value string) bool { return value == "" })
+	return meta
+}
+
+// decodeMetadata leaves out what it cannot read. The object is there and stays,
+// so an error would only come again and keep its image from ever succeeding.
+func decodeMetadata(meta map[string]string) (obj job.Object) {
+	obj.Width, _ = strconv.Atoi(meta[metaWidth])
+	obj.Height, _ = strconv.Atoi(meta[metaHeight])
+	obj.SHA256 = meta[metaSHA256]
+	obj.ModelVersion, _ = url.PathUnescape(meta[metaModelVersion])
+	return obj
+}

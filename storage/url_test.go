@@ -1,0 +1,160 @@
+package storage_test
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/storage"
+)
+
+const endpoint = "https://0123456789abcdef.r2.cloudflarestorage.com"
+
+func TestPublicURL(t *testing.T) {
+	for _, public := range []string{"https://img.example.com/a", "https://img.example.com/a/"} {
+		cfg := config(endpoint)
+		cfg.PublicURL = public
+		got, err := storage.NewR2(cfg).URL("images/x/0")
+		if err != nil || got != "https://img.example.com/a/images/x/0" {
+			t.Errorf("with %s: %s, error %v", public, got, err)
+		}
+	}
+}
+
+// presigned is what matters in a presigned URL.
+type presigned struct{ Place, Expires, Signed, Parameters string }
+
+func parsePresigned(t *testing.T, link string) presigned {
+	t.Helper()
+	u, err := url.Parse(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	return presigned{
+		Place:      u.Scheme + "://" + u.Host + u.Path,
+		Expires:    query.Get("X-Amz-Expires"),
+		Signed:     query.Get("X-Amz-SignedHeaders"),
+		Parameters: join(slices.Sorted(maps.Keys(query))),
+	}
+}
+
+func join(names []string) (s string) {
+	for _, name := range names {
+		s += name + " "
+	}
+	return s
+}
+
+const presignedParameters = "X-Amz-Algorithm X-Amz-Credential X-Amz-Date X-Amz-Expires " +
+	"X-Amz-Signature X-Amz-SignedHeaders x-id "
+
+// Seven days is R2's most, and a GET needs no header but its host to use it.
+func TestPresignedURL(t *testing.T) {
+	link, err := storage.NewR2(config(endpoint)).URL("images/x/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := presigned{
+		Place: endpoint + "/pictures/images/x/0", Expires: "604800", Signed: "host", Parameters: presignedParameters,
+	}
+	if diff := cmp.Diff(want, parsePresigned(t, link)); diff != "" {
+		t.Errorf("URL (-want +got):\n%s", diff)
+	}
+}
+
+func TestFetchPresigned(t *testing.T) {
+	_, r2 := setup(t)
+	pic := picture("a", 1000)
+	if _, err := r2.Put(t.Context(), "x", 0, pic); err != nil {
+		t.Fatal(err)
+	}
+	link, err := r2.URL("images/x/0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, body := fetch(t, link)
+	got := []string{string(body)}
+	for _, name := range []string{"Content-Type", "Cache-Control", "Content-Disposition", "Access-Control-Allow-Origin"} {
+		got = append(got, header.Get(name))
+	}
+	want := []string{
+		string(pic.Data), "image/png", "public, max-age=31536000, immutable", `inline; filename="x-0.png"`, "*",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
+
+func TestSourceByReference(t *testing.T) {
+	r2 := storage.NewR2(config(endpoint))
+	in := job.InputImage{URL: "https://example.com/cat?a=b", ContentType: "image/webp"}
+	got, err := r2.Source(t.Context(), in)
+	if diff := cmp.Diff(job.Source{URL: in.URL, ContentType: "image/webp"}, got); diff != "" || err != nil {
+		t.Errorf("error %v, of a URL (-want +got):\n%s", err, diff)
+	}
+
+	got, err = r2.Source(t.Context(), job.InputImage{Key: "inputs/x/0", ContentType: "image/png"})
+	if err != nil || got.Data != nil || got.ContentType != "image/png" {
+		t.Fatalf("of a key: %+v, error %v", got, err)
+	}
+	want := presigned{
+		Place: endpoint + "/pictures/inputs/x/0", Expires: "3600", Signed: "host", Parameters: presignedParameters,
+	}
+	if diff := cmp.Diff(want, parsePresigned(t, got.URL)); diff != "" {
+		t.Errorf("of a key (-want +got):\n%s", diff)
+	}
+}
+
+// The model could not reach this endpoint, so the bytes go along.
+func TestSourceInline(t *testing.T) {
+	_, r2 := setup(t)
+	if _, err := r2.PutInput(t.Context(), "x", 0, []byte("bytes"), "image/jpeg"); err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[job.InputImage]job.Source{
+		{Key: "inputs/x/0"}:                              {Data: []byte("bytes"), ContentType: "image/jpeg"},
+		{Key: "inputs/x/0", ContentType: "image/png"}:    {Data: []byte("bytes"), ContentType: "image/png"},
+		{URL: "http://a.test/b", ContentType: "image/x"}: {URL: "http://a.test/b", ContentType: "image/x"},
+	} {
+		got, err := r2.Source(t.Context(), in)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%+v: error %v (-want +got):\n%s", in, err, diff)
+		}
+	}
+	if _, err := r2.Source(t.Context(), job.InputImage{Key: "inputs/x/1"}); !errors.Is(err, storage.ErrNotFound) {
+		t.Errorf("of no object: error %v", err)
+	}
+}
+
+func TestSourceInlineHasALimit(t *testing.T) {
+	const limit = 20 << 20
+	for size, fits := range map[int]bool{limit: true, limit + 1: false} {
+		r2 := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(size))
+			w.Write(make([]byte, size))
+		})
+		got, err := r2.Source(t.Context(), job.InputImage{Key: "inputs/x/0"})
+		if (err == nil) != fits {
+			t.Errorf("%d bytes: got %d, error %v", size, len(got.Data), err)
+		}
+	}
+}
+
+// An object cut short on its way is not half a picture.
+func TestSourceInlineIsWhole(t *testing.T) {
+	r2 := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		w.Write([]byte("half"))
+	})
+	if got, err := r2.Source(t.Context(), job.InputImage{Key: "inputs/x/0"}); err == nil {
+		t.Errorf("got %q", got.Data)
+	}
+}
