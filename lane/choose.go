@@ -1,0 +1,45 @@
+package lane
+
+import "time"
+
+// A State is what is known of a lane's queue.
+type State struct {
+	Waiting int       // images whose task is on it
+	Until   time.Time // the lane is closed until then
+}
+
+// Choose returns for each of n images the lane that will reach it first among
+// those that serve the model: the one with the fewest minutes of work in front
+// of it, backlog ÷ RPM. Lanes that are closed take part with the time until
+// they open. Each image counts into the backlog of the next. It returns nil if
+// no lane serves the model.
+func Choose(lanes []Lane, states map[string]State, model string, n int, now time.Time) []Lane {
+	type candidate struct {
+		Lane
+		reach float64 // minutes until it reaches one more image
+	}
+	var candidates []candidate
+	for _, l := range lanes {
+		if l.Model != model {
+			continue
+		}
+		s := states[l.Name]
+		closed := max(0, s.Until.Sub(now).Minutes())
+		candidates = append(candidates, candidate{l, closed + float64(s.Waiting)/float64(l.RPM)})
+	}
+	if len(candidates) == 0 {
+		return nil
+	}
+	chosen := make([]Lane, n)
+	for i := range chosen {
+		first := 0
+		for j, c := range candidates {
+			if c.reach < candidates[first].reach {
+				first = j
+			}
+		}
+		chosen[i] = candidates[first].Lane
+		candidates[first].reach += 1 / float64(candidates[first].RPM)
+	}
+	return chosen
+}

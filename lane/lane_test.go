@@ -1,0 +1,118 @@
+package lane_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
+)
+
+func TestChoose(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	lanes := []lane.Lane{
+		{Name: "slow", Model: "m", RPM: 10}, {Name: "fast", Model: "m", RPM: 60}, {Name: "other", Model: "n", RPM: 60},
+	}
+	for name, tt := range map[string]struct {
+		states map[string]lane.State
+		model  string
+		n      int
+		want   map[string]int
+	}{
+		"by quota":              {nil, "m", 14, map[string]int{"slow": 2, "fast": 12}},
+		"what is there already": {map[string]lane.State{"fast": {Waiting: 120}}, "m", 10, map[string]int{"slow": 10}},
+		"closed for an hour":    {map[string]lane.State{"fast": {Until: now.Add(time.Hour)}}, "m", 10, map[string]int{"slow": 10}},
+		"closed and passed":     {map[string]lane.State{"slow": {Until: now.Add(-time.Hour)}}, "m", 1, map[string]int{"slow": 1}},
+		"all closed": {
+			map[string]lane.State{"slow": {Until: now.Add(time.Hour)}, "fast": {Until: now.Add(time.Minute)}},
+			"m", 3, map[string]int{"fast": 3},
+		},
+		"one lane":       {nil, "n", 2, map[string]int{"other": 2}},
+		"none serves it": {nil, "x", 2, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got map[string]int
+			for _, l := range lane.Choose(lanes, tt.states, tt.model, tt.n, now) {
+				if got == nil {
+					got = map[string]int{}
+				}
+				got[l.Name]++
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("images per lane (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestClosedFor(t *testing.T) {
+	// Noon UTC is 4 in the morning, Pacific standard time.
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	wait := func(l job.Limit, after time.Duration) *job.Failure {
+		return &job.Failure{Remedy: job.RemedyWait, Limit: l, RetryAfter: after}
+	}
+	for name, tt := range map[string]struct {
+		failure *job.Failure
+		at      time.Time
+		want    time.Duration
+	}{
+		"failed request":              {&job.Failure{Remedy: job.RemedyFail}, now, 0},
+		"failed attempt":              {&job.Failure{Remedy: job.RemedyRetry, RetryAfter: time.Minute}, now, 0},
+		"broken":                      {&job.Failure{Remedy: job.RemedyStop}, now, 5 * time.Minute},
+		"minute":                      {wait(job.LimitMinute, 0), now, time.Minute},
+		"minute, told":                {wait(job.LimitMinute, 34*time.Second), now, 34 * time.Second},
+		"spend cap":                   {wait(job.LimitSpend, 0), now, 10 * time.Minute},
+		"capacity":                    {wait(job.LimitCapacity, time.Minute), now, 0},
+		"day":                         {wait(job.LimitDay, 0), now, 20 * time.Hour},
+		"day, told":                   {wait(job.LimitDay, time.Hour), now, time.Hour},
+		"day in summer":               {wait(job.LimitDay, 0), time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), 19 * time.Hour},
+		"day that is 23 hours long":   {wait(job.LimitDay, 0), time.Date(2027, 3, 14, 8, 0, 0, 0, time.UTC), 23 * time.Hour},
+		"day that is 25 hours long":   {wait(job.LimitDay, 0), time.Date(2026, 11, 1, 7, 0, 0, 0, time.UTC), 25 * time.Hour},
+		"a second before the new day": {wait(job.LimitDay, 0), time.Date(2026, 11, 24, 7, 59, 59, 0, time.UTC), time.Second},
+	} {
+		if got := lane.ClosedFor(tt.failure, tt.at); got != tt.want {
+			t.Errorf("%s: closed for %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+func TestASpendCapClosesAllLanesOfItsAccount(t *testing.T) {
+	lanes := []lane.Lane{{Name: "a", Account: "x"}, {Name: "b", Account: "x"}, {Name: "c", Account: "y"}, {Name: "d"}}
+	spend := &job.Failure{Remedy: job.RemedyWait, Limit: job.LimitSpend}
+	for name, tt := range map[string]struct {
+		failure *job.Failure
+		on      lane.Lane
+		want    []string
+	}{
+		"spend cap":            {spend, lanes[0], []string{"a", "b"}},
+		"account of its own":   {spend, lanes[3], []string{"d"}},
+		"quota of the project": {&job.Failure{Remedy: job.RemedyWait, Limit: job.LimitDay}, lanes[0], []string{"a"}},
+		"broken key":           {&job.Failure{Remedy: job.RemedyStop}, lanes[0], []string{"a"}},
+	} {
+		if diff := cmp.Diff(tt.want, lane.Closes(tt.failure, tt.on, lanes)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestBreaker(t *testing.T) {
+	var b lane.Breaker
+	var got []time.Duration
+	for range 11 {
+		got = append(got, b.Failed())
+	}
+	want := []time.Duration{
+		0, 0, 0, 0, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute, 5 * time.Minute,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pauses (-want +got):\n%s", diff)
+	}
+	b.Succeeded()
+	for range 4 {
+		if d := b.Failed(); d != 0 {
+			t.Errorf("paused for %s after a success and few failures", d)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package lane
+
+import (
+	"sync"
+	"time"
+)
+
+// slots hands out evenly spaced slots of one process: the generic cell rate
+// algorithm without a burst. Each caller gets the next slot, one interval after
+// the one before, or at once if that lies in the past.
+type slots struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	next  time.Time // the earliest time of the next slot
+	later time.Time // the next time given to those who shall come back
+}
+
+// take takes the next slot if it comes within patience, and returns how long
+// to wait for it. Else it takes none, and returns when to come back: a time of
+// its own for each caller, at which there should be a slot.
+func (s *slots) take(interval, patience time.Duration) (wait time.Duration, taken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	s.next = latest(s.next, now)
+	if wait = s.next.Sub(now); wait <= patience {
+		s.next = s.next.Add(interval)
+		return wait, true
+	}
+	s.later = latest(s.later, s.next)
+	wait = s.later.Sub(now)
+	s.later = s.later.Add(interval)
+	return wait, false
+}
+
+// used tells of a slot that was taken elsewhere, wait from now, so that the
+// next one here comes an interval after it.
+func (s *slots) used(wait, interval time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next = latest(s.next, s.now().Add(wait+interval))
+}
+
+// ahead is how long it is until the next slot, at least 0.
+func (s *slots) ahead() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return max(0, s.next.Sub(s.now()))
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
