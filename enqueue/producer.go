@@ -1,0 +1,202 @@
+// Package enqueue is the producer: it records jobs and puts their pictures on
+// the queues of lanes, one named task each. The row is written before the task, so that
+// what a crash leaves out can be found and made up for.
+package enqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"github.com/google/uuid"
+	"github.com/googleapis/gax-go/v2"
+	"go.opentelemetry.io/otel/propagation"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// A Queue is the part of the Cloud Tasks client that a producer uses.
+type Queue interface {
+	CreateTask(context.Context, *cloudtaskspb.CreateTaskRequest, ...gax.CallOption) (*cloudtaskspb.Task, error)
+	GetTask(context.Context, *cloudtaskspb.GetTaskRequest, ...gax.CallOption) (*cloudtaskspb.Task, error)
+}
+
+// An InputStore keeps the pictures that callers send along.
+type InputStore interface {
+	// PutInput stores the bytes of a job's n-th input picture and returns
+	// their key.
+	PutInput(ctx context.Context, jobID string, n int, data []byte, contentType string) (key string, err error)
+}
+
+// Producer records jobs and enqueues their images.
+type Producer struct {
+	store  status.Store
+	queue  Queue
+	inputs InputStore
+	target Target
+	lanes  []lane.Lane
+	queues map[string]string // by lane
+	log    *slog.Logger
+}
+
+// New returns a producer that puts tasks on the queues of the lanes.
+func New(
+	store status.Store, queue Queue, inputs InputStore, target Target, lanes []lane.Lane, log *slog.Logger,
+) *Producer {
+	p := &Producer{
+		store: store, queue: queue, inputs: inputs, target: target, lanes: lanes,
+		queues: make(map[string]string, len(lanes)), log: log,
+	}
+	for _, l := range lanes {
+		p.queues[l.Name] = l.Queue
+	}
+	return p
+}
+
+// A Submission is what a caller asks for, checked and with defaults filled in.
+type Submission struct {
+	Tenant         string
+	Weight         float64 // the tenant's share of turns, against 1
+	Priority       job.Priority
+	Input          job.Input // its InputImages are those that the caller names by URL
+	Uploads        []Upload  // the input pictures whose bytes the caller sent, in their places
+	Metadata       []byte
+	ExpiresIn      time.Duration
+	IdempotencyKey string // empty for none
+	Fingerprint    string // of the request, to tell two with one key apart
+}
+
+// An Upload is an input picture sent as bytes.
+type Upload struct {
+	Position    int // among Input.InputImages
+	Data        []byte
+	ContentType string
+}
+
+// Submit accepts a job: when it returns without an error, the job is recorded
+// and will be worked on. It fails with status.ErrIdempotencyMismatch, and with
+// the store's errors.
+//
+// That a task cannot be created is no error of the job's: the row stands, and
+// says which tasks are missing.
+func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return job.Job{}, fmt.Errorf("enqueue: new job id: %w", err)
+	}
+	lanes, err := p.choose(ctx, s.Input.Model, s.Input.Count)
+	if err != nil {
+		return job.Job{}, err
+	}
+	sub := status.Submission{
+		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
+		Input: s.Input, Metadata: s.Metadata, Lanes: make([]string, len(lanes)),
+		ExpiresIn: s.ExpiresIn, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
+	}
+	for i, l := range lanes {
+		sub.Lanes[i] = l.Name
+	}
+	if err := p.upload(ctx, &sub, s.Uploads); err != nil {
+		return job.Job{}, err
+	}
+	j, tasks, err := p.store.Create(ctx, sub)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
+		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
+	}
+	return j, nil
+}
+
+// upload stores the input pictures, before the row that names them. A repeated
+// request has stored them already, and its own copies would never be deleted.
+func (p *Producer) upload(ctx context.Context, sub *status.Submission, uploads []Upload) error {
+	if len(uploads) == 0 {
+		return nil
+	}
+	if sub.IdempotencyKey != "" {
+		switch _, err := p.store.ByIdempotencyKey(ctx, *sub); {
+		case err == nil:
+			return nil
+		case !errors.Is(err, status.ErrNotFound):
+			return err
+		}
+	}
+	for _, u := range uploads {
+		key, err := p.inputs.PutInput(ctx, sub.ID, u.Position, u.Data, u.ContentType)
+		if err != nil {
+			return fmt.Errorf("enqueue: store input image %d: %w", u.Position, err)
+		}
+		sub.Input.InputImages[u.Position] = job.InputImage{Key: key, ContentType: u.ContentType}
+	}
+	return nil
+}
+
+// maxCreating bounds the tasks of one call that are created at once.
+const maxCreating = 8
+
+// Put puts the tasks on their lanes' queues, to be delivered not before at (at once if
+// that is zero), and notes it in the record. A task that is there already
+// counts as put, so that Put may be repeated.
+func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	// The row stands; a caller that goes away must not keep the tasks back.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(maxCreating)
+	for _, t := range tasks {
+		g.Go(func() error { return p.create(gctx, t, at) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return p.store.Enqueued(ctx, tasks...)
+}
+
+// create puts one task on its lane's queue.
+func (p *Producer) create(ctx context.Context, t job.Task, at time.Time) error {
+	headers := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, headers)
+	queue, known := p.queues[t.Lane]
+	if !known {
+		return fmt.Errorf("enqueue: task %s: there is no lane %q", t.ID(), t.Lane)
+	}
+	req, err := p.target.newRequest(queue, t, at, headers)
+	if err != nil {
+		return fmt.Errorf("enqueue: task %s: %w", t.ID(), err)
+	}
+	_, err = p.queue.CreateTask(ctx, req, gax.WithRetry(newRetryer))
+	if err != nil && grpcstatus.Code(err) != codes.AlreadyExists {
+		return fmt.Errorf("enqueue: create task %s: %w", t.ID(), err)
+	}
+	return nil
+}
+
+const (
+	// createTimeout bounds the creation of a call's tasks, retries included.
+	// Cloud Tasks refuses deadlines over 30 s.
+	createTimeout = 15 * time.Second
+
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 2 * time.Second
+)
+
+// newRetryer repeats what may have failed on the way. The task is named, so
+// that a repetition of a call that did succeed creates nothing.
+func newRetryer() gax.Retryer {
+	return gax.OnCodes([]codes.Code{
+		codes.Unavailable, codes.DeadlineExceeded, codes.Internal, codes.Aborted, codes.ResourceExhausted, codes.Unknown,
+	}, gax.Backoff{Initial: firstRetry, Max: lastRetry, Multiplier: 2})
+}

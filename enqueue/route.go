@@ -1,0 +1,62 @@
+package enqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ai-worker/ai-worker/lane"
+)
+
+// ErrNoLane: no lane serves the model.
+var ErrNoLane = errors.New("enqueue: no lane serves the model")
+
+// Route chooses the lane that will soonest reach one more image of the model,
+// and the time before which that cannot be: zero, or when the lane opens. It
+// returns an empty lane if none serves the model.
+func (p *Producer) Route(ctx context.Context, model string) (name string, at time.Time, err error) {
+	states, err := p.states(ctx)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	now := time.Now()
+	chosen := lane.Choose(p.lanes, states, model, 1, now)
+	if chosen == nil {
+		return "", time.Time{}, nil
+	}
+	name = chosen[0].Name
+	if until := states[name].Until; until.After(now) {
+		at = until
+	}
+	return name, at, nil
+}
+
+// choose is the lane of each of n images.
+func (p *Producer) choose(ctx context.Context, model string, n int) ([]lane.Lane, error) {
+	states, err := p.states(ctx)
+	if err != nil {
+		return nil, err
+	}
+	chosen := lane.Choose(p.lanes, states, model, n, time.Now())
+	if chosen == nil {
+		return nil, fmt.Errorf("%w %q", ErrNoLane, model)
+	}
+	return chosen, nil
+}
+
+// states are those of all lanes. Where there is no choice, nobody is asked.
+func (p *Producer) states(ctx context.Context) (map[string]lane.State, error) {
+	if len(p.lanes) == 1 {
+		return map[string]lane.State{}, nil
+	}
+	recorded, err := p.store.LaneStates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	states := make(map[string]lane.State, len(recorded))
+	for _, s := range recorded {
+		states[s.Name] = lane.State{Waiting: s.Waiting, Until: s.Until}
+	}
+	return states, nil
+}

@@ -1,0 +1,250 @@
+package enqueue_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// remover notes what is removed.
+type remover struct {
+	keys []string
+	err  error
+}
+
+func (r *remover) Remove(_ context.Context, keys ...string) error {
+	r.keys = append(r.keys, keys...)
+	return r.err
+}
+
+type sweepBundle struct {
+	*bundle
+	sweeper *enqueue.Sweeper
+	removed *remover
+}
+
+func setupSweep(t *testing.T) *sweepBundle {
+	t.Helper()
+	b := &sweepBundle{bundle: setup(t), removed: &remover{}}
+	b.sweeper = &enqueue.Sweeper{Producer: b.Producer, Objects: b.removed, Retention: 30 * 24 * time.Hour}
+	return b
+}
+
+// sweep does a round that must meet no trouble.
+func (b *sweepBundle) sweep(t *testing.T) enqueue.Swept {
+	t.Helper()
+	swept, err := b.sweeper.Sweep(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return swept
+}
+
+func (b *sweepBundle) submit(t *testing.T, count int) job.Job {
+	t.Helper()
+	s := submission()
+	s.Input.Count = count
+	j, err := b.Submit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// claim takes the next image under a lease that runs out at once.
+func (b *sweepBundle) claim(t *testing.T, j job.Job, index int) status.Claim {
+	t.Helper()
+	c, err := b.store.Claim(t.Context(), status.ClaimRequest{
+		Model: "m", Task: job.Task{JobID: j.ID, Index: index, Dispatch: 1, Lane: "a"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (b *sweepBundle) job(t *testing.T, id string) job.Job {
+	t.Helper()
+	j, err := b.store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+// names are the tasks created since the last call, in order.
+func (b *sweepBundle) names() []string {
+	var names []string
+	for _, r := range b.queue.requests {
+		names = append(names, r.GetTask().GetName())
+	}
+	b.queue.requests = nil
+	slices.Sort(names)
+	return names
+}
+
+func taskNames(tasks ...job.Task) []string {
+	var names []string
+	for _, t := range tasks {
+		names = append(names, queueName+"/tasks/"+t.ID())
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestSweepFindsNothing(t *testing.T) {
+	b := setupSweep(t)
+	b.submit(t, 3)
+	b.names()
+	if diff := cmp.Diff(enqueue.Swept{}, b.sweep(t)); diff != "" || len(b.queue.requests) > 0 {
+		t.Errorf("%d tasks created; swept (-want +got):\n%s", len(b.queue.requests), diff)
+	}
+}
+
+// The process died between the row and its tasks.
+func TestSweepSendsWhatNeverGotToItsQueue(t *testing.T) {
+	b := setupSweep(t)
+	b.queue.errs = slices.Repeat([]error{grpcstatus.Error(codes.PermissionDenied, "no")}, 2)
+	j := b.submit(t, 2)
+	b.names()
+	b.advance(2 * time.Minute)
+	if diff := cmp.Diff(enqueue.Swept{Sent: 2}, b.sweep(t)); diff != "" {
+		t.Errorf("swept (-want +got):\n%s", diff)
+	}
+	// Under the same names, so that one that is there after all is no second.
+	want := taskNames(job.Task{JobID: j.ID, Index: 0, Dispatch: 1}, job.Task{JobID: j.ID, Index: 1, Dispatch: 1})
+	if diff := cmp.Diff(want, b.names()); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+	b.advance(2 * time.Minute)
+	if diff := cmp.Diff(enqueue.Swept{}, b.sweep(t)); diff != "" {
+		t.Errorf("swept again (-want +got):\n%s", diff)
+	}
+}
+
+// The queue was purged, or gave up on a task: its name stays taken.
+func TestSweepReplacesTasksThatAreGone(t *testing.T) {
+	b := setupSweep(t)
+	j := b.submit(t, 2)
+	b.names()
+	b.queue.gone = taskNames(job.Task{JobID: j.ID, Index: 1, Dispatch: 1})
+	b.advance(11 * time.Minute)
+	if diff := cmp.Diff(enqueue.Swept{Renewed: 1}, b.sweep(t)); diff != "" {
+		t.Errorf("swept (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(taskNames(job.Task{JobID: j.ID, Index: 1, Dispatch: 2}), b.names()); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+}
+
+// A queue with more tasks than a page was purged: one sweep mends all of it.
+func TestSweepMendsAPurgedQueueInOneGo(t *testing.T) {
+	b := setupSweep(t)
+	for range 20 {
+		b.submit(t, 16)
+	}
+	b.queue.gone = b.names()
+	b.advance(11 * time.Minute)
+	if diff := cmp.Diff(enqueue.Swept{Renewed: 320}, b.sweep(t)); diff != "" {
+		t.Errorf("swept (-want +got):\n%s", diff)
+	}
+	if got := len(b.names()); got != 320 {
+		t.Errorf("%d tasks created, want 320", got)
+	}
+}
+
+// A long queue that is in order costs a page of look-ups, not all of it.
+func TestSweepOfALongQueueIsCheap(t *testing.T) {
+	b := setupSweep(t)
+	for range 20 {
+		b.submit(t, 16)
+	}
+	b.names()
+	b.advance(11 * time.Minute)
+	b.sweep(t)
+	if got := b.queue.looked.Load(); got != 100 {
+		t.Errorf("%d tasks were looked up, want 100", got)
+	}
+}
+
+func TestSweepReapsWhatADeadWorkerHeld(t *testing.T) {
+	b := setupSweep(t)
+	j := b.submit(t, 1)
+	b.names()
+	b.claim(t, j, 0)
+	b.advance(6 * time.Minute)
+	if diff := cmp.Diff(enqueue.Swept{Reaped: 1}, b.sweep(t)); diff != "" {
+		t.Errorf("swept (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(taskNames(job.Task{JobID: j.ID, Index: 0, Dispatch: 2}), b.names()); diff != "" {
+		t.Errorf("tasks (-want +got):\n%s", diff)
+	}
+	if img := b.job(t, j.ID).Images[0]; img.Status != job.StatusQueued || img.Attempts != 1 {
+		t.Errorf("the image is %s after %d attempts; want queued, and the attempt spent", img.Status, img.Attempts)
+	}
+}
+
+func TestSweepEndsWhatIsPastItsDeadline(t *testing.T) {
+	b := setupSweep(t)
+	j := b.submit(t, 2) // for an hour
+	b.advance(61 * time.Minute)
+	if swept := b.sweep(t); swept.Expired != 1 {
+		t.Errorf("swept %+v, want one job expired", swept)
+	}
+	got := b.job(t, j.ID)
+	if got.Status != job.StatusFailed || got.Images[0].Error == nil || got.Images[0].Error.Code != job.CodeDeadlineExceeded {
+		t.Errorf("the job is %s, %+v", got.Status, got.Images[0].Error)
+	}
+}
+
+func TestSweepRemovesWhatIsPastRetention(t *testing.T) {
+	b := setupSweep(t)
+	j := b.submit(t, 1)
+	c := b.claim(t, j, 0)
+	if _, err := b.store.Succeed(t.Context(), c, status.Success{Object: job.Object{Key: "images/x/0"}}); err != nil {
+		t.Fatal(err)
+	}
+	b.advance(29 * 24 * time.Hour)
+	if swept := b.sweep(t); swept.Removed != 0 {
+		t.Errorf("removed before its time: %+v", swept)
+	}
+	b.advance(2 * 24 * time.Hour)
+	b.removed.err = errors.New("bucket is gone")
+	if _, err := b.sweeper.Sweep(t.Context()); !errors.Is(err, b.removed.err) {
+		t.Errorf("got %v, want the bucket's error", err)
+	}
+	b.job(t, j.ID) // or its picture would never be deleted
+	b.removed.err, b.removed.keys = nil, nil
+	if swept := b.sweep(t); swept.Removed != 1 || strings.Join(b.removed.keys, " ") != "images/x/0" {
+		t.Errorf("swept %+v, removed %v", swept, b.removed.keys)
+	}
+	if _, err := b.store.Get(t.Context(), j.ID); !errors.Is(err, status.ErrNotFound) {
+		t.Errorf("the job is still there: %v", err)
+	}
+}
+
+// A step that fails keeps no other from being done.
+func TestSweepGoesOnAfterTrouble(t *testing.T) {
+	b := setupSweep(t)
+	dead := b.submit(t, 1)
+	b.claim(t, dead, 0)
+	b.queue.errs = []error{grpcstatus.Error(codes.PermissionDenied, "no")}
+	b.submit(t, 1)
+	b.advance(6 * time.Minute)
+	b.queue.errs = []error{grpcstatus.Error(codes.PermissionDenied, "no")}
+	swept, err := b.sweeper.Sweep(t.Context())
+	if err == nil || swept.Reaped != 1 || swept.Sent != 1 {
+		t.Errorf("swept %+v, %v; want both steps done and the error", swept, err)
+	}
+}

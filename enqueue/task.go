@@ -1,0 +1,72 @@
+package enqueue
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// GeneratePath is where deliveries go, below Target.URL.
+const GeneratePath = "/tasks/generate"
+
+// A Target is whom deliveries call, and as whom.
+type Target struct {
+	URL              string // the worker's address
+	ServiceAccount   string // email of the account that signs deliveries; empty for none
+	Audience         string // of the signed token
+	DispatchDeadline time.Duration
+}
+
+// Body is what a task's delivery carries.
+type Body struct {
+	JobID    string `json:"job_id"`
+	Index    int    `json:"index"`
+	Dispatch int    `json:"dispatch"`
+	Lane     string `json:"lane"`
+}
+
+// Task is the task that b describes.
+func (b Body) Task() job.Task { return job.Task(b) }
+
+// newRequest is the call that puts a task on a queue, to be delivered at once,
+// or not before at if that is set. headers travel with the delivery.
+func (t Target) newRequest(queue string, task job.Task, at time.Time, headers map[string]string) (*cloudtaskspb.CreateTaskRequest, error) {
+	body, err := json.Marshal(Body(task))
+	if err != nil {
+		return nil, err
+	}
+	req := &cloudtaskspb.HttpRequest{
+		HttpMethod: cloudtaskspb.HttpMethod_POST,
+		Url:        t.URL + GeneratePath,
+		// Cloud Tasks sends none of its own.
+		Headers: map[string]string{"Content-Type": "application/json"},
+		Body:    body,
+	}
+	for name, value := range headers {
+		req.Headers[http.CanonicalHeaderKey(name)] = value
+	}
+	if t.ServiceAccount != "" {
+		req.AuthorizationHeader = &cloudtaskspb.HttpRequest_OidcToken{OidcToken: &cloudtaskspb.OidcToken{
+			ServiceAccountEmail: t.ServiceAccount,
+			Audience:            t.Audience,
+		}}
+	}
+	created := &cloudtaskspb.Task{
+		Name:             taskName(queue, task),
+		MessageType:      &cloudtaskspb.Task_HttpRequest{HttpRequest: req},
+		DispatchDeadline: durationpb.New(t.DispatchDeadline),
+	}
+	if !at.IsZero() {
+		created.ScheduleTime = timestamppb.New(at)
+	}
+	return &cloudtaskspb.CreateTaskRequest{Parent: queue, Task: created}, nil
+}
+
+// taskName is a task's full name on a queue.
+func taskName(queue string, task job.Task) string { return queue + "/tasks/" + task.ID() }
