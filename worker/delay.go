@@ -1,0 +1,79 @@
+package worker
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// How long to wait before the next attempt on an image, the next upload of a
+// picture, and the next write to the record: first and last bound.
+const (
+	attemptBackoff, attemptBackoffMax = 5 * time.Second, 5 * time.Minute
+	storeBackoff, storeBackoffMax     = 200 * time.Millisecond, 5 * time.Second
+	recordBackoff, recordBackoffMax   = 100 * time.Millisecond, 2 * time.Second
+)
+
+const (
+	// recordPatience bounds how long a result waits for the record to come
+	// back. What is left of the lease after the last renewal outlasts it.
+	recordPatience = 30 * time.Second
+	// capacityTry is the try whose back-off suits a provider that is short of
+	// capacity: up to 40 s, however often. It spends no attempt to count.
+	capacityTry = 4
+	// renewAgain is how soon a renewal that failed is repeated.
+	renewAgain = 2 * time.Second
+)
+
+// backoff is a random delay up to a bound that doubles with every try: full
+// jitter, see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+func backoff(try int, first, last time.Duration) time.Duration {
+	bound := first
+	for i := 1; i < try && bound < last; i++ {
+		bound *= 2
+	}
+	return rand.N(min(bound, last)) + 1
+}
+
+// retryDelay is how long an image waits after its attempt-th attempt failed,
+// wherever it goes next. For quota it does not wait, its lane does.
+func retryDelay(f *job.Failure, attempt int) time.Duration {
+	switch {
+	case f.Remedy == job.RemedyRetry:
+		return max(f.RetryAfter, backoff(attempt, attemptBackoff, attemptBackoffMax))
+	case f.Limit == job.LimitCapacity, f.Limit == job.LimitStorage:
+		return max(f.RetryAfter, backoff(capacityTry, attemptBackoff, attemptBackoffMax))
+	default:
+		return 0
+	}
+}
+
+// capped is d, but no longer than until the job's deadline: the delivery at
+// that time ends the image.
+func capped(d time.Duration, j job.Job) time.Duration {
+	return max(0, min(d, time.Until(j.ExpiresAt)))
+}
+
+// sleep waits, and reports whether it did so to the end.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

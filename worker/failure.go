@@ -1,0 +1,43 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+func storageFailure(err error) *job.Failure {
+	return &job.Failure{
+		Public: job.Error{Code: job.CodeStorageError, Message: "The picture could not be stored."},
+		Remedy: job.RemedyRetry,
+		Cause:  err,
+	}
+}
+
+// storageAway is for a bucket that cannot be looked into: nothing was asked of
+// the model, so the attempt does not count, however long that takes.
+func storageAway(err error) *job.Failure {
+	return &job.Failure{
+		Public: job.Error{Code: job.CodeStorageError, Message: "The storage for pictures cannot be reached."},
+		Remedy: job.RemedyWait,
+		Limit:  job.LimitStorage,
+		Cause:  err,
+	}
+}
+
+func deadlineFailure() *job.Failure {
+	return &job.Failure{
+		Public: job.DeadlineExceeded(),
+		Remedy: job.RemedyFail,
+	}
+}
+
+func exhaustedFailure(maxAttempts int) *job.Failure {
+	return &job.Failure{
+		Public: job.Error{
+			Code:    job.CodeAttemptsExhausted,
+			Message: fmt.Sprintf("All %d attempts ended without an answer.", maxAttempts),
+		},
+		Remedy: job.RemedyFail,
+	}
+}

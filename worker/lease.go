@@ -1,0 +1,63 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/ai-worker/ai-worker/status"
+)
+
+var (
+	// ErrShutdown is the cause of a delivery's context that ends because the
+	// process shuts down. The image is put back and its attempt given back.
+	ErrShutdown = errors.New("worker: shutting down")
+
+	// errClaimLost is the cause of one that ends because the image was
+	// canceled or taken over.
+	errClaimLost = errors.New("worker: the claim is lost")
+)
+
+// keepLease renews the lease of the attempt's image until stop is called. The
+// context it returns ends, with errClaimLost as its cause, when the image is
+// no longer the attempt's.
+func (a *attempt) keepLease(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	unwatch := a.Cancels.OnCancel(ctx, a.claim.Job.ID, func() { cancel(errClaimLost) })
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wait := a.Limits.Heartbeat
+		for sleep(ctx, wait) {
+			err := a.Store.Renew(ctx, a.claim, a.Limits.Lease)
+			wait = a.Limits.Heartbeat
+			switch {
+			case errors.Is(err, status.ErrClaimLost):
+				cancel(errClaimLost)
+			case err != nil && ctx.Err() == nil:
+				a.log.WarnContext(ctx, "lease not renewed", "error", err)
+				wait = min(wait, renewAgain)
+			}
+		}
+	}()
+	return ctx, func() {
+		unwatch()
+		cancel(context.Canceled)
+		<-done
+	}
+}
+
+// lastChance is ctx for work that should be done even though the process is
+// shutting down: it goes on for the time given once ctx has ended. It keeps
+// ctx's deadline.
+func lastChance(ctx context.Context, farewell time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(longer, farewell)
+		cancel()
+	})
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}

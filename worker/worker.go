@@ -1,0 +1,190 @@
+// Package worker works one delivery off: pace, claim, generate, store, record,
+// verdict. It decides what each ending of an attempt means for the image and
+// for the delivery; it knows neither HTTP nor SQL nor any provider.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// A Generator asks a model for one picture, with one request. It fails with a
+// *job.Failure, or with the context's cause if that was canceled.
+type Generator interface {
+	Generate(context.Context, job.Request) (job.Picture, error)
+}
+
+// An ImageStore keeps pictures. They are immutable.
+type ImageStore interface {
+	// Put stores the picture of an image. If one is stored already, that one
+	// stands and is returned.
+	Put(ctx context.Context, jobID string, index int, pic job.Picture) (job.Object, error)
+	// Stat returns the stored picture of an image, if there is one.
+	Stat(ctx context.Context, jobID string, index int) (obj job.Object, found bool, err error)
+	// Source is an input picture as a model can be handed it.
+	Source(context.Context, job.InputImage) (job.Source, error)
+}
+
+// A Pacer hands out the slots of a lane's quota.
+type Pacer interface {
+	// Take takes the next slot if it comes within patience, and returns how
+	// long to wait for it. Else it takes none, and returns when to come back.
+	Take(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool)
+}
+
+// A Router puts tasks on queues.
+type Router interface {
+	// Route chooses the lane that will soonest reach one more image of the
+	// model, and the time before which that cannot be: zero, or when the lane
+	// opens. An empty lane says that none serves the model.
+	Route(ctx context.Context, model string) (lane string, at time.Time, err error)
+	// Put puts tasks on their lanes' queues, to be delivered not before at, or
+	// at once if that is zero.
+	Put(ctx context.Context, at time.Time, tasks ...job.Task) error
+}
+
+// Cancels tells at once that a job was canceled, where it can.
+type Cancels interface {
+	// OnCancel calls f once the job is canceled, until stop is called.
+	OnCancel(ctx context.Context, jobID string, f func()) (stop func())
+}
+
+// Limits are the times and counts of one delivery. They nest: a model's answer
+// must come within GenerateTimeout, all of a delivery within DeliveryTimeout,
+// which must be less than the dispatch deadline of the task.
+type Limits struct {
+	MaxAttempts     int
+	Lease           time.Duration // for how long an image is a delivery's without a renewal
+	Heartbeat       time.Duration // between renewals
+	GenerateTimeout time.Duration
+	// LargeTimeout is GenerateTimeout for 4K pictures, which take longer.
+	LargeTimeout    time.Duration
+	DeliveryTimeout time.Duration
+	// Patience is how long a delivery waits for a slot. One that is further
+	// away is left, and the task delivered again at its time.
+	Patience time.Duration
+	// Farewell is what a delivery may still take to put its image back once
+	// the process is shutting down.
+	Farewell time.Duration
+}
+
+// generateTimeout is how long a model may take for a picture of a size.
+func (l Limits) generateTimeout(size string) time.Duration {
+	if size == "4K" {
+		return l.LargeTimeout
+	}
+	return l.GenerateTimeout
+}
+
+// Check fails if the limits do not nest within each other and within the
+// dispatch deadline of the tasks.
+func (l Limits) Check(dispatchDeadline time.Duration) error {
+	for _, rule := range []struct {
+		holds bool
+		text  string
+	}{
+		{l.Patience+l.GenerateTimeout < l.DeliveryTimeout, "Patience + GenerateTimeout < DeliveryTimeout"},
+		{l.Patience+l.LargeTimeout < l.DeliveryTimeout, "Patience + LargeTimeout < DeliveryTimeout"},
+		{l.DeliveryTimeout < dispatchDeadline, "DeliveryTimeout < dispatch deadline of the tasks"},
+		{2*l.Heartbeat < l.Lease, "2 × Heartbeat < Lease"},
+		{l.Heartbeat+recordPatience < l.Lease, "Heartbeat + the time to record a result < Lease"},
+		{l.MaxAttempts > 0, "MaxAttempts > 0"},
+	} {
+		if !rule.holds {
+			return fmt.Errorf("worker: limits do not nest: %s must hold in %+v", rule.text, l)
+		}
+	}
+	return nil
+}
+
+// DefaultLimits are those of production. The dispatch deadline of the tasks
+// and the request time-out of the server must be above DeliveryTimeout.
+func DefaultLimits() Limits {
+	return Limits{
+		MaxAttempts:     4,
+		Lease:           60 * time.Second,
+		Heartbeat:       20 * time.Second,
+		GenerateTimeout: 120 * time.Second,
+		LargeTimeout:    300 * time.Second,
+		DeliveryTimeout: 8 * time.Minute,
+		Patience:        30 * time.Second,
+		Farewell:        time.Second,
+	}
+}
+
+// A Lane is what the worker needs to use one lane's slots.
+type Lane struct {
+	lane.Lane
+	Model     job.Model
+	Generator Generator
+	Pacer     Pacer
+}
+
+// Config is what a worker works with.
+type Config struct {
+	Lanes   []Lane
+	Store   status.Store
+	Images  ImageStore
+	Router  Router
+	Cancels Cancels
+	Limits  Limits
+	Log     *slog.Logger
+}
+
+// Worker works deliveries off. It is safe for concurrent use.
+type Worker struct {
+	Config
+	lanes map[string]*openLane
+}
+
+// New returns a worker.
+func New(cfg Config) *Worker {
+	w := &Worker{Config: cfg, lanes: make(map[string]*openLane)}
+	for _, l := range cfg.Lanes {
+		w.lanes[l.Name] = &openLane{Lane: l}
+	}
+	return w
+}
+
+// Deliver uses the slot that a delivered task is. ctx ends when the process
+// shuts down, and not when the caller goes away: a picture that is paid for is
+// stored even if nobody waits for the verdict any more.
+//
+// The error says what was wrong with the service, for the log; the verdict
+// stands with or without it.
+func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.Limits.DeliveryTimeout)
+	defer cancel()
+
+	l, known := w.lanes[t.Lane]
+	if !known {
+		w.Log.WarnContext(ctx, "delivery on a lane that is not configured any more", "lane", t.Lane)
+		return w.passOn(ctx, t, w.Lanes[0].Name, 0)
+	}
+	if left := l.closedFor(); left > 0 {
+		return w.passOn(ctx, t, l.Name, left)
+	}
+	wait, taken := l.Pacer.Take(ctx, w.Limits.Patience)
+	if !taken {
+		return w.postpone(ctx, t, l.Name, time.Now().Add(wait))
+	}
+	if !sleep(ctx, wait) {
+		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
+	}
+	c, err := w.Store.Claim(ctx, status.ClaimRequest{Model: l.Model.Name, Task: t, Lease: w.Limits.Lease})
+	if paused, ok := errors.AsType[*status.PausedError](err); ok {
+		l.close(paused.For)
+		return w.passOn(ctx, t, l.Name, paused.For)
+	}
+	if err != nil {
+		return claimVerdict(ctx, err)
+	}
+	return w.run(ctx, l, c)
+}
