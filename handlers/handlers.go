@@ -1,0 +1,37 @@
+// Package handlers translates between HTTP and the service: decode, one call,
+// encode. It decides what a caller sees of a job, of an error and of a
+// delivery's verdict, and nothing else.
+package handlers
+
+import (
+	"context"
+	"time"
+)
+
+// A Tenant is who a request is from.
+type Tenant struct {
+	Name   string
+	Weight float64 // share of turns, against 1
+}
+
+type tenantKey struct{}
+
+// WithTenant returns a context in which requests are that tenant's.
+func WithTenant(ctx context.Context, t Tenant) context.Context {
+	return context.WithValue(ctx, tenantKey{}, t)
+}
+
+// tenant is the tenant whose request ctx belongs to.
+func tenant(ctx context.Context) Tenant {
+	t, _ := ctx.Value(tenantKey{}).(Tenant)
+	return t
+}
+
+const (
+	// MaxBody bounds a request's body, in bytes: a prompt, and input pictures
+	// as data URIs.
+	MaxBody = 12 << 20
+
+	// maxWait bounds `Prefer: wait`.
+	maxWait = 60 * time.Second
+)

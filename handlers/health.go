@@ -1,0 +1,86 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// Health serves GET /health. It asks nothing of any other service: a database
+// that is asked is kept awake, and an instance is not at fault for it.
+func Health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"status":"healthy"}`+"\n")
+}
+
+// LaneStates tell how lanes are doing.
+type LaneStates interface {
+	LaneStates(context.Context) ([]status.LaneState, error)
+}
+
+// Lanes shows how the lanes are doing.
+type Lanes struct {
+	Lanes  []lane.Lane
+	States LaneStates
+	Log    *slog.Logger
+}
+
+// laneResource is a lane as people see it.
+type laneResource struct {
+	Name        string         `json:"name"`
+	Model       string         `json:"model"`
+	Status      string         `json:"status"` // up, paused or broken
+	RPM         int            `json:"rpm"`
+	Concurrency int            `json:"concurrency"`
+	Waiting     int            `json:"waiting"` // pictures whose task is on its queue
+	Reason      *ErrorResource `json:"reason"`
+	Since       *time.Time     `json:"since"`
+	Until       *time.Time     `json:"until"` // when it is tried again
+}
+
+// Health serves GET /health/lanes: 200 with the lanes, whatever their state. An
+// alert goes by what is in it.
+func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
+	states, err := h.States.LaneStates(r.Context())
+	if err != nil {
+		h.Log.ErrorContext(r.Context(), "lanes cannot be read", "error", err)
+		WriteProblem(w, http.StatusServiceUnavailable, "The record cannot be reached.")
+		return
+	}
+	known := make(map[string]status.LaneState, len(states))
+	for _, s := range states {
+		known[s.Name] = s
+	}
+	lanes := make([]laneResource, len(h.Lanes))
+	for i, l := range h.Lanes {
+		lanes[i] = newLaneResource(l, known[l.Name])
+	}
+	writeJSON(w, map[string]any{"lanes": lanes})
+}
+
+func newLaneResource(l lane.Lane, s status.LaneState) laneResource {
+	r := laneResource{
+		Name: l.Name, Model: l.Model, Status: "up", RPM: l.RPM, Concurrency: l.Concurrency, Waiting: s.Waiting,
+	}
+	if s.Reason == nil || time.Now().After(s.Until) {
+		return r
+	}
+	r.Status = "paused"
+	if s.Broken {
+		r.Status = "broken"
+	}
+	r.Reason = &ErrorResource{Code: string(s.Reason.Code), Message: s.Reason.Message}
+	r.Since, r.Until = optional(s.Since), optional(s.Until)
+	return r
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) //nolint:errchkjson // there is nobody left to tell
+}

@@ -1,0 +1,263 @@
+package handlers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// A Producer accepts jobs.
+type Producer interface {
+	Submit(context.Context, enqueue.Submission) (job.Job, error)
+}
+
+// A Canceler ends jobs. It fails with status.ErrNotFound.
+type Canceler interface {
+	Cancel(ctx context.Context, id string) (job.Job, error)
+}
+
+// Snapshots are jobs as callers see them. Both methods fail with
+// status.ErrNotFound.
+type Snapshots interface {
+	Snapshot(ctx context.Context, id string) (status.Snapshot, error)
+	// Await returns once the job has ended, or ctx has.
+	Await(ctx context.Context, id string) (status.Snapshot, error)
+}
+
+// Jobs is the API for jobs.
+type Jobs struct {
+	Producer  Producer
+	Snapshots Snapshots
+	Canceler  Canceler
+	Presenter Presenter
+	Models    []job.Model // the default one first
+	Log       *slog.Logger
+}
+
+// Register adds the operations to api.
+func (h *Jobs) Register(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "generate-images", Method: http.MethodPost, Path: "/api/generate-images",
+		Summary:       "Ask for pictures",
+		Description:   "Records a job and returns at once; poll the job, or wait for it with Prefer: wait=N.",
+		DefaultStatus: http.StatusAccepted, MaxBodyBytes: MaxBody, BodyReadTimeout: noTimeout,
+		Responses: jobResponses(api, http.StatusAccepted, http.StatusCreated),
+		Errors:    []int{http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+	}, h.generate)
+	huma.Register(api, huma.Operation{
+		OperationID: "get-job", Method: http.MethodGet, Path: "/api/jobs/{id}",
+		Summary:   "See how a job is doing",
+		Responses: jobResponses(api, http.StatusOK),
+		Errors:    []int{http.StatusUnauthorized, http.StatusNotFound},
+	}, h.get)
+	huma.Register(api, huma.Operation{
+		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/jobs/{id}/cancel",
+		Summary:     "End a job",
+		Description: "Pictures that there are stay; a request that runs is cut. A job that has ended is left as it is.",
+		Responses:   jobResponses(api, http.StatusOK),
+		Errors:      []int{http.StatusUnauthorized, http.StatusNotFound},
+	}, h.cancel)
+}
+
+// noTimeout leaves the time for a request's body to the server: huma's own
+// deadline would go on to end the request's context while it waits.
+const noTimeout = -1
+
+// jobResponses documents answers that are a job.
+func jobResponses(api huma.API, codes ...int) map[string]*huma.Response {
+	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[JobResource](), true, "Job")
+	responses := make(map[string]*huma.Response)
+	for _, code := range codes {
+		responses[strconv.Itoa(code)] = &huma.Response{
+			Description: http.StatusText(code),
+			Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
+		}
+	}
+	return responses
+}
+
+type generateInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes a repeated request return the first one's job."`
+	Prefer         string `header:"Prefer" doc:"wait=N holds the answer back for up to N seconds, 60 at most, until the job has ended."`
+	Body           GenerateRequest
+	RawBody        []byte
+}
+
+type jobOutput struct {
+	Status            int
+	ContentType       string `header:"Content-Type"`
+	CacheControl      string `header:"Cache-Control"`
+	ETag              string `header:"ETag"`
+	Location          string `header:"Location"`
+	PreferenceApplied string `header:"Preference-Applied"`
+	Body              []byte
+}
+
+// generate serves POST /api/generate-images.
+func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, error) {
+	s, err := in.Body.submission(h.Models)
+	if err != nil {
+		return nil, err
+	}
+	t := tenant(ctx)
+	s.Tenant, s.Weight, s.IdempotencyKey, s.Fingerprint = t.Name, t.Weight, in.IdempotencyKey, fingerprint(in.RawBody)
+	j, err := h.Producer.Submit(ctx, s)
+	if err != nil {
+		return nil, problem(ctx, h.Log, err)
+	}
+	wait, applied := parseWait(in.Prefer)
+	var snap status.Snapshot
+	if wait > 0 {
+		snap, err = h.await(ctx, j.ID, wait)
+	} else {
+		snap, err = h.Snapshots.Snapshot(ctx, j.ID)
+	}
+	if err != nil { // the job is accepted; that much can be said
+		snap, err = h.snapshot(j)
+	}
+	if err != nil {
+		return nil, problem(ctx, h.Log, err)
+	}
+	out := output(snap)
+	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, path(j.ID), applied
+	if snap.Status.Terminal() {
+		out.Status = http.StatusCreated
+	}
+	return out, nil
+}
+
+type getInput struct {
+	ID          string `path:"id" doc:"The job's id."`
+	Prefer      string `header:"Prefer" doc:"wait=N holds the answer back for up to N seconds, 60 at most, until the job has ended."`
+	IfNoneMatch string `header:"If-None-Match" doc:"An ETag; 304 if the job has not changed since."`
+}
+
+// own is a job of the tenant whose request it is. Another one's is not found.
+func (h *Jobs) own(ctx context.Context, id string) (status.Snapshot, error) {
+	if _, err := uuid.Parse(id); err != nil {
+		return status.Snapshot{}, status.ErrNotFound
+	}
+	snap, err := h.Snapshots.Snapshot(ctx, id)
+	if err == nil && snap.Tenant != tenant(ctx).Name {
+		err = status.ErrNotFound
+	}
+	return snap, err
+}
+
+// get serves GET /api/jobs/{id}.
+func (h *Jobs) get(ctx context.Context, in *getInput) (*jobOutput, error) {
+	snap, err := h.own(ctx, in.ID)
+	wait, applied := parseWait(in.Prefer)
+	if err == nil && wait > 0 && !snap.Status.Terminal() {
+		snap, err = h.await(ctx, in.ID, wait)
+	}
+	if err != nil {
+		return nil, problem(ctx, h.Log, err)
+	}
+	out := output(snap)
+	out.Status, out.PreferenceApplied = http.StatusOK, applied
+	if matches(in.IfNoneMatch, out.ETag) {
+		out.Status, out.Body = http.StatusNotModified, nil
+	}
+	return out, nil
+}
+
+type cancelInput struct {
+	ID string `path:"id" doc:"The job's id."`
+}
+
+// cancel serves POST /api/jobs/{id}/cancel.
+func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) {
+	if _, err := h.own(ctx, in.ID); err != nil {
+		return nil, problem(ctx, h.Log, err)
+	}
+	j, err := h.Canceler.Cancel(ctx, in.ID)
+	if err != nil {
+		return nil, problem(ctx, h.Log, err)
+	}
+	snap, err := h.snapshot(j)
+	if err != nil {
+		return nil, problem(ctx, h.Log, err)
+	}
+	out := output(snap)
+	out.Status = http.StatusOK
+	return out, nil
+}
+
+// snapshot is a job as callers see it.
+func (h *Jobs) snapshot(j job.Job) (status.Snapshot, error) {
+	doc, err := h.Presenter.JSON(j)
+	return status.Snapshot{JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status}, err
+}
+
+// await is the job as it is when it ends, or after the wait.
+func (h *Jobs) await(ctx context.Context, id string, wait time.Duration) (status.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	return h.Snapshots.Await(ctx, id)
+}
+
+func output(s status.Snapshot) *jobOutput {
+	return &jobOutput{
+		ContentType:  "application/json",
+		CacheControl: "private, no-cache",
+		// Weak, because a presigned URL may differ from one answer to the next.
+		ETag: fmt.Sprintf(`W/"%d"`, s.Version),
+		Body: s.JSON,
+	}
+}
+
+// matches reports whether one of the tags of an If-None-Match header is etag,
+// by weak comparison (RFC 9110, section 13.1.2).
+func matches(header, etag string) bool {
+	if strings.TrimSpace(header) == "*" {
+		return true
+	}
+	for tag := range strings.SplitSeq(header, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(tag), "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// parseWait reads the wait preference of RFC 7240, and returns what to answer
+// of it. Other preferences, and bad ones, are ignored as that demands.
+func parseWait(prefer string) (wait time.Duration, applied string) {
+	for p := range strings.FieldsFuncSeq(prefer, func(r rune) bool { return r == ',' || r == ';' }) {
+		name, value, found := strings.Cut(strings.TrimSpace(p), "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "wait") {
+			continue
+		}
+		wait = maxWait
+		if found {
+			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
+			if err != nil || n < 0 {
+				return 0, ""
+			}
+			wait = min(time.Duration(n)*time.Second, maxWait)
+		}
+		return wait, fmt.Sprintf("wait=%d", int(wait.Seconds()))
+	}
+	return 0, ""
+}
+
+// fingerprint tells request bodies apart.
+func fingerprint(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,36 @@
+package handlers
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// APIConfig is how the API is described and how it answers errors.
+func APIConfig(version string) huma.Config {
+	cfg := huma.DefaultConfig("ai-worker", version)
+	cfg.Info.Description = "Asks for pictures, and tells how they are doing."
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"apiKey": {Type: "http", Scheme: "bearer", Description: "An entry of the service's API_KEYS."},
+	}
+	cfg.Security = []map[string][]string{{"apiKey": {}}}
+	// The description is served outside of what an API key is needed for, and
+	// no page that loads scripts from elsewhere.
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
+	cfg.CreateHooks = nil // answers are the job alone, without a $schema
+	cfg.Transformers = append(cfg.Transformers, shorten)
+	return cfg
+}
+
+// OpenAPI serves GET /openapi.json.
+func OpenAPI(api huma.API) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		doc, err := api.OpenAPI().MarshalJSON()
+		if err != nil {
+			WriteProblem(w, http.StatusInternalServerError, "The description cannot be written.")
+			return
+		}
+		w.Header().Set("Content-Type", "application/vnd.oai.openapi+json;version=3.1")
+		_, _ = w.Write(doc)
+	}
+}

@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// retryAfter is when a caller may try again what the service could not do.
+const retryAfter = "2"
+
+// problem is what a caller is told of an error, as RFC 9457 has it. What the
+// service has no words for is its own fault: it is logged, and not shown.
+func problem(ctx context.Context, log *slog.Logger, err error) error {
+	var told huma.StatusError
+	switch {
+	case errors.As(err, &told):
+		return told
+	case errors.Is(err, status.ErrNotFound):
+		return huma.Error404NotFound("There is no such job.")
+	case errors.Is(err, enqueue.ErrNoLane):
+		return huma.Error503ServiceUnavailable("No quota is configured for this model.")
+	case errors.Is(err, status.ErrIdempotencyMismatch):
+		return huma.Error422UnprocessableEntity("The Idempotency-Key was used for another request. " +
+			"Send the same body again, or use a new key.")
+	}
+	log.ErrorContext(ctx, "request failed", "error", err)
+	return huma.ErrorWithHeaders(
+		huma.Error503ServiceUnavailable("The service cannot do this now. Try again; with an Idempotency-Key, "+
+			"a job that was accepted all the same is not recorded twice."),
+		http.Header{"Retry-After": {retryAfter}})
+}
+
+// WriteProblem answers with an RFC 9457 problem.
+func WriteProblem(w http.ResponseWriter, code int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(code)
+	doc, err := json.Marshal(huma.ErrorModel{Title: http.StatusText(code), Status: code, Detail: detail})
+	if err != nil {
+		return // the code has to do
+	}
+	_, _ = w.Write(doc)
+}
+
+// maxEchoed bounds how much of a bad value an error repeats, in bytes: it may
+// be a whole picture.
+const maxEchoed = 100
+
+// shorten keeps problems from repeating large values.
+func shorten(_ huma.Context, _ string, v any) (any, error) {
+	model, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	for _, detail := range model.Errors {
+		if text, err := json.Marshal(detail.Value); err != nil || len(text) > maxEchoed {
+			detail.Value = nil
+		}
+	}
+	return model, nil
+}

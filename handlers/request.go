@@ -1,0 +1,174 @@
+package handlers
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// GenerateRequest is what a caller asks for.
+type GenerateRequest struct {
+	Prompt      string          `json:"prompt" minLength:"1" maxLength:"32000" example:"A lighthouse at dusk, watercolour"`
+	Model       string          `json:"model,omitempty" doc:"One of the models that this service serves."`
+	Count       int             `json:"count,omitempty" minimum:"1" maximum:"16" default:"1" doc:"Pictures to draw."`
+	AspectRatio string          `json:"aspect_ratio,omitempty" enum:"1:1,1:4,4:1,1:8,8:1,2:3,3:2,3:4,4:3,4:5,5:4,9:16,16:9,21:9" doc:"The model's choice if absent."`
+	ImageSize   string          `json:"image_size,omitempty" enum:"512,1K,2K,4K" doc:"The model's choice if absent."`
+	InputImages []string        `json:"input_images,omitempty" maxItems:"14" doc:"Pictures to start from: https URLs or data URIs."`
+	Seed        *int32          `json:"seed,omitempty" doc:"The picture at index i is drawn with seed + i."`
+	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"Any JSON object up to 4 KiB; handed back as it is."`
+	Priority    string          `json:"priority,omitempty" enum:"normal,low" default:"normal" doc:"low waits until no normal picture of its model does."`
+	ExpiresIn   int             `json:"expires_in,omitempty" minimum:"60" maximum:"604800" default:"86400" doc:"Seconds until what has not ended fails."`
+}
+
+const (
+	maxMetadata      = 4 << 10
+	maxInputURL      = 2048
+	defaultExpiresIn = 24 * time.Hour
+)
+
+// submission is the request as a job to submit. It fails with every fault that
+// the schema cannot find.
+func (r GenerateRequest) submission(models []job.Model) (enqueue.Submission, error) {
+	c := &checker{}
+	model := c.model(r, models)
+	s := enqueue.Submission{
+		Input: job.Input{
+			Prompt: r.Prompt, Model: model.Name, Count: max(r.Count, 1),
+			AspectRatio: r.AspectRatio, ImageSize: r.ImageSize, Seed: r.Seed,
+		},
+		Priority:  job.PriorityNormal,
+		ExpiresIn: defaultExpiresIn,
+	}
+	if r.Priority != "" {
+		s.Priority = job.Priority(r.Priority)
+	}
+	if r.ExpiresIn > 0 {
+		s.ExpiresIn = time.Duration(r.ExpiresIn) * time.Second
+	}
+	c.prompt(r.Prompt)
+	s.Metadata = c.metadata(r.Metadata)
+	s.Input.InputImages, s.Uploads = c.inputImages(r.InputImages, model)
+	return s, c.err()
+}
+
+// checker collects what is wrong with a request.
+type checker struct {
+	faults []error
+}
+
+func (c *checker) fault(field, message string) {
+	c.faults = append(c.faults, &huma.ErrorDetail{Location: "body." + field, Message: message})
+}
+
+// err is a problem that lists all faults, or nil.
+func (c *checker) err() error {
+	if len(c.faults) == 0 {
+		return nil
+	}
+	return huma.NewError(http.StatusUnprocessableEntity, "validation failed", c.faults...)
+}
+
+func (c *checker) prompt(prompt string) {
+	switch {
+	case strings.TrimSpace(prompt) == "":
+		c.fault("prompt", "must not be blank")
+	case strings.ContainsRune(prompt, 0):
+		c.fault("prompt", "must not contain NUL characters")
+	}
+}
+
+// model is the one asked for, or the default one, which is the first.
+func (c *checker) model(r GenerateRequest, models []job.Model) job.Model {
+	m := models[0]
+	if r.Model != "" {
+		i := slices.IndexFunc(models, func(m job.Model) bool { return m.Name == r.Model })
+		if i < 0 {
+			names := make([]string, len(models))
+			for i, m := range models {
+				names[i] = m.Name
+			}
+			c.fault("model", "must be one of "+strings.Join(names, ", "))
+			return m
+		}
+		m = models[i]
+	}
+	if r.ImageSize != "" && !m.AllowsSize(r.ImageSize) {
+		c.fault("image_size", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.ImageSizes, ", ")))
+	}
+	if r.AspectRatio != "" && !m.AllowsRatio(r.AspectRatio) {
+		c.fault("aspect_ratio", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.AspectRatios, ", ")))
+	}
+	return m
+}
+
+func (c *checker) metadata(raw json.RawMessage) []byte {
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return nil
+	case raw[0] != '{':
+		c.fault("metadata", "must be a JSON object")
+	case len(raw) > maxMetadata:
+		c.fault("metadata", fmt.Sprintf("must have at most %d bytes, and has %d", maxMetadata, len(raw)))
+	case !utf8.Valid(raw):
+		c.fault("metadata", "must be UTF-8")
+	}
+	return raw
+}
+
+// inputImages sorts what the caller sent into URLs and uploads.
+func (c *checker) inputImages(refs []string, m job.Model) ([]job.InputImage, []enqueue.Upload) {
+	if m.MaxInputImages > 0 && len(refs) > m.MaxInputImages {
+		c.fault("input_images", fmt.Sprintf("%s takes at most %d", m.Name, m.MaxInputImages))
+	}
+	var images []job.InputImage
+	var uploads []enqueue.Upload
+	for i, ref := range refs {
+		field := fmt.Sprintf("input_images[%d]", i)
+		img := job.InputImage{}
+		if strings.HasPrefix(ref, "data:") {
+			data, contentType, err := decodeDataURI(ref)
+			if err != nil {
+				c.fault(field, err.Error())
+			}
+			uploads = append(uploads, enqueue.Upload{Position: i, Data: data, ContentType: contentType})
+		} else if img.URL = ref; !httpsURL(ref) {
+			c.fault(field, fmt.Sprintf("must be a data URI or an https URL of at most %d characters", maxInputURL))
+		}
+		images = append(images, img)
+	}
+	return images, uploads
+}
+
+func httpsURL(ref string) bool {
+	u, err := url.Parse(ref)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && len(ref) <= maxInputURL
+}
+
+// decodeDataURI reads data:image/png;base64,… (RFC 2397). The type is the
+// bytes' own and not the URI's word.
+func decodeDataURI(uri string) (data []byte, contentType string, err error) {
+	header, payload, found := strings.Cut(uri, ",")
+	if !found || !strings.HasSuffix(header, ";base64") {
+		return nil, "", fmt.Errorf("must look like data:image/png;base64,…")
+	}
+	data, err = base64.StdEncoding.DecodeString(payload)
+	if err != nil {
+		return nil, "", fmt.Errorf("is not valid base64")
+	}
+	contentType = http.DetectContentType(data)
+	if accepted := []string{"image/png", "image/jpeg", "image/webp"}; !slices.Contains(accepted, contentType) {
+		return nil, "", fmt.Errorf("must be a picture: one of %s", strings.Join(accepted, ", "))
+	}
+	return data, contentType, nil
+}

@@ -1,0 +1,183 @@
+package handlers_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"github.com/alicebob/miniredis/v2"
+	"github.com/googleapis/gax-go/v2"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/server"
+	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/status/sqlite"
+)
+
+const (
+	webKey   = "web-key-0123456789"
+	otherKey = "other-key-0123456789"
+)
+
+// acceptingQueue takes every task and does nothing with it.
+type acceptingQueue struct{}
+
+func (acceptingQueue) CreateTask(
+	_ context.Context, req *cloudtaskspb.CreateTaskRequest, _ ...gax.CallOption,
+) (*cloudtaskspb.Task, error) {
+	return req.GetTask(), nil
+}
+
+func (acceptingQueue) GetTask(
+	context.Context, *cloudtaskspb.GetTaskRequest, ...gax.CallOption,
+) (*cloudtaskspb.Task, error) {
+	return &cloudtaskspb.Task{}, nil
+}
+
+// acceptingInputs takes every input picture.
+type acceptingInputs struct{}
+
+func (acceptingInputs) PutInput(_ context.Context, jobID string, _ int, _ []byte, _ string) (string, error) {
+	return "inputs/" + jobID, nil
+}
+
+type bundle struct {
+	t     testing.TB
+	url   string
+	store *redis.Store
+}
+
+// setup serves the API on a record, a Redis, and a queue that goes nowhere.
+func setup(t testing.TB) *bundle {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	record, err := sqlite.Open(t.Context(), t.TempDir()+"/jobs.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = record.Close() })
+	client, err := redis.NewClient("redis://" + miniredis.RunT(t).Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	presenter := handlers.Presenter{
+		RPM: map[string]int{"banana": 60}, Now: func() time.Time { return now },
+		BaseURL:  "https://api.example.com",
+		ImageURL: func(key string) (string, error) { return "https://pictures.example.com/" + key, nil },
+	}
+	store := redis.New(record, client, presenter.JSON, log)
+	lanes := []lane.Lane{
+		{Name: "a", Model: "banana", RPM: 60, Concurrency: 5, Queue: "projects/p/locations/l/queues/a"},
+		{Name: "c", Model: "cherry", RPM: 10, Concurrency: 1, Queue: "projects/p/locations/l/queues/c"},
+	}
+	cfg := server.Config{Version: "test", Log: log, Lanes: &handlers.Lanes{Lanes: lanes, States: store, Log: log}, Jobs: &handlers.Jobs{
+		Producer:  enqueue.New(store, acceptingQueue{}, acceptingInputs{}, enqueue.Target{}, lanes, log),
+		Snapshots: store, Canceler: store, Presenter: presenter, Log: log,
+		Models: []job.Model{
+			{
+				Name: "banana", ImageSizes: []string{"1K", "2K"}, AspectRatios: []string{"1:1", "16:9"},
+				MaxInputImages: 2, Prices: map[string]int64{"1K": 34_000},
+			},
+			{Name: "cherry"},
+		},
+	}}
+	cfg.Keys.Add("web", webKey, 1)
+	cfg.Keys.Add("other", otherKey, 1)
+	srv := httptest.NewServer(server.New(cfg))
+	t.Cleanup(srv.Close)
+	return &bundle{t: t, url: srv.URL, store: store}
+}
+
+// An answer is what came back.
+type answer struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+// now is what the service takes the time for when it estimates.
+var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// do sends a request as the tenant web, unless headers say otherwise.
+func (b *bundle) do(method, path, body string, headers ...string) answer {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.url+path, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+webKey)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return answer{code: resp.StatusCode, header: resp.Header, body: string(text)}
+}
+
+func (b *bundle) generate(body string, headers ...string) answer {
+	b.t.Helper()
+	return b.do(http.MethodPost, "/api/generate-images", body, headers...)
+}
+
+// job is the answer's body as a job.
+func (a answer) job(t testing.TB) handlers.JobResource {
+	t.Helper()
+	var j handlers.JobResource
+	decode(t, a.body, &j)
+	return j
+}
+
+// A problem is an error as RFC 9457 has it.
+type problem struct {
+	Title  string  `json:"title"`
+	Status int     `json:"status"`
+	Detail string  `json:"detail"`
+	Errors []fault `json:"errors"`
+}
+
+type fault struct {
+	Location string `json:"location"`
+	Message  string `json:"message"`
+}
+
+// problem is the answer's body as a problem with the answer's code.
+func (a answer) problem(t testing.TB, code int) problem {
+	t.Helper()
+	var p problem
+	decode(t, a.body, &p)
+	if a.code != code || p.Status != code {
+		t.Errorf("got status %d with problem %+v, want %d", a.code, p, code)
+	}
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("content type %q is no problem's", got)
+	}
+	return p
+}
+
+func decode(t testing.TB, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
+
+// lease is longer than any test.
+const lease = time.Hour

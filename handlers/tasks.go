@@ -1,0 +1,108 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/worker"
+)
+
+// A Deliverer uses the slot that a delivered task is. Its context ends when
+// the process shuts down.
+type Deliverer interface {
+	Deliver(context.Context, job.Task) (worker.Verdict, error)
+}
+
+// A Sweeper finds and mends what crashes left behind.
+type Sweeper interface {
+	Sweep(context.Context) (enqueue.Swept, error)
+}
+
+// Tasks takes deliveries from Cloud Tasks.
+type Tasks struct {
+	Worker  Deliverer
+	Sweeper Sweeper
+	// Process ends when the process shuts down. Deliveries go by it and not by
+	// the request's context, which ends when Cloud Tasks stops listening.
+	Process context.Context //nolint:containedctx // that it outlives requests is what it is for
+	Log     *slog.Logger
+}
+
+// answers says what to answer Cloud Tasks for each verdict. Any 2xx ends the
+// task, anything else brings it back; 429 and 503 slow the whole queue.
+func answers() map[worker.Verdict]int {
+	return map[worker.Verdict]int{
+		worker.VerdictDone:        http.StatusOK,
+		worker.VerdictAgain:       http.StatusConflict,
+		worker.VerdictUnavailable: http.StatusServiceUnavailable,
+	}
+}
+
+// maxTaskBody is far above any body of ours, in bytes.
+const maxTaskBody = 4 << 10
+
+// Generate serves POST /tasks/generate.
+func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
+	ctx, release := follow(r.Context(), h.Process)
+	defer release()
+	t, err := decodeTask(http.MaxBytesReader(w, r.Body, maxTaskBody))
+	if err != nil {
+		// It would be no better next time.
+		h.Log.ErrorContext(ctx, "a delivery cannot be read; its task is dropped",
+			"error", err, "task", r.Header.Get("X-CloudTasks-TaskName"))
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	verdict, err := h.Worker.Deliver(ctx, t)
+	if err != nil {
+		h.Log.ErrorContext(ctx, "delivery failed", "error", err, "job_id", t.JobID, "index", t.Index)
+	}
+	w.WriteHeader(answers()[verdict])
+}
+
+// Sweep serves POST /tasks/sweep. It answers with what it did; a step that
+// failed is logged, and is the next sweep's.
+func (h *Tasks) Sweep(w http.ResponseWriter, r *http.Request) {
+	swept, err := h.Sweeper.Sweep(r.Context())
+	if err != nil {
+		h.Log.ErrorContext(r.Context(), "sweep met trouble", "error", err)
+	}
+	if swept != (enqueue.Swept{}) {
+		h.Log.InfoContext(r.Context(), "swept", "sent", swept.Sent, "renewed", swept.Renewed,
+			"reaped", swept.Reaped, "expired", swept.Expired, "removed", swept.Removed)
+	}
+	writeJSON(w, swept)
+}
+
+// follow is a context with the values of one and the end of another.
+func follow(values, end context.Context) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(values))
+	stop := context.AfterFunc(end, func() { cancel(context.Cause(end)) })
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
+	}
+}
+
+func decodeTask(body io.Reader) (job.Task, error) {
+	var b enqueue.Body
+	dec := json.NewDecoder(body)
+	if err := dec.Decode(&b); err != nil {
+		return job.Task{}, fmt.Errorf("body: %w", err)
+	}
+	if _, err := uuid.Parse(b.JobID); err != nil {
+		return job.Task{}, fmt.Errorf("body: job_id: %w", err)
+	}
+	if b.Index < 0 || b.Index >= job.MaxCount || b.Dispatch < 1 {
+		return job.Task{}, fmt.Errorf("body: index %d or dispatch %d is out of range", b.Index, b.Dispatch)
+	}
+	return b.Task(), nil
+}

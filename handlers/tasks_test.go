@@ -1,0 +1,107 @@
+package handlers_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/worker"
+)
+
+const jobID = "0199a5a0-0000-7000-8000-000000000000"
+
+type delivererFunc func(context.Context, job.Task) (worker.Verdict, error)
+
+func (f delivererFunc) Deliver(ctx context.Context, t job.Task) (worker.Verdict, error) {
+	return f(ctx, t)
+}
+
+// deliver posts a body and returns what Cloud Tasks is answered.
+func deliver(t *testing.T, ctx, process context.Context, body string, d delivererFunc) int { //nolint:revive // t first, as everywhere
+	t.Helper()
+	h := &handlers.Tasks{Worker: d, Process: process, Log: slog.New(slog.DiscardHandler)}
+	w := httptest.NewRecorder()
+	h.Generate(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/tasks/generate", strings.NewReader(body)))
+	return w.Code
+}
+
+func TestDeliveriesAreAnsweredByVerdict(t *testing.T) {
+	for verdict, want := range map[worker.Verdict]int{
+		worker.VerdictDone: 200, worker.VerdictAgain: 409, worker.VerdictUnavailable: 503,
+	} {
+		var got job.Task
+		code := deliver(t, t.Context(), t.Context(), `{"job_id":"`+jobID+`","index":2,"dispatch":3}`,
+			func(_ context.Context, task job.Task) (worker.Verdict, error) {
+				got = task
+				return verdict, errors.New("for the log")
+			})
+		if code != want {
+			t.Errorf("verdict %d is answered %d, want %d", verdict, code, want)
+		}
+		if diff := cmp.Diff(job.Task{JobID: jobID, Index: 2, Dispatch: 3}, got); diff != "" {
+			t.Errorf("task (-want +got):\n%s", diff)
+		}
+	}
+}
+
+// It would be no better the next time, so it must not come again.
+func TestUnreadableDeliveriesAreDropped(t *testing.T) {
+	for _, body := range []string{
+		"", "nonsense", "[]", `{}`,
+		`{"job_id":"x","index":0,"dispatch":1}`,
+		`{"job_id":"` + jobID + `","index":-1,"dispatch":1}`,
+		`{"job_id":"` + jobID + `","index":16,"dispatch":1}`,
+		`{"job_id":"` + jobID + `","index":0,"dispatch":0}`,
+		`{"job_id":"` + jobID + `","index":0,"dispatch":1` + strings.Repeat(" ", 5000) + `}`,
+	} {
+		code := deliver(t, t.Context(), t.Context(), body, func(context.Context, job.Task) (worker.Verdict, error) {
+			t.Errorf("delivered %.60q", body)
+			return worker.VerdictDone, nil
+		})
+		if code != http.StatusOK {
+			t.Errorf("%.60q is answered %d, want 200", body, code)
+		}
+	}
+}
+
+func TestDeliveriesOutliveTheirRequestAndNotTheProcess(t *testing.T) {
+	request, hangUp := context.WithCancel(t.Context())
+	process, shutDown := context.WithCancelCause(t.Context())
+	deliver(t, request, process, `{"job_id":"`+jobID+`","index":0,"dispatch":1}`,
+		func(ctx context.Context, _ job.Task) (worker.Verdict, error) {
+			hangUp()
+			if err := ctx.Err(); err != nil {
+				t.Errorf("ended with the request: %v", err)
+			}
+			shutDown(worker.ErrShutdown)
+			<-ctx.Done()
+			if err := context.Cause(ctx); !errors.Is(err, worker.ErrShutdown) {
+				t.Errorf("ended with %v, want ErrShutdown", err)
+			}
+			return worker.VerdictDone, nil
+		})
+}
+
+func FuzzDelivery(f *testing.F) {
+	f.Add(`{"job_id":"` + jobID + `","index":0,"dispatch":1}`)
+	f.Add(`{"job_id":null}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		code := deliver(t, t.Context(), t.Context(), body, func(_ context.Context, task job.Task) (worker.Verdict, error) {
+			if task.Index < 0 || task.Index >= job.MaxCount || task.Dispatch < 1 || len(task.JobID) > 45 {
+				t.Errorf("let through: %+v", task)
+			}
+			return worker.VerdictDone, nil
+		})
+		if code != http.StatusOK {
+			t.Errorf("answered %d", code)
+		}
+	})
+}

@@ -1,0 +1,70 @@
+package server
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/ai-worker/ai-worker/handlers"
+)
+
+// openTenant is whose jobs they are where no API key is asked for.
+const openTenant = "default"
+
+// openWeight is the share of turns of that tenant.
+const openWeight = 1
+
+// Keys are the API keys and whose they are.
+type Keys struct {
+	entries []keyEntry
+}
+
+type keyEntry struct {
+	tenant handlers.Tenant
+	hash   [sha256.Size]byte
+}
+
+// Add lets the holder of key in as a tenant with a share of turns.
+func (k *Keys) Add(tenant, key string, weight float64) {
+	k.entries = append(k.entries, keyEntry{tenant: handlers.Tenant{Name: tenant, Weight: weight}, hash: sha256.Sum256([]byte(key))})
+}
+
+// tenant is whose key it is. The time this takes tells nothing of the keys:
+// hashes of one length are compared, and all of them.
+func (k *Keys) tenant(key string) (t handlers.Tenant, ok bool) {
+	hash := sha256.Sum256([]byte(key))
+	for _, e := range k.entries {
+		if subtle.ConstantTimeCompare(hash[:], e.hash[:]) == 1 {
+			t, ok = e.tenant, true
+		}
+	}
+	return t, ok
+}
+
+// authenticate lets holders of a key in, or everybody if there is none.
+func (k *Keys) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t := handlers.Tenant{Name: openTenant, Weight: openWeight}
+		if len(k.entries) > 0 {
+			var ok bool
+			if t, ok = k.tenant(bearer(r)); !ok {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="ai-worker"`)
+				handlers.WriteProblem(w, http.StatusUnauthorized,
+					"Send an API key of this service as Authorization: Bearer KEY.")
+				return
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(handlers.WithTenant(r.Context(), t)))
+	})
+}
+
+// bearer is the token of an Authorization header (RFC 6750), empty if there is
+// none.
+func bearer(r *http.Request) string {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}

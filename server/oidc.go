@@ -1,0 +1,107 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"google.golang.org/api/idtoken"
+	"google.golang.org/api/option"
+
+	"github.com/ai-worker/ai-worker/handlers"
+)
+
+// A TokenValidator checks a token's signature, its expiry and its audience. It
+// is *idtoken.Validator, whose Validate asks for nothing more: not who issued
+// the token, nor to whom.
+type TokenValidator interface {
+	Validate(ctx context.Context, token, audience string) (*idtoken.Payload, error)
+}
+
+// OIDC tells Cloud Tasks' deliveries from other requests, by the ID token that
+// Google signs for the service account of the task.
+type OIDC struct {
+	validator      TokenValidator
+	audience       string
+	serviceAccount string
+	log            *slog.Logger
+}
+
+// NewOIDC lets in tokens for the audience that belong to the service account.
+// Neither may be empty: the validator skips the check of an empty audience.
+func NewOIDC(v TokenValidator, audience, serviceAccount string, log *slog.Logger) (*OIDC, error) {
+	if audience == "" || serviceAccount == "" {
+		return nil, errors.New("server: OIDC needs an audience and a service account")
+	}
+	return &OIDC{validator: v, audience: audience, serviceAccount: serviceAccount, log: log}, nil
+}
+
+// keysTimeout bounds the fetching of the keys that tokens are signed with.
+const keysTimeout = 10 * time.Second
+
+// NewValidator returns a validator of tokens that Google signed, or if jwksURL
+// is set, of those whose keys are there: an emulator's.
+func NewValidator(ctx context.Context, jwksURL string) (*idtoken.Validator, error) {
+	client := &http.Client{Timeout: keysTimeout}
+	if jwksURL != "" {
+		u, err := url.Parse(jwksURL)
+		if err != nil {
+			return nil, fmt.Errorf("server: keys of an emulator: %w", err)
+		}
+		client.Transport = redirected{to: u}
+	}
+	return idtoken.NewValidator(ctx, option.WithHTTPClient(client))
+}
+
+// redirected sends every request to one URL. The validator's own is fixed.
+type redirected struct{ to *url.URL }
+
+func (t redirected) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL, r.Host = t.to, t.to.Host
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// authenticate lets deliveries in.
+func (o *OIDC) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := o.verify(r.Context(), bearer(r)); err != nil {
+			o.log.WarnContext(r.Context(), "delivery refused", "path", r.URL.Path, "error", err)
+			handlers.WriteProblem(w, http.StatusUnauthorized, "This address is for Cloud Tasks only.")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// googleIssuers are both forms that Google writes, see
+// https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload.
+func googleIssuers() []string {
+	return []string{"https://accounts.google.com", "accounts.google.com"}
+}
+
+func (o *OIDC) verify(ctx context.Context, token string) error {
+	if token == "" {
+		return errors.New("no bearer token")
+	}
+	p, err := o.validator.Validate(ctx, token, o.audience)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	email, _ := p.Claims["email"].(string)
+	verified, _ := p.Claims["email_verified"].(bool)
+	switch {
+	case !slices.Contains(googleIssuers(), p.Issuer):
+		return fmt.Errorf("token: issued by %q and not by Google", p.Issuer)
+	case email != o.serviceAccount:
+		return fmt.Errorf("token: of %q and not of TASKS_SERVICE_ACCOUNT", email)
+	case !verified:
+		return errors.New("token: email_verified is not true")
+	}
+	return nil
+}

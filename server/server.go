@@ -1,0 +1,123 @@
+// Package server is the process: which routes there are and who may call them,
+// what surrounds every request, and how it starts and ends.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/handlers"
+)
+
+// Config is what a server serves. Jobs is nil in a process that only works,
+// Tasks in one that only takes jobs.
+type Config struct {
+	Version string
+	Jobs    *handlers.Jobs
+	Keys    Keys // who may use the API; none opens it to everybody
+	Tasks   *handlers.Tasks
+	Lanes   *handlers.Lanes
+	OIDC    *OIDC // how deliveries prove where they come from
+	Log     *slog.Logger
+}
+
+// New returns the handler of all routes.
+func New(cfg Config) http.Handler {
+	r := chi.NewRouter()
+	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log))
+	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		handlers.WriteProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+".")
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		handlers.WriteProblem(w, http.StatusMethodNotAllowed, r.Method+" is not for "+r.URL.Path+".")
+	})
+	install(r, cfg)
+	return r
+}
+
+// install is every route and who calls it.
+func install(r chi.Router, cfg Config) {
+	// Cloud Run's probes, and people: whether the process serves.
+	r.Get("/health", handlers.Health)
+	// People, and alerts: how the lanes are doing. It names no tenant, no key.
+	r.Get("/health/lanes", cfg.Lanes.Health)
+
+	if cfg.Jobs != nil {
+		var api huma.API
+		// Callers, with an API key.
+		r.Group(func(r chi.Router) {
+			r.Use(cfg.Keys.authenticate)
+			api = humachi.New(r, handlers.APIConfig(cfg.Version))
+			cfg.Jobs.Register(api)
+		})
+		// Whoever writes a client.
+		r.Get("/openapi.json", handlers.OpenAPI(api))
+	}
+
+	if cfg.Tasks != nil {
+		// Cloud Tasks, with a token of the service account for deliveries.
+		r.With(cfg.OIDC.authenticate).Post(enqueue.GeneratePath, cfg.Tasks.Generate)
+		// Cloud Scheduler, with a token of the same account.
+		r.With(cfg.OIDC.authenticate).Post(SweepPath, cfg.Tasks.Sweep)
+	}
+}
+
+// SweepPath is where Cloud Scheduler asks for a sweep.
+const SweepPath = "/tasks/sweep"
+
+const (
+	// headerTimeout bounds how long a request's headers may take.
+	headerTimeout = 10 * time.Second
+	// idleTimeout outlasts those of the load balancers in front.
+	idleTimeout = 10 * time.Minute
+
+	// Cloud Run kills 10 s after SIGTERM. Running work has the first 7 to end
+	// by itself; then it is told to put itself back, which must be done by 9.
+	drainAfter = 7 * time.Second
+	exitAfter  = 9 * time.Second
+)
+
+// Run serves handler on ln until ctx ends, then drains: it takes no new
+// connections, lets running requests end for a while, then calls abort, ends
+// the requests' contexts, and waits for them to put their work back. It returns
+// nil after an orderly end.
+func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(), log *slog.Logger) error {
+	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	srv := &http.Server{
+		Handler:           handler,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("server: serve on %s: %w", ln.Addr(), err)
+	case <-ctx.Done():
+	}
+	log.InfoContext(ctx, "shutting down", "reason", context.Cause(ctx))
+	timer := time.AfterFunc(drainAfter, func() {
+		abort()
+		cut() // who waits for a job to end is answered as it stands
+	})
+	defer timer.Stop()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitAfter)
+	defer cancel()
+	if err := srv.Shutdown(end); err != nil {
+		return errors.Join(fmt.Errorf("server: requests still running after %s: %w", exitAfter, err), srv.Close())
+	}
+	return nil
+}
