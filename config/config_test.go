@@ -1,0 +1,277 @@
+package config_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/lane"
+)
+
+// production are the settings without which the service does not start.
+func production() map[string]string {
+	return map[string]string{
+		"DATABASE_URL":          "postgres://user:hunter2@db.example.com/jobs",
+		"REDIS_URL":             "rediss://default:hunter2@redis.example.com:6379",
+		"GEMINI_API_KEY":        "AIzahunter2",
+		"R2_ACCOUNT_ID":         "abc123",
+		"R2_ACCESS_KEY_ID":      "key-id",
+		"R2_SECRET_ACCESS_KEY":  "hunter2",
+		"R2_BUCKET":             "pictures",
+		"CLOUD_TASKS_QUEUE":     "projects/p/locations/europe-west1/queues/images-v1",
+		"WORKER_URL":            "https://worker-1.europe-west1.run.app/",
+		"TASKS_SERVICE_ACCOUNT": "tasks@p.iam.gserviceaccount.com",
+		"API_KEYS":              "web:hunter2hunter2hunter2, batch:hunter2hunter2hunter3:0.5",
+	}
+}
+
+func getenv(settings map[string]string) func(string) string {
+	return func(name string) string { return settings[name] }
+}
+
+func with(settings map[string]string, more ...string) map[string]string {
+	settings = maps.Clone(settings)
+	for i := 0; i < len(more); i += 2 {
+		settings[more[i]] = more[i+1]
+	}
+	return settings
+}
+
+// faulty are the names of the settings that err complains of.
+func faulty(t *testing.T, err error) []string {
+	t.Helper()
+	if err == nil {
+		return nil
+	}
+	var faults config.Faults
+	if !errors.As(err, &faults) {
+		t.Fatalf("got %v, want Faults", err)
+	}
+	var names []string
+	for _, f := range faults {
+		names = append(names, f.Setting)
+	}
+	return names
+}
+
+func TestLoadFillsInDefaults(t *testing.T) {
+	got, err := config.Load(getenv(production()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Config{
+		Port: 8080, Role: config.RoleAll, LogLevel: slog.LevelInfo,
+		DatabaseURL: "postgres://user:hunter2@db.example.com/jobs",
+		RedisURL:    "rediss://default:hunter2@redis.example.com:6379",
+		Gemini:      config.Gemini{APIKey: "AIzahunter2", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 5},
+		R2: config.R2{
+			AccessKeyID: "key-id", SecretAccessKey: "hunter2", Bucket: "pictures",
+			Endpoint: "https://abc123.r2.cloudflarestorage.com",
+		},
+		Tasks: config.Tasks{
+			Queue: "projects/p/locations/europe-west1/queues/images-v1", WorkerURL: "https://worker-1.europe-west1.run.app",
+			ServiceAccount: "tasks@p.iam.gserviceaccount.com", Audience: "https://worker-1.europe-west1.run.app",
+		},
+		APIKeys: []config.APIKey{
+			{Tenant: "web", Key: "hunter2hunter2hunter2", Weight: 1}, {Tenant: "batch", Key: "hunter2hunter2hunter3", Weight: 0.5},
+		},
+		Lanes: []config.Lane{{
+			Lane: lane.Lane{
+				Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 5,
+				Queue: "projects/p/locations/europe-west1/queues/images-v1",
+			},
+			APIKey: "AIzahunter2",
+		}},
+		Instances: 1,
+		PublicURL: "https://worker-1.europe-west1.run.app",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Load (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadReportsEverythingAtOnce(t *testing.T) {
+	_, err := config.Load(getenv(nil))
+	want := slices.Sorted(maps.Keys(production()))
+	if diff := cmp.Diff(want, faulty(t, err)); diff != "" {
+		t.Errorf("missing settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	for _, tt := range []struct{ setting, value string }{
+		{"PORT", "http"},
+		{"PORT", "65536"},
+		{"ROLE", "boss"},
+		{"LOG_LEVEL", "loud"},
+		{"DATABASE_URL", "mysql://db.example.com"},
+		{"DATABASE_URL", "db.example.com"},
+		{"REDIS_URL", "https://redis.example.com"},
+		{"GEMINI_RPM", "0"},
+		{"GEMINI_RPM", "-5"},
+		{"GEMINI_RPM", "1.5"},
+		{"GEMINI_RPM", "30001"},
+		{"WORKER_CONCURRENCY", "0"},
+		{"WORKER_CONCURRENCY", "5001"},
+		{"GEMINI_BASE_URL", "localhost:9000"},
+		{"R2_ENDPOINT", "ftp://x.example.com"},
+		{"R2_PUBLIC_URL", "pictures.example.com"},
+		{"CLOUD_TASKS_QUEUE", "images"},
+		{"CLOUD_TASKS_QUEUE", "projects/p/locations/l/queues/a_b"},
+		{"WORKER_URL", "worker.example.com"},
+		{"TASKS_JWKS_URL", "https://keys.example.com"}, // without CLOUD_TASKS_ENDPOINT
+		{"API_KEYS", "web"},
+		{"API_KEYS", "web:short"},
+		{"API_KEYS", "two words:hunter2hunter2hunter2"},
+		{"API_KEYS", "a:hunter2hunter2hunter2,b:hunter2hunter2hunter2"},
+		{"API_KEYS", "a:hunter2hunter2hunter2:0"},
+		{"API_KEYS", "a:hunter2hunter2hunter2:NaN"},
+		{"API_KEYS", "a:hunter2hunter2hunter2:heavy"},
+		{"WORKER_MAX_INSTANCES", "0"},
+		{"RETENTION_DAYS", "-1"},
+		{"LANES", "hunter2"},
+		{"LANES", "[]"},
+		{"LANES", `[{"name":"a","rmp":60}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q"}]`},
+		{"LANES", `[{"name":"A","queue":"projects/p/locations/l/queues/q","api_key":"k"}]`},
+		{"LANES", `[{"name":"a","queue":"q","api_key":"k"}]`},
+		{"LANES", `[{"name":"a","rpm":-1,"queue":"projects/p/locations/l/queues/q","api_key":"k"}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k"},` +
+			`{"name":"a","queue":"projects/p/locations/l/queues/r","api_key":"k"}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k"},` +
+			`{"name":"b","queue":"projects/p/locations/l/queues/q","api_key":"k"}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k","project":"x"},` +
+			`{"name":"b","queue":"projects/p/locations/l/queues/r","api_key":"k","project":"x"}]`},
+		{"PUBLIC_URL", "example.com"},
+	} {
+		t.Run(tt.setting+"="+tt.value, func(t *testing.T) {
+			_, err := config.Load(getenv(with(production(), tt.setting, tt.value)))
+			if diff := cmp.Diff([]string{tt.setting}, faulty(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadAsksARoleForItsOwnSettingsOnly(t *testing.T) {
+	for role, absent := range map[string]string{"api": "GEMINI_API_KEY", "worker": "API_KEYS"} {
+		settings := with(production(), "ROLE", role)
+		delete(settings, absent)
+		if _, err := config.Load(getenv(settings)); err != nil {
+			t.Errorf("ROLE=%s without %s: %v", role, absent, err)
+		}
+	}
+}
+
+func TestLoadDevAsksForWholeServices(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		settings map[string]string
+		want     []string
+	}{
+		{name: "nothing"},
+		{name: "everything", settings: production()},
+		{name: "one service", settings: map[string]string{"DATABASE_URL": "postgres://localhost/jobs"}},
+		{
+			name:     "half a service",
+			settings: map[string]string{"R2_BUCKET": "pictures"},
+			want:     []string{"R2_ACCESS_KEY_ID", "R2_ACCOUNT_ID", "R2_SECRET_ACCESS_KEY"},
+		},
+		{
+			name:     "a real queue needs a way to the worker",
+			settings: map[string]string{"CLOUD_TASKS_QUEUE": "projects/p/locations/l/queues/q"},
+			want:     []string{"TASKS_SERVICE_ACCOUNT", "WORKER_URL"},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := config.LoadDev(getenv(tt.settings))
+			if diff := cmp.Diff(tt.want, faulty(t, err)); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Every secret of these settings holds the word hunter2.
+func TestSecretsAreNeverShown(t *testing.T) {
+	cfg, err := config.Load(getenv(production()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "config", cfg, "key", cfg.Gemini.APIKey)
+	bad := production()
+	for name := range bad {
+		bad[name] = "hunter2 is no value"
+	}
+	_, faults := config.Load(getenv(bad))
+	for name, text := range map[string]string{
+		"%v": fmt.Sprintf("%v", cfg), "%+v": fmt.Sprintf("%+v", cfg), "%#v": fmt.Sprintf("%#v", cfg),
+		"json": string(doc), "log": log.String(), "faults": faults.Error(),
+	} {
+		if strings.Contains(text, "hunter2") {
+			t.Errorf("%s shows a secret: %s", name, text)
+		}
+	}
+}
+
+func TestLanesReplaceThePlainSettings(t *testing.T) {
+	settings := with(production(), "KEY_B", "hunter2b", "LANES", `[
+		{"name":"a","queue":"projects/p/locations/l/queues/a","api_key":"hunter2a","billing_account":"x","project":"p1"},
+		{"name":"b","model":"gemini-3-pro-image","rpm":10,"concurrency":2,"queue":"projects/p/locations/l/queues/b","api_key_env":"KEY_B","project":"p2"}]`)
+	delete(settings, "GEMINI_API_KEY")
+	delete(settings, "CLOUD_TASKS_QUEUE")
+	cfg, err := config.Load(getenv(settings))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.Lane{
+		{
+			Lane: lane.Lane{
+				Name: "a", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 5,
+				Queue: "projects/p/locations/l/queues/a", Account: "x",
+			},
+			APIKey: "hunter2a",
+		},
+		{
+			Lane:   lane.Lane{Name: "b", Model: "gemini-3-pro-image", RPM: 10, Concurrency: 2, Queue: "projects/p/locations/l/queues/b"},
+			APIKey: "hunter2b",
+		},
+	}
+	if diff := cmp.Diff(want, cfg.Lanes); diff != "" {
+		t.Errorf("lanes (-want +got):\n%s", diff)
+	}
+	delete(settings, "KEY_B")
+	_, err = config.Load(getenv(settings))
+	if diff := cmp.Diff([]string{"KEY_B"}, faulty(t, err)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzLanes(f *testing.F) {
+	f.Add(`[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"hunter2"}]`)
+	f.Add(`[{"name":1}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := config.Load(getenv(with(production(), "LANES", text)))
+		if err != nil {
+			return
+		}
+		for _, l := range cfg.Lanes {
+			if l.RPM < 1 || l.Concurrency < 1 || l.Queue == "" || l.APIKey == "" || l.Model == "" {
+				t.Errorf("let through: %+v", l)
+			}
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/ai-worker/ai-worker/lane"
+)
+
+// A Lane is a quota with the key that it belongs to.
+type Lane struct {
+	lane.Lane
+	APIKey Secret
+}
+
+// defaultLane is the name of the lane of the plain settings.
+const defaultLane = "default"
+
+// laneSetting is an entry of LANES.
+type laneSetting struct {
+	Name           string `json:"name"`
+	Model          string `json:"model"`           // GEMINI_MODEL unless given
+	RPM            int    `json:"rpm"`             // GEMINI_RPM unless given
+	Concurrency    int    `json:"concurrency"`     // WORKER_CONCURRENCY unless given
+	Queue          string `json:"queue"`           // full name
+	APIKey         string `json:"api_key"`         // or, better,
+	APIKeyEnv      string `json:"api_key_env"`     // the name of the setting that holds it
+	Project        string `json:"project"`         // that the key belongs to
+	BillingAccount string `json:"billing_account"` // that the project belongs to
+}
+
+var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+
+// lanes reads LANES, a JSON array; without it, the plain settings are the one
+// lane.
+func (r *reader) lanes(g Gemini, queue string) []Lane {
+	text := r.text("LANES")
+	if text == "" {
+		return []Lane{{
+			Lane: lane.Lane{
+				Name: defaultLane, Model: g.Model, RPM: g.RPM, Concurrency: g.Concurrency, Queue: queue,
+			},
+			APIKey: g.APIKey,
+		}}
+	}
+	entries, err := decodeLanes(text)
+	if err != nil {
+		r.fault("LANES", "must be a JSON array of lanes with name, model, rpm, concurrency, queue, api_key_env, "+
+			"project and billing_account: "+err.Error())
+		return nil
+	}
+	lanes := make([]Lane, len(entries))
+	for i, e := range entries {
+		lanes[i] = r.lane(i, e, g)
+	}
+	r.checkLanes(entries)
+	return lanes
+}
+
+// decodeLanes never quotes the text, which may hold keys.
+func decodeLanes(text string) ([]laneSetting, error) {
+	var entries []laneSetting
+	dec := json.NewDecoder(strings.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&entries); err != nil {
+		if strings.HasPrefix(err.Error(), "json: unknown field") {
+			return nil, errors.New(strings.TrimPrefix(err.Error(), "json: "))
+		}
+		if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return nil, fmt.Errorf("%s must be a %s", kind.Field, kind.Type)
+		}
+		return nil, errors.New("it is not valid JSON")
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is more after the array")
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	return entries, nil
+}
+
+// lane is one entry, checked.
+func (r *reader) lane(i int, e laneSetting, g Gemini) Lane {
+	l := Lane{
+		Lane: lane.Lane{
+			Name: e.Name, Model: orDefault(e.Model, g.Model), RPM: orDefault(e.RPM, g.RPM),
+			Concurrency: orDefault(e.Concurrency, g.Concurrency), Queue: e.Queue, Account: e.BillingAccount,
+		},
+		APIKey: Secret(e.APIKey),
+	}
+	bad := func(problem string) { r.fault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
+	switch {
+	case e.APIKey != "" && e.APIKeyEnv != "":
+		bad("has both api_key and api_key_env")
+	case e.APIKeyEnv != "":
+		if l.APIKey = Secret(r.text(e.APIKeyEnv)); l.APIKey == "" {
+			r.fault(e.APIKeyEnv, fmt.Sprintf("is missing: the key of lane %q in LANES", e.Name))
+		}
+	case e.APIKey == "" && !r.embeds:
+		bad("needs api_key_env, the name of the setting that holds its key")
+	}
+	if !laneName.MatchString(e.Name) {
+		bad("name must be 1 to 40 lower-case letters, digits and -")
+	}
+	if l.RPM < 1 || l.RPM > maxRPM {
+		bad(fmt.Sprintf("rpm must be from 1 to %d", maxRPM))
+	}
+	if l.Concurrency < 1 || l.Concurrency > maxConcurrency {
+		bad(fmt.Sprintf("concurrency must be from 1 to %d", maxConcurrency))
+	}
+	if !queueName.MatchString(e.Queue) && (e.Queue != "" || !r.embeds) {
+		bad("queue must be a full name, projects/PROJECT/locations/REGION/queues/QUEUE")
+	}
+	return l
+}
+
+// checkLanes finds what two lanes must not share. A quota belongs to a project
+// and a model: a second key of one project adds nothing to it.
+func (r *reader) checkLanes(entries []laneSetting) {
+	names, queues, quotas := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for i, e := range entries {
+		bad := func(problem string) { r.fault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
+		quota := e.Project + " " + e.Model
+		switch {
+		case names[e.Name]:
+			bad("the name is another lane's too")
+		case e.Queue != "" && queues[e.Queue]:
+			bad("the queue is another lane's too")
+		case e.Project != "" && quotas[quota]:
+			bad("another lane has the same project and model: a second key of one project adds no quota")
+		}
+		names[e.Name], queues[e.Queue], quotas[quota] = true, true, true
+	}
+}
+
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}

@@ -1,0 +1,49 @@
+package config
+
+import "github.com/ai-worker/ai-worker/job"
+
+// Sizes and list prices of Google's image models as published in 2026-11. A
+// model that is not here works all the same; its requests are checked by
+// Google alone and its cost is not reported.
+func knownModels() map[string]job.Model {
+	ratios := []string{"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"}
+	wide := append([]string{"1:4", "4:1", "1:8", "8:1"}, ratios...)
+	models := []job.Model{
+		{
+			Name: "gemini-nano-banana-2.1", AspectRatios: wide, MaxInputImages: 14,
+			ImageSizes: []string{"1K", "2K", "4K"},
+			Prices:     map[string]int64{"1K": 34_000, "2K": 50_000, "4K": 113_000},
+		},
+		{
+			Name: "gemini-3-pro-image", AspectRatios: ratios, MaxInputImages: 14,
+			ImageSizes: []string{"1K", "2K", "4K"},
+			Prices:     map[string]int64{"1K": 134_000, "2K": 134_000, "4K": 240_000},
+		},
+		{
+			Name: "gemini-3.1-flash-image", AspectRatios: wide, MaxInputImages: 14,
+			ImageSizes: []string{"1K", "512", "2K", "4K"},
+		},
+		{
+			Name: "gemini-3.1-flash-lite-image", AspectRatios: ratios, MaxInputImages: 14,
+			ImageSizes: []string{"1K"}, Prices: map[string]int64{"1K": 34_000},
+		},
+		{
+			// It has no imageSize, and always draws 1K.
+			Name: "gemini-2.5-flash-image", AspectRatios: ratios, MaxInputImages: 3,
+			ImageSizes: []string{"1K"}, Prices: map[string]int64{"1K": 39_000},
+		},
+	}
+	byName := make(map[string]job.Model, len(models))
+	for _, m := range models {
+		byName[m.Name] = m
+	}
+	return byName
+}
+
+// model is what is known of the model with a name.
+func model(name string) job.Model {
+	if m, ok := knownModels()[name]; ok {
+		return m
+	}
+	return job.Model{Name: name, MaxInputImages: 14}
+}
