@@ -1,0 +1,194 @@
+// Package service puts the service together from its settings. What is shipped
+// and what runs in development are the same but for the record that they are
+// given, and for where the settings point.
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	cloudtasks "cloud.google.com/go/cloudtasks/apiv2"
+	goredis "github.com/redis/go-redis/v9"
+	"google.golang.org/api/option"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/generate"
+	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/server"
+	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/storage"
+	"github.com/ai-worker/ai-worker/worker"
+)
+
+// dispatchDeadline is how long Cloud Tasks listens to a delivery. It must be
+// above worker.Limits.DeliveryTimeout, and below Cloud Run's request time-out.
+const dispatchDeadline = 10 * time.Minute
+
+// Service is the service, put together.
+type Service struct {
+	handler http.Handler
+	abort   context.CancelCauseFunc
+	redis   *goredis.Client
+	queue   *cloudtasks.Client
+	sweeper *enqueue.Sweeper
+	log     *slog.Logger
+}
+
+// New puts the service together on a record. It connects to nothing yet. The
+// record stays the caller's to close.
+func New(ctx context.Context, cfg config.Config, record status.Store, version string, log *slog.Logger) (*Service, error) {
+	process, abort := context.WithCancelCause(context.WithoutCancel(ctx))
+	s := &Service{abort: abort, log: log}
+	goredis.SetLogger(redisLog{log})
+	var err error
+	if s.redis, err = redis.NewClient(string(cfg.RedisURL)); err != nil {
+		return nil, err
+	}
+	if s.queue, err = newQueueClient(ctx, cfg.Tasks); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	pictures := storage.NewR2(storage.Config{
+		Endpoint: cfg.R2.Endpoint, AccessKeyID: cfg.R2.AccessKeyID, SecretAccessKey: cfg.R2.SecretAccessKey.Reveal(),
+		Bucket: cfg.R2.Bucket, PublicURL: cfg.R2.PublicURL,
+	})
+	lanes := make([]lane.Lane, len(cfg.Lanes))
+	rpm := make(map[string]int)
+	for i, l := range cfg.Lanes {
+		lanes[i] = l.Lane
+		rpm[l.Model] += l.RPM
+	}
+	presenter := handlers.Presenter{RPM: rpm, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
+	store := redis.New(record, s.redis, presenter.JSON, log)
+	producer := enqueue.New(store, s.queue, pictures, enqueue.Target{
+		URL: cfg.Tasks.WorkerURL, ServiceAccount: cfg.Tasks.ServiceAccount,
+		Audience: cfg.Tasks.Audience, DispatchDeadline: dispatchDeadline,
+	}, lanes, log)
+
+	s.sweeper = &enqueue.Sweeper{Producer: producer, Objects: pictures, Retention: cfg.Retention}
+
+	routes := server.Config{
+		Version: version, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, States: store, Log: log},
+	}
+	if cfg.Role.API() {
+		routes.Jobs = &handlers.Jobs{
+			Producer: producer, Snapshots: store, Canceler: store, Presenter: presenter, Models: cfg.Models(), Log: log,
+		}
+		for _, key := range cfg.APIKeys {
+			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
+		}
+	}
+	if cfg.Role.Worker() {
+		if routes.OIDC, err = newOIDC(ctx, cfg.Tasks, log); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		w, err := newWorker(ctx, cfg, s.redis, store, pictures, producer, log)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log}
+	}
+	s.handler = server.New(routes)
+	return s, nil
+}
+
+// redisLog takes what the Redis client would else print by itself. Failures
+// are logged where they matter, so that this is for who looks closely.
+type redisLog struct{ log *slog.Logger }
+
+// Printf implements the client's logger.
+func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
+	l.log.DebugContext(ctx, fmt.Sprintf(format, v...))
+}
+
+// newQueueClient returns the client of Cloud Tasks, or of an emulator.
+func newQueueClient(ctx context.Context, cfg config.Tasks) (*cloudtasks.Client, error) {
+	var opts []option.ClientOption
+	if cfg.Endpoint != "" {
+		opts = []option.ClientOption{
+			option.WithEndpoint(cfg.Endpoint), option.WithoutAuthentication(),
+			option.WithGRPCDialOption(grpc.WithTransportCredentials(insecure.NewCredentials())),
+		}
+	}
+	client, err := cloudtasks.NewClient(ctx, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("client of Cloud Tasks (run `gcloud auth application-default login` on a laptop): %w", err)
+	}
+	return client, nil
+}
+
+func newOIDC(ctx context.Context, cfg config.Tasks, log *slog.Logger) (*server.OIDC, error) {
+	validator, err := server.NewValidator(ctx, cfg.JWKSURL)
+	if err != nil {
+		return nil, err
+	}
+	return server.NewOIDC(validator, cfg.Audience, cfg.ServiceAccount, log)
+}
+
+func newWorker(
+	ctx context.Context, cfg config.Config, client *goredis.Client, store *redis.Store,
+	pictures *storage.R2, producer *enqueue.Producer, log *slog.Logger,
+) (*worker.Worker, error) {
+	instance := rand.Text()
+	models := make(map[string]job.Model)
+	for _, m := range cfg.Models() {
+		models[m.Name] = m
+	}
+	lanes := make([]worker.Lane, len(cfg.Lanes))
+	for i, l := range cfg.Lanes {
+		gemini, err := generate.NewGemini(ctx, generate.Config{APIKey: l.APIKey.Reveal(), BaseURL: cfg.Gemini.BaseURL})
+		if err != nil {
+			return nil, fmt.Errorf("lane %s: its key, or GEMINI_BASE_URL: %w", l.Name, err)
+		}
+		lanes[i] = worker.Lane{
+			Lane: l.Lane, Model: models[l.Model], Generator: gemini,
+			Pacer: lane.NewPacer(l.Lane, client, instance, cfg.Instances, log),
+		}
+	}
+	limits := worker.DefaultLimits()
+	if err := limits.Check(dispatchDeadline); err != nil {
+		return nil, err
+	}
+	return worker.New(worker.Config{
+		Lanes: lanes, Store: store, Images: pictures, Router: producer, Cancels: store,
+		Limits: limits, Log: log,
+	}), nil
+}
+
+// Handler is all routes of the service.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Sweep mends what a crash left behind, as Cloud Scheduler has it done in
+// production.
+func (s *Service) Sweep(ctx context.Context) {
+	if _, err := s.sweeper.Sweep(ctx); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "sweep met trouble", "error", err)
+	}
+}
+
+// Run serves handler, which may be more than Handler, on ln until ctx ends and
+// all work is done or put back.
+func (s *Service) Run(ctx context.Context, ln net.Listener, handler http.Handler) error {
+	return server.Run(ctx, ln, handler, func() { s.abort(worker.ErrShutdown) }, s.log)
+}
+
+// Close lets go of all connections.
+func (s *Service) Close() error {
+	s.abort(worker.ErrShutdown)
+	err := s.redis.Close()
+	if s.queue != nil {
+		err = errors.Join(err, s.queue.Close())
+	}
+	return err
+}
