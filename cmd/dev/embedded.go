@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"github.com/alicebob/miniredis/v2"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/local/cloudtasks"
+	"github.com/ai-worker/ai-worker/local/gemini"
+	"github.com/ai-worker/ai-worker/local/s3"
+)
+
+const (
+	// anyPort is where embedded services listen that only this process talks to.
+	anyPort = "localhost:0"
+
+	bucket       = "pictures"
+	picturesPath = "/pictures/"
+	keysPath     = "/emulator/certs"
+
+	localProject   = "projects/local/locations/local"
+	serviceAccount = "tasks@local.iam.gserviceaccount.com"
+
+	// emulatorPort is where other clients of Cloud Tasks find the emulator,
+	// unless CLOUD_TASKS_EMULATOR_PORT says otherwise.
+	emulatorPort = 8123
+
+	closeTimeout = 2 * time.Second
+)
+
+// redis is the real Redis, or an empty one in memory: what it holds follows
+// from the record.
+func (e *environment) redis(cfg *config.Config) error {
+	if cfg.RedisURL != "" {
+		e.add("Redis", kindReal, "REDIS_URL")
+		return nil
+	}
+	srv := miniredis.NewMiniRedis()
+	if err := srv.StartAddr(anyPort); err != nil {
+		return fmt.Errorf("embedded Redis: %w", err)
+	}
+	e.onClose(func() error { srv.Close(); return nil })
+	cfg.RedisURL = config.Secret("redis://" + srv.Addr())
+	e.add("Redis", kindEmbedded, "in memory, at "+srv.Addr())
+	return nil
+}
+
+// gemini is the real Gemini, or one that draws the prompt.
+func (e *environment) gemini(ctx context.Context, cfg *config.Config) error {
+	if cfg.Gemini.APIKey != "" {
+		e.add("Gemini", kindReal, quota(cfg.Lanes))
+		return nil
+	}
+	srv, err := gemini.New(gemini.Options{
+		RPM: slowest(cfg.Lanes), MinLatency: time.Second, MaxLatency: 2 * time.Second,
+	})
+	if err != nil {
+		return fmt.Errorf("embedded Gemini: %w", err)
+	}
+	address, err := e.serve(ctx, srv)
+	if err != nil {
+		return fmt.Errorf("embedded Gemini: %w", err)
+	}
+	cfg.Gemini.BaseURL = address
+	for i := range cfg.Lanes {
+		cfg.Lanes[i].APIKey = config.Secret("embedded-" + cfg.Lanes[i].Name) // a quota each
+	}
+	e.add("Gemini", kindEmbedded, "draws your prompt, "+quota(cfg.Lanes))
+	return nil
+}
+
+// quota describes the lanes.
+func quota(lanes []config.Lane) string {
+	texts := make([]string, len(lanes))
+	for i, l := range lanes {
+		texts[i] = fmt.Sprintf("%s at %d requests a minute", l.Model, l.RPM)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// slowest is the lowest quota of the lanes: the stand-in has one for all keys.
+func slowest(lanes []config.Lane) int {
+	rpm := lanes[0].RPM
+	for _, l := range lanes {
+		rpm = min(rpm, l.RPM)
+	}
+	return rpm
+}
+
+// pictures is the real R2, or an S3 server on disk. Its pictures are reached
+// through this process, so that their addresses stay the same.
+func (e *environment) pictures(cfg *config.Config) error {
+	if cfg.R2.Bucket != "" {
+		e.add("R2", kindReal, "bucket "+cfg.R2.Bucket)
+		return nil
+	}
+	dir := filepath.Join(e.dir, "s3")
+	srv, err := s3.Start(s3.Options{Dir: dir, Bucket: bucket})
+	if err != nil {
+		return fmt.Errorf("embedded S3 server: %w", err)
+	}
+	e.onClose(srv.Close)
+	target, err := url.Parse(srv.URL() + "/" + bucket)
+	if err != nil {
+		return fmt.Errorf("embedded S3 server: %w", err)
+	}
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	e.mux.Handle("GET "+picturesPath, http.StripPrefix(picturesPath[:len(picturesPath)-1], proxy))
+	cfg.R2 = config.R2{
+		AccessKeyID: "embedded", SecretAccessKey: "embedded", Bucket: bucket,
+		Endpoint: srv.URL(), PublicURL: e.base + picturesPath[:len(picturesPath)-1],
+	}
+	e.add("R2", kindEmbedded, "S3 server on "+dir)
+	return nil
+}
+
+// queue is the real queue, or one of the emulator.
+func (e *environment) queue(ctx context.Context, cfg *config.Config, port string) error {
+	if cfg.Tasks.Queue != "" {
+		e.add("Cloud Tasks", kindReal, cfg.Tasks.Queue)
+		return nil
+	}
+	emu, err := startEmulator(port, cloudtasks.Options{StateDir: filepath.Join(e.dir, "cloudtasks"), Logger: e.log})
+	if err != nil {
+		return fmt.Errorf("embedded Cloud Tasks: %w", err)
+	}
+	e.onClose(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		if err := emu.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return nil // deliveries cut off come again after the next start
+	})
+	for i := range cfg.Lanes {
+		l := &cfg.Lanes[i].Lane
+		l.Queue = localProject + "/queues/" + l.Name
+		if _, err := emu.Service().UpdateQueue(ctx, &cloudtaskspb.UpdateQueueRequest{Queue: newQueue(*l)}); err != nil {
+			return fmt.Errorf("embedded Cloud Tasks: %w", err)
+		}
+	}
+	e.mux.Handle("GET "+keysPath, emu.JWKS())
+	cfg.Tasks = config.Tasks{
+		Queue: cfg.Lanes[0].Queue, WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
+		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath,
+	}
+	e.add("Cloud Tasks", kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")
+	return nil
+}
+
+// startEmulator starts the emulator on the port asked for, else on the usual
+// one, else on any.
+func startEmulator(port string, opts cloudtasks.Options) (*cloudtasks.Emulator, error) {
+	if port != "" {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return nil, errors.New("CLOUD_TASKS_EMULATOR_PORT must be a port number")
+		}
+		return cloudtasks.Start(net.JoinHostPort("localhost", port), opts)
+	}
+	emu, err := cloudtasks.Start(net.JoinHostPort("localhost", strconv.Itoa(emulatorPort)), opts)
+	if err != nil {
+		return cloudtasks.Start(anyPort, opts)
+	}
+	return emu, nil
+}
+
+// newQueue is a lane's queue, as terraform makes it.
+func newQueue(l lane.Lane) *cloudtaskspb.Queue {
+	return &cloudtaskspb.Queue{
+		Name: l.Queue,
+		RateLimits: &cloudtaskspb.RateLimits{
+			MaxDispatchesPerSecond:  float64(l.RPM) / 60,
+			MaxConcurrentDispatches: int32(l.Concurrency),
+		},
+		RetryConfig: &cloudtaskspb.RetryConfig{
+			MaxAttempts:  -1,
+			MinBackoff:   durationpb.New(5 * time.Second),
+			MaxBackoff:   durationpb.New(5 * time.Minute),
+			MaxDoublings: 6,
+		},
+	}
+}
+
+// serve serves an embedded service until the end, and returns its address.
+func (e *environment) serve(ctx context.Context, h http.Handler) (string, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", anyPort)
+	if err != nil {
+		return "", err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: closeTimeout}
+	go func() {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			e.log.Error("embedded service", "error", err)
+		}
+	}()
+	e.onClose(srv.Close)
+	return "http://" + ln.Addr().String(), nil
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/status/postgres"
+	"github.com/ai-worker/ai-worker/status/sqlite"
+)
+
+// environment is what the service runs against: the real services where their
+// settings are present, embedded ones elsewhere.
+type environment struct {
+	dir  string         // where the embedded services keep their state
+	base string         // address of this process
+	mux  *http.ServeMux // of this process: the service, and what embedded ones add
+	log  *slog.Logger
+
+	rows   []row
+	closes []func() error
+}
+
+// A row is one service of the table that is printed.
+type row struct {
+	service, kind, detail string
+}
+
+const (
+	kindEmbedded = "embedded"
+	kindReal     = "real"
+)
+
+// fillIn starts a substitute for every service whose settings are absent, and
+// points the settings there. It returns the record.
+func (e *environment) fillIn(ctx context.Context, cfg *config.Config, getenv func(string) string) (status.Store, error) {
+	if err := os.MkdirAll(e.dir, 0o750); err != nil {
+		return nil, fmt.Errorf("directory for jobs and pictures: %w", err)
+	}
+	record, err := e.record(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, start := range []func() error{
+		func() error { return e.redis(cfg) },
+		func() error { return e.gemini(ctx, cfg) },
+		func() error { return e.pictures(cfg) },
+		func() error { return e.queue(ctx, cfg, getenv("CLOUD_TASKS_EMULATOR_PORT")) },
+	} {
+		if err := start(); err != nil {
+			return nil, err
+		}
+	}
+	return record, nil
+}
+
+// record is the real Postgres, migrated, or SQLite.
+func (e *environment) record(ctx context.Context, cfg *config.Config) (status.Store, error) {
+	if url := cfg.DatabaseURL.Reveal(); url != "" {
+		if _, err := postgres.Migrate(ctx, url); err != nil {
+			return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		}
+		pool, err := postgres.NewPool(ctx, url)
+		if err != nil {
+			return nil, err
+		}
+		e.onClose(func() error { pool.Close(); return nil })
+		e.add("Postgres", kindReal, "DATABASE_URL")
+		return postgres.New(pool), nil
+	}
+	path := filepath.Join(e.dir, "jobs.db")
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	e.onClose(store.Close)
+	e.add("Postgres", kindEmbedded, "SQLite at "+path)
+	return store, nil
+}
+
+func (e *environment) add(service, kind, detail string) {
+	e.rows = append(e.rows, row{service: service, kind: kind, detail: detail})
+}
+
+// onClose makes close a part of the end, before what was started earlier.
+func (e *environment) onClose(closeIt func() error) { e.closes = append(e.closes, closeIt) }
+
+func (e *environment) close() error {
+	var errs []error
+	for _, closeIt := range slices.Backward(e.closes) {
+		errs = append(errs, closeIt())
+	}
+	return errors.Join(errs...)
+}
+
+// report tells what runs where, and what to try first.
+func (e *environment) report(w io.Writer, cfg config.Config) {
+	fmt.Fprintf(w, "\nai-worker is ready at %s\n\n", e.base)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range e.rows {
+		fmt.Fprintf(table, "  %s\t%s\t%s\n", r.service, r.kind, r.detail)
+	}
+	_ = table.Flush()
+	auth := ""
+	if len(cfg.APIKeys) > 0 {
+		auth = "  -H 'Authorization: Bearer KEY' \\\n"
+	}
+	fmt.Fprintf(w, `
+Ask for a picture, and wait for it:
+
+  curl -s %s/api/generate-images \
+%s  -H 'Content-Type: application/json' -H 'Prefer: wait=30' \
+  -d '{"prompt": "A lighthouse at dusk, watercolour"}'
+
+`, e.base, auth)
+}

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Fails with a sentence, not a page of errors, if Go is missing or too old.
+set -eu
+cd "$(dirname "$0")/.."
+
+wanted=$(sed -n 's/^go //p' go.mod)
+if ! command -v go >/dev/null; then
+  echo "Go is not installed. This project needs Go $wanted or newer: https://go.dev/dl/" >&2
+  exit 1
+fi
+
+# A go command since 1.21 fetches the toolchain that go.mod asks for by itself,
+# and then reports that one here. The suffix of a development build is dropped.
+found=$(go env GOVERSION 2>/dev/null | sed -e 's/^go//' -e 's/[^0-9.].*//')
+oldest=$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)
+if [ "$oldest" != "$wanted" ]; then
+  echo "This project needs Go $wanted or newer, and $(command -v go) is ${found:-older}: https://go.dev/dl/" >&2
+  exit 1
+fi

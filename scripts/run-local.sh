@@ -1,0 +1,10 @@
+#!/bin/sh
+# Runs the whole service on this machine. What it has no settings for, it
+# brings along; arguments and environment are passed on:
+#
+#   GEMINI_RPM=10 ./scripts/run-local.sh
+set -eu
+cd "$(dirname "$0")/.."
+
+scripts/check-go.sh
+exec go run ./cmd/dev "$@"
