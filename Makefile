@@ -1,0 +1,60 @@
+# Everything a developer or CI runs. `make test` is the one that must pass.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LINT    := go tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: dev
+dev: ## Run the whole service here, with stand-ins for what it has no settings for
+	scripts/run-local.sh
+
+.PHONY: build
+build: ## Build the program that is shipped, into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ai-worker ./cmd/ai-worker
+
+.PHONY: test
+test: setup ## Set up, then test and check everything, as CI does
+	scripts/with-postgres.sh go test -race -shuffle=on -timeout=5m ./...
+	go test ./test/fairness
+	$(MAKE) --no-print-directory lint
+
+.PHONY: test-go
+test-go: ## Run the Go tests only: no set-up, no linters, results cached
+	scripts/with-postgres.sh go test ./...
+
+.PHONY: lint
+lint: ## Check the code, its format, go.mod and the scripts
+	go mod tidy -diff
+	go vet ./...
+	$(LINT) run
+	shellcheck scripts/*.sh .ci/run
+
+.PHONY: fmt
+fmt: ## Format the Go code
+	$(LINT) fmt
+
+.PHONY: bench
+bench: ## Run the Go benchmarks
+	scripts/with-postgres.sh go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-quota
+bench-quota: ## Measure how much of a quota is used, and whether it is crossed (half an hour)
+	scripts/with-postgres.sh go run ./bench/quota
+
+.PHONY: chaos
+chaos: ## Kill and break everything for ten minutes, and audit what is left
+	CHAOS_SECONDS=600 scripts/with-postgres.sh go test -v -count=1 -timeout=30m ./test/chaos
+
+.PHONY: setup
+setup: ## Install what the tests need, or say what to install
+	scripts/setup.sh
+
+.PHONY: clean
+clean: ## Remove what was built; .data/, the state of `make dev`, stays
+	rm -rf bin test/node/node_modules
