@@ -1,0 +1,124 @@
+// Google's own Node client against the emulator, over real gRPC. The client
+// encodes requests its own way, so it finds what a Go client would not.
+//
+// CLOUD_TASKS_EMULATOR_HOST (host:port, plain text) says where the emulator
+// listens; node_test.go starts one and sets it.
+
+import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import {createServer} from 'node:http';
+import {text} from 'node:stream/consumers';
+import {after, before, test} from 'node:test';
+
+import {CloudTasksClient} from '@google-cloud/tasks';
+import {grpc} from 'google-gax';
+
+const location = 'projects/test-project/locations/us-central1';
+const PER_MINUTE = 1 / 60; // tasks a second
+
+const deliveries = []; // requests that arrived, not yet taken by a test
+const waiting = []; // tests that wait for one
+
+const receiver = createServer(async (request, response) => {
+  const {method, url, headers} = request;
+  const delivery = {method, url, headers, body: await text(request)};
+  response.writeHead(200).end();
+  const take = waiting.shift();
+  if (take) take(delivery);
+  else deliveries.push(delivery);
+});
+
+function nextDelivery() {
+  if (deliveries.length > 0) return deliveries.shift();
+  return new Promise(resolve => waiting.push(resolve));
+}
+
+let client;
+let target;
+
+before(async () => {
+  receiver.listen(0, '127.0.0.1');
+  await once(receiver, 'listening');
+  target = `http://127.0.0.1:${receiver.address().port}/tasks/generate`;
+
+  const emulator = process.env.CLOUD_TASKS_EMULATOR_HOST;
+  assert.ok(emulator, 'CLOUD_TASKS_EMULATOR_HOST must say where the emulator listens');
+  const {hostname, port} = new URL(`http://${emulator}`);
+  client = new CloudTasksClient({
+    servicePath: hostname,
+    port: Number(port),
+    sslCreds: grpc.credentials.createInsecure(),
+  });
+});
+
+after(async () => {
+  await client?.close();
+  receiver.closeAllConnections();
+  receiver.close();
+});
+
+// A name of its own per test run: a deleted queue's name stays taken for days.
+function queueName(prefix) {
+  return `${location}/queues/${prefix}-${Date.now()}`;
+}
+
+test('a queue at 10 per minute delivers a task', {timeout: 30_000}, async () => {
+  const name = queueName('ten-per-minute');
+  const [queue] = await client.createQueue({
+    parent: location,
+    queue: {
+      name,
+      rateLimits: {maxDispatchesPerSecond: 10 * PER_MINUTE, maxConcurrentDispatches: 5},
+    },
+  });
+  assert.equal(queue.name, name);
+  assert.equal(queue.rateLimits.maxDispatchesPerSecond, 10 * PER_MINUTE, 'the rate is kept as a fraction');
+  assert.equal(queue.rateLimits.maxConcurrentDispatches, 5);
+
+  const body = JSON.stringify({job_id: '0199', index: 0, dispatch: 1});
+  const createdAt = Date.now();
+  const [task] = await client.createTask({
+    parent: name,
+    task: {
+      httpRequest: {
+        url: target,
+        httpMethod: 'POST',
+        headers: {'Content-Type': 'application/json', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'},
+        body: Buffer.from(body),
+      },
+      dispatchDeadline: {seconds: 300},
+    },
+  });
+  assert.ok(task.name.startsWith(`${name}/tasks/`), `the task has a name in its queue, got ${task.name}`);
+
+  const delivery = await nextDelivery();
+  assert.equal(delivery.method, 'POST');
+  assert.equal(delivery.url, '/tasks/generate');
+  assert.equal(delivery.body, body);
+
+  const {headers} = delivery;
+  assert.equal(headers['user-agent'], 'Google-Cloud-Tasks');
+  assert.equal(headers['content-type'], 'application/json');
+  assert.equal(headers.traceparent, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+  assert.equal(headers['x-cloudtasks-queuename'], name.split('/').at(-1));
+  assert.equal(headers['x-cloudtasks-taskname'], task.name.split('/').at(-1));
+  assert.equal(headers['x-cloudtasks-taskretrycount'], '0');
+  assert.equal(headers['x-cloudtasks-taskexecutioncount'], '0');
+  assert.match(headers['x-cloudtasks-tasketa'], /^\d+\.\d+$/);
+  const lateBy = Number(headers['x-cloudtasks-tasketa']) - createdAt / 1000;
+  assert.ok(Math.abs(lateBy) < 5, `the ETA is the time of creation, off by ${lateBy} s`);
+});
+
+test('a name is taken once, and its errors arrive as gRPC codes', {timeout: 30_000}, async () => {
+  const queue = queueName('named');
+  await client.createQueue({parent: location, queue: {name: queue}});
+
+  const task = {name: `${queue}/tasks/once`, httpRequest: {url: target}};
+  await client.createTask({parent: queue, task});
+  await nextDelivery();
+
+  await assert.rejects(client.createTask({parent: queue, task}), {code: grpc.status.ALREADY_EXISTS});
+  await assert.rejects(client.createTask({parent: `${location}/queues/none`, task: {httpRequest: {url: target}}}), {
+    code: grpc.status.NOT_FOUND,
+  });
+});
