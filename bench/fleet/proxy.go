@@ -1,0 +1,129 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// idlePerInstance is above the requests that one instance is sent at once.
+	idlePerInstance = 1024
+	headerTimeout   = 10 * time.Second
+)
+
+// A Proxy is one address for all instances. Requests go to one after the
+// other. While there is none they wait, as Cloud Run keeps them while an
+// instance starts; one whose instance dies is answered 503, as there.
+type Proxy struct {
+	url       string
+	server    *http.Server
+	transport *http.Transport
+
+	mu       sync.Mutex
+	backends []*backend
+	next     int
+	added    chan struct{} // closed when there is an instance again
+}
+
+type backend struct {
+	addr    string
+	handler http.Handler
+}
+
+// NewProxy returns a proxy that listens, with no instances yet.
+func NewProxy() (*Proxy, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	p := &Proxy{
+		url:       "http://" + ln.Addr().String(),
+		transport: &http.Transport{MaxIdleConnsPerHost: idlePerInstance},
+		added:     make(chan struct{}),
+	}
+	p.server = &http.Server{Handler: p, ReadHeaderTimeout: headerTimeout}
+	go func() {
+		if err := p.server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			panic(err) // a listener of ours that fails is a fault of the machine
+		}
+	}()
+	return p, nil
+}
+
+// URL is the one address.
+func (p *Proxy) URL() string { return p.url }
+
+// Add sends requests to the instance too.
+func (p *Proxy) Add(i *Instance) {
+	target := &url.URL{Scheme: "http", Host: i.Addr()}
+	b := &backend{addr: i.Addr(), handler: &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		Transport: p.transport,
+		ErrorLog:  log.New(io.Discard, "", 0),
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
+	}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.backends = append(p.backends, b)
+	if len(p.backends) == 1 {
+		close(p.added)
+	}
+}
+
+// Remove sends no more requests to the instance. Those under way go on.
+func (p *Proxy) Remove(i *Instance) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := len(p.backends)
+	p.backends = slices.DeleteFunc(p.backends, func(b *backend) bool { return b.addr == i.Addr() })
+	if before > 0 && len(p.backends) == 0 {
+		p.added = make(chan struct{})
+	}
+}
+
+// Close cuts every connection.
+func (p *Proxy) Close() error {
+	p.transport.CloseIdleConnections()
+	return p.server.Close()
+}
+
+// ServeHTTP sends a request to the next instance.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if b := p.pick(r.Context()); b != nil {
+		b.handler.ServeHTTP(w, r)
+		return
+	}
+	w.WriteHeader(http.StatusServiceUnavailable)
+}
+
+// pick is the next instance; nil if the caller went away before there was one.
+func (p *Proxy) pick(ctx context.Context) *backend {
+	for {
+		p.mu.Lock()
+		if len(p.backends) > 0 {
+			p.next++
+			b := p.backends[p.next%len(p.backends)]
+			p.mu.Unlock()
+			return b
+		}
+		added := p.added
+		p.mu.Unlock()
+		select {
+		case <-added:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/ai-worker/ai-worker/bench/fleet"
+	"github.com/ai-worker/ai-worker/local/s3"
+)
+
+const (
+	bucket = "pictures"
+	apiKey = "0123456789abcdef"
+)
+
+// A bench is one measurement's services and instances.
+type bench struct {
+	model     *quotaGemini
+	proxy     *fleet.Proxy
+	instances []*fleet.Instance
+	pictures  string // directory of the stored ones
+	closes    []func() error
+}
+
+// start starts everything.
+func (b *bench) start(ctx context.Context, r *result, o options, path, databaseServer, dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	concurrency := o.concurrency(r.rpm)
+	database, drop, err := newDatabase(ctx, databaseServer)
+	if err != nil {
+		return err
+	}
+	b.closes = append(b.closes, drop)
+	redis, stopRedis, err := startRedis(ctx, dir)
+	if err != nil {
+		return err
+	}
+	b.closes = append(b.closes, stopRedis)
+	store, err := s3.Start(s3.Options{Dir: dir, Bucket: bucket})
+	if err != nil {
+		return err
+	}
+	b.closes, b.pictures = append(b.closes, store.Close), filepath.Join(dir, bucket)
+	if b.model, err = newQuotaGemini(r.rpm, o); err != nil {
+		return err
+	}
+	model, stopModel, err := serve(b.model)
+	if err != nil {
+		return err
+	}
+	b.closes = append(b.closes, stopModel)
+	queue, err := startQueue(ctx, r.rpm, concurrency)
+	if err != nil {
+		return err
+	}
+	b.closes = append(b.closes, func() error {
+		ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		cancel() // what is under way is of no use
+		if err := queue.Close(ended); !errors.Is(err, context.Canceled) {
+			return err
+		}
+		return nil
+	})
+	keys, stopKeys, err := serve(queue.JWKS())
+	if err != nil {
+		return err
+	}
+	b.closes = append(b.closes, stopKeys)
+	if b.proxy, err = fleet.NewProxy(); err != nil {
+		return err
+	}
+	b.closes = append(b.closes, b.proxy.Close)
+
+	env := []string{
+		"DATABASE_URL=" + database, "REDIS_URL=" + redis,
+		"GEMINI_API_KEY=AIzaBench", "GEMINI_BASE_URL=" + model,
+		"GEMINI_RPM=" + strconv.Itoa(r.rpm), "WORKER_CONCURRENCY=" + strconv.Itoa(concurrency),
+		"WORKER_MAX_INSTANCES=" + strconv.Itoa(r.instances),
+		"R2_ENDPOINT=" + store.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET=" + bucket,
+		"CLOUD_TASKS_QUEUE=" + queueName, "CLOUD_TASKS_ENDPOINT=" + queue.Addr(), "TASKS_JWKS_URL=" + keys,
+		"WORKER_URL=" + b.proxy.URL(), "TASKS_SERVICE_ACCOUNT=tasks@p.iam.gserviceaccount.com", "API_KEYS=web:" + apiKey,
+	}
+	return b.launch(ctx, r, o, path, env)
+}
+
+// launch migrates the database and starts the instances.
+func (b *bench) launch(ctx context.Context, r *result, o options, path string, env []string) error {
+	migrate := exec.CommandContext(ctx, path, "migrate")
+	migrate.Env = env
+	if out, err := migrate.CombinedOutput(); err != nil {
+		return fmt.Errorf("migrate: %w\n%s", err, out)
+	}
+	for n := range r.instances {
+		log, err := openLog(o.logs, fmt.Sprintf("%d-%d-%d.log", r.rpm, r.instances, n+1))
+		if err != nil {
+			return err
+		}
+		b.closes = append(b.closes, log.Close)
+		started, cancel := context.WithTimeout(ctx, startTimeout)
+		i, err := fleet.Start(started, fleet.Program{Path: path, Args: []string{"serve"}, Env: env, Log: log})
+		cancel()
+		if err != nil {
+			return err
+		}
+		b.closes = append(b.closes, func() error { i.Kill(); return nil })
+		b.instances = append(b.instances, i)
+		b.proxy.Add(i)
+	}
+	return nil
+}
+
+// openLog opens a file for what an instance prints; without a directory, what
+// is printed is dropped.
+func openLog(dir, name string) (*os.File, error) {
+	if dir == "" {
+		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return nil, err
+	}
+	return os.Create(filepath.Join(dir, name)) //nolint:gosec // where the user wants it
+}
+
+// close ends everything, the last started first.
+func (b *bench) close() error {
+	var errs []error
+	for _, closeIt := range slices.Backward(b.closes) {
+		errs = append(errs, closeIt())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// The target of a run: no request too many, and nearly all of the quota used.
+const (
+	targetRefused = 0
+	targetShare   = 0.98
+)
+
+// What a BullMQ worker did of the same work, with a limiter of 60 in 60 s and a
+// concurrency of 5, in front of the same quota of 60 in any 60 s: the limiter's
+// windows are fixed ones, so that two of them meet in one of the quota's.
+const (
+	formerRPM     = 60
+	formerSent    = 251
+	formerRefused = 71
+	formerShare   = 0.75
+)
+
+// A result is one row.
+type result struct {
+	rpm, instances int
+
+	sent, refused int     // from the first request to the end
+	most          int     // requests in any 60 s
+	share         float64 // of the quota, in the window
+	pictures      int     // in the window
+	cpuMillis     float64 // a picture, of all instances; 0 where it cannot be told
+	peakRSS       int64   // of the largest instance, in bytes
+}
+
+func (r *result) ok() bool { return r.refused <= targetRefused && r.share >= targetShare }
+
+// report prints the table, and fails if a row missed the target.
+func report(w io.Writer, results []*result) error {
+	var err error
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "RPM\tinstances\tsent\trefused (429)\tmost in 60 s\tquota used\tCPU ms/picture\tpeak RSS\ttarget\t")
+	for _, r := range results {
+		verdict := "met"
+		if !r.ok() {
+			verdict, err = "missed", errMissed
+		}
+		fmt.Fprintf(t, "%d\t%d\t%d\t%d\t%d\t%.1f %%\t%.0f\t%d MB\t%s\t\n",
+			r.rpm, r.instances, r.sent, r.refused, r.most, 100*r.share, r.cpuMillis, r.peakRSS>>20, verdict)
+	}
+	fmt.Fprintf(t, "%d\tBullMQ\t%d\t%d\t–\t%.0f %%\t–\t–\t\t\n", formerRPM, formerSent, formerRefused, 100*formerShare)
+	if flushed := t.Flush(); flushed != nil {
+		return flushed
+	}
+	fmt.Fprintf(w, "\nTarget: no request refused, and at least %.0f %% of the quota used once the pipeline is full.\n", 100*targetShare)
+	return err
+}
