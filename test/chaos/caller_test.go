@@ -1,0 +1,97 @@
+package chaos_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// A submitted job is one that a caller was told of.
+type submitted struct {
+	number  int
+	planned plannedJob
+	id      string
+}
+
+// A resource is what the test looks at of the API's job.
+type resource struct {
+	ID       string
+	Status   string
+	Version  int64
+	Progress map[string]int
+	Images   []struct {
+		Status string
+		URL    string
+		SHA256 string `json:"sha256"`
+		Bytes  int64
+	}
+}
+
+// final reports whether the job has ended. None is canceled here.
+func (r resource) final() bool {
+	return r.Status == "succeeded" || r.Status == "partial" || r.Status == "failed"
+}
+
+// callTimeout is how long a caller waits before trying again.
+const callTimeout = 10 * time.Second
+
+// submit submits a job at its time, and again under the same key until it is
+// accepted: as a caller does whose answer was lost.
+func (d *deployment) submit(ctx context.Context, j *submitted) {
+	if !wait(ctx, j.planned.at) {
+		return
+	}
+	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"512"}`,
+		j.number, j.planned.count, pictureID{job: j.number}.seed())
+	until(ctx, func() bool {
+		code, answer, err := d.call(ctx, http.MethodPost, "/api/generate-images", body, fmt.Sprintf("chaos-%d", j.number))
+		switch {
+		case err != nil || code >= http.StatusInternalServerError:
+			return false
+		case code != http.StatusAccepted && code != http.StatusCreated:
+			d.t.Errorf("job %d was answered %d: %s", j.number, code, answer)
+			return true
+		}
+		var r resource
+		if err := json.Unmarshal(answer, &r); err != nil {
+			d.t.Errorf("job %d: %v in %s", j.number, err, answer)
+		}
+		j.id = r.ID
+		return true
+	})
+}
+
+// call sends one request to the API.
+func (d *deployment) call(ctx context.Context, method, path, body, idempotencyKey string) (int, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, d.proxy.URL()+path, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+apiKey)
+	if idempotencyKey != "" {
+		req.Header.Set("Idempotency-Key", idempotencyKey)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, text, err
+}
+
+// get polls a job.
+func (d *deployment) get(id string) (resource, error) {
+	code, text, err := d.call(d.t.Context(), http.MethodGet, "/api/jobs/"+id, "", "")
+	if err != nil || code != http.StatusOK {
+		return resource{}, fmt.Errorf("answered %d: %s: %w", code, text, err)
+	}
+	var r resource
+	return r, json.Unmarshal(text, &r)
+}

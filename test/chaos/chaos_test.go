@@ -1,0 +1,150 @@
+// Package chaos_test breaks everything around the built program, and the
+// program itself, at random, and then counts: no job is lost, no picture is
+// lost or paid for twice without a crash that explains it, and every counter is
+// right.
+//
+// It is part of `make test`, short. `make chaos` runs it for longer:
+//
+//	CHAOS_SECONDS=600 CHAOS_SEED=7 scripts/with-postgres.sh go test -v -count=1 -timeout=30m ./test/chaos
+//
+// The seed fixes every choice: what breaks, when and for how long, what Gemini
+// and R2 answer to their nth request, and when which jobs are submitted. What
+// is under way at those moments, and so which request is the nth, is up to the
+// machine.
+//
+// # Time
+//
+// Production waits long for what the test has no time to wait for: 60 s for a
+// dead worker's lease, up to five minutes between attempts. The test lets that
+// time pass in two ways, neither of which does what time would not.
+//
+//   - Leases of processes that are gone run out at once. Whose a lease is, is
+//     known exactly: each process has a name of its own in Postgres, and a
+//     trigger notes who claimed what. A living worker's lease is never touched.
+//   - Tasks that wait for a later time are run early by RunTask, as anybody can
+//     from the console. The service takes the coming of a task as its time, since
+//     clocks differ.
+package chaos_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	// shortSeconds is how long things break in `make test`.
+	shortSeconds = 30
+	// picturesPerSecond keeps three workers busy, and two cores not too much.
+	picturesPerSecond = 3
+	// endPatience bounds the wait for everything to end once nothing breaks.
+	endPatience = 100 * time.Second
+	// hangPatience is added where Gemini may leave a request without an answer,
+	// which the worker ends after two minutes.
+	hangPatience = 150 * time.Second
+
+	hurryEvery = 500 * time.Millisecond
+	sweepEvery = 3 * time.Second
+)
+
+func TestChaos(t *testing.T) {
+	t.Parallel()
+	seed, length := settings(t)
+	long := length > shortSeconds*time.Second
+	t.Logf("CHAOS_SEED=%d CHAOS_SECONDS=%.0f", seed, length.Seconds())
+	plan := newPlan(seed, length)
+	d := deploy(t, seed, long)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer cancel()
+	helpers.Go(func() { every(ctx, hurryEvery, d.hurry) })
+	helpers.Go(func() { every(ctx, sweepEvery, d.sweep) })
+
+	var callers sync.WaitGroup
+	jobs := make([]*submitted, len(plan.jobs))
+	for n, p := range plan.jobs {
+		jobs[n] = &submitted{number: n, planned: p}
+		callers.Go(func() { d.submit(ctx, jobs[n]) })
+	}
+	d.perform(ctx, plan.steps)
+
+	whole := time.Now()
+	d.mend(ctx)
+	callers.Wait()
+	patience := endPatience
+	if long {
+		patience += hangPatience
+	}
+	d.awaitEnd(ctx, patience)
+	cancel()
+	helpers.Wait()
+	if t.Failed() {
+		return
+	}
+	t.Logf("everything has ended %.0f s after the trouble did", time.Since(whole).Seconds())
+	d.check(jobs)
+}
+
+// settings reads the seed and the length of the run.
+func settings(t *testing.T) (seed uint64, length time.Duration) {
+	t.Helper()
+	number := func(name string, otherwise uint64) uint64 {
+		text := os.Getenv(name)
+		if text == "" {
+			return otherwise
+		}
+		n, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		return n
+	}
+	seed = number("CHAOS_SEED", uint64(rand.Uint32()))
+	return seed, time.Duration(number("CHAOS_SECONDS", shortSeconds)) * time.Second
+}
+
+// every calls f again and again until ctx ends.
+func every(ctx context.Context, interval time.Duration, f func(context.Context)) {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// until calls f until it says so, or ctx ends.
+func until(ctx context.Context, f func() bool) bool {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// wait lets d pass, and reports whether ctx outlasted it.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

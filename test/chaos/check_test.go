@@ -1,0 +1,180 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ai-worker/ai-worker/status/redis"
+)
+
+// A row is one image in the record.
+type row struct {
+	job       string
+	index     int
+	status    string
+	attempts  int
+	objectKey string
+	sha256    string
+	bytes     int64
+	code      string
+	cut       int // times that its claim ended without a word about the attempt
+	putBack   int // of those, by the process that had it, as one that is asked to end does
+}
+
+// key is where the image's picture belongs.
+func (r row) key() string { return fmt.Sprintf("images/%s/%d", r.job, r.index) }
+
+// cutSQL is the moves that end a claim in the middle of its attempt: another
+// delivery takes over after a lease has run out, or the image is put back
+// without a reason, as by a process that is asked to end.
+const cutSQL = `(was = 'processing' AND became = 'processing' OR was = 'processing' AND became = 'queued' AND error_code IS NULL)`
+
+const putBackSQL = cutSQL + ` AND became = 'queued' AND worker IN (
+    SELECT c.worker FROM audit c WHERE c.claim = a.claim_was AND c.became = 'processing')`
+
+// check holds what is there at the end to what was asked for.
+func (d *deployment) check(jobs []*submitted) {
+	d.t.Helper()
+	byID := map[string]*submitted{}
+	for _, j := range jobs {
+		byID[j.id] = j
+	}
+	rows := d.rows()
+	sum := d.checkJobs(byID, rows)
+	d.checkCounters()
+	d.checkMoves()
+	stored := d.stored()
+	d.checkObjects(rows, stored, sum)
+	d.checkRequests(byID, rows, stored, sum)
+	d.t.Logf("%v", sum)
+}
+
+// rows are all images.
+func (d *deployment) rows() []row {
+	d.t.Helper()
+	const sql = `
+SELECT job_id::text, idx, status, attempts, coalesce(object_key, ''), coalesce(sha256, ''), coalesce(bytes, 0), coalesce(error_code, ''),
+       (SELECT count(*) FROM audit a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + cutSQL + `),
+       (SELECT count(*) FROM audit a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + putBackSQL + `)
+FROM images i ORDER BY job_id, idx`
+	var rows []row
+	err := d.record.do(d.t.Context(), func(conn *pgx.Conn) error {
+		found, err := conn.Query(d.t.Context(), sql)
+		if err != nil {
+			return err
+		}
+		rows, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (v row, err error) {
+			err = r.Scan(&v.job, &v.index, &v.status, &v.attempts, &v.objectKey, &v.sha256, &v.bytes, &v.code, &v.cut, &v.putBack)
+			return v, err
+		})
+		return err
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return rows
+}
+
+// checkJobs looks at every job as its caller sees it: it has ended, and is what
+// the record says.
+func (d *deployment) checkJobs(byID map[string]*submitted, rows []row) *summary {
+	d.t.Helper()
+	sum := &summary{d: d, jobs: len(byID)}
+	images := map[string][]row{}
+	for _, r := range rows {
+		images[r.job] = append(images[r.job], r)
+		sum.images++
+		switch r.status {
+		case "succeeded":
+			sum.succeeded++
+		case "failed":
+			sum.failed++
+		default:
+			sum.stranded++
+		}
+		sum.cut += r.cut
+		sum.putBack += r.putBack
+	}
+	for id := range images {
+		if byID[id] == nil {
+			d.t.Errorf("job %s is recorded, and no caller was told of it", id)
+		}
+	}
+	for id, j := range byID {
+		d.checkJob(j, images[id])
+	}
+	return sum
+}
+
+func (d *deployment) checkJob(j *submitted, images []row) {
+	d.t.Helper()
+	want := map[string]int{"total": j.planned.count, "queued": 0, "processing": 0, "succeeded": 0, "failed": 0, "canceled": 0}
+	for _, img := range images {
+		want[img.status]++
+	}
+	ended := want["queued"]+want["processing"] == 0
+	seen, err := d.see(j.id, ended)
+	if err != nil {
+		d.t.Errorf("job %d: %v", j.number, err)
+		return
+	}
+	for i, img := range images {
+		if i < len(seen.Images) && (seen.Images[i].Status != img.status || seen.Images[i].SHA256 != img.sha256) {
+			d.t.Errorf("image %s/%d is shown as %+v, recorded as %+v", j.id, i, seen.Images[i], img)
+		}
+		if img.status == "succeeded" && i < len(seen.Images) {
+			d.checkPicture(img, seen.Images[i].URL)
+		}
+	}
+	if diff := cmp.Diff(want, seen.Progress); diff != "" {
+		d.t.Errorf("progress of job %s (-record +API):\n%s", j.id, diff)
+	}
+	if ended != seen.final() || !ended && sweepServed {
+		d.t.Errorf("job %s is %s, with %v", j.id, seen.Status, want)
+	}
+}
+
+// see polls a job until it is seen to have ended, if it has. What Redis missed
+// while it was away may hide that for as long as a snapshot is believed.
+func (d *deployment) see(id string, ended bool) (seen resource, err error) {
+	ctx, cancel := context.WithTimeout(d.t.Context(), redis.MaxAge+time.Second)
+	defer cancel()
+	until(ctx, func() bool {
+		seen, err = d.get(id)
+		return err == nil && (seen.final() || !ended)
+	})
+	return seen, err
+}
+
+// checkCounters holds each job's counters to its images.
+func (d *deployment) checkCounters() {
+	d.t.Helper()
+	const wrongSQL = `
+SELECT count(*) FROM jobs j JOIN (
+    SELECT job_id, count(*) AS total,
+           count(*) FILTER (WHERE status = 'queued') AS queued, count(*) FILTER (WHERE status = 'processing') AS processing,
+           count(*) FILTER (WHERE status = 'succeeded') AS succeeded, count(*) FILTER (WHERE status = 'failed') AS failed,
+           count(*) FILTER (WHERE status = 'canceled') AS canceled
+    FROM images GROUP BY job_id) i ON i.job_id = j.id
+WHERE (j.total, j.queued, j.processing, j.succeeded, j.failed, j.canceled)
+   <> (i.total, i.queued, i.processing, i.succeeded, i.failed, i.canceled)
+   OR (j.completed_at IS NULL) <> (j.queued + j.processing > 0)`
+	wrong := 0
+	if err := d.record.read(d.t.Context(), wrongSQL, &wrong); err != nil || wrong > 0 {
+		d.t.Errorf("%d jobs whose counters are not those of their images (%v)", wrong, err)
+	}
+}
+
+// checkMoves: what has ended stays so.
+func (d *deployment) checkMoves() {
+	d.t.Helper()
+	const sql = `SELECT count(*) FROM audit WHERE was IN ('succeeded', 'failed', 'canceled') AND became <> was`
+	moved := 0
+	if err := d.record.read(d.t.Context(), sql, &moved); err != nil || moved > 0 {
+		d.t.Errorf("%d images left a final state (%v)", moved, err)
+	}
+}

@@ -1,0 +1,174 @@
+package chaos_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ai-worker/ai-worker/bench/fleet"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	// stopTimeout is above the ten seconds that Cloud Run gives.
+	stopTimeout = 10 * time.Second
+)
+
+// endsInTime says whether a worker that is asked to end does so in order and in
+// time, whatever is broken. While R2 fails it may not: an upload and the putting
+// back after it each take their own farewell. Until that is mended it is told
+// and counted, and fails nothing.
+const endsInTime = true
+
+// A crew is the running workers. Each process has a name of its own, such as
+// worker-2.5 for the fifth in the second place.
+type crew struct {
+	d       *deployment
+	program string
+	env     []string
+	logs    string
+
+	busy           sync.WaitGroup // starts and ends
+	places         [workerCount]*place
+	kills, deploys atomic.Int64
+	late           atomic.Int64 // deploys whose worker did not end as it should
+}
+
+type place struct {
+	turn       sync.Mutex // one start or end at a time
+	generation int
+	name       string
+	instance   *fleet.Instance // nil while there is none
+}
+
+func newCrew(d *deployment, program string, env []string) *crew {
+	c := &crew{d: d, program: program, env: env, logs: d.t.ArtifactDir()}
+	for n := range c.places {
+		c.places[n] = &place{}
+	}
+	d.t.Cleanup(func() {
+		c.busy.Wait()
+		for _, p := range c.places {
+			if p.instance != nil {
+				p.instance.Kill()
+			}
+		}
+	})
+	return c
+}
+
+// startAll starts one worker in every place, and returns when they serve.
+func (c *crew) startAll(ctx context.Context) {
+	for n := range c.places {
+		c.start(ctx, n)
+	}
+	c.busy.Wait()
+}
+
+// start starts a worker in a place that is empty. It does not wait.
+func (c *crew) start(ctx context.Context, n int) {
+	c.busy.Go(func() {
+		p := c.places[n]
+		p.turn.Lock()
+		defer p.turn.Unlock()
+		if p.instance == nil {
+			c.launch(ctx, n, p)
+		}
+	})
+}
+
+// kill ends a worker as a crash does, and lets its leases run out. It does not
+// wait.
+func (c *crew) kill(ctx context.Context, n int) {
+	c.busy.Go(func() { c.d.inherit(ctx, c.end(c.places[n])) })
+}
+
+// deploy replaces the worker of a place. It does not wait.
+func (c *crew) deploy(ctx context.Context, n int) {
+	c.busy.Go(func() { c.replace(ctx, n) })
+}
+
+// settle waits until every start and every end is over.
+func (c *crew) settle() { c.busy.Wait() }
+
+// launch starts the place's next process.
+func (c *crew) launch(ctx context.Context, n int, p *place) {
+	p.generation++
+	p.name = fmt.Sprintf("worker-%d.%d", n+1, p.generation)
+	log, err := os.Create(filepath.Join(c.logs, p.name+".log"))
+	if err != nil {
+		c.d.t.Error(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p.instance, err = fleet.Start(ctx, fleet.Program{
+		Path: c.program, Args: []string{"serve"}, Log: log,
+		Env: append([]string{"DATABASE_URL=" + c.d.record.url(p.name)}, c.env...),
+	})
+	if err != nil {
+		p.instance = nil
+		c.d.t.Error(err)
+		return
+	}
+	c.d.proxy.Add(p.instance)
+}
+
+// end kills the place's worker, and returns its name; empty if there is none.
+func (c *crew) end(p *place) string {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	if p.instance == nil {
+		return ""
+	}
+	p.instance.Kill()
+	c.d.proxy.Remove(p.instance)
+	p.instance = nil
+	c.kills.Add(1)
+	return p.name
+}
+
+// replace starts the place's next worker before it asks the one there is to
+// end, as a deployment does, and lets the leases run out that this one leaves.
+func (c *crew) replace(ctx context.Context, n int) {
+	c.d.inherit(ctx, c.relieve(ctx, n, c.places[n]))
+}
+
+// relieve returns the name of the worker that it ended; empty if there was none.
+func (c *crew) relieve(ctx context.Context, n int, p *place) string {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	old, name := p.instance, p.name
+	c.launch(ctx, n, p)
+	if old == nil {
+		return ""
+	}
+	c.d.proxy.Remove(old)
+	c.deploys.Add(1)
+	limited, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	if err := old.Stop(limited); err != nil {
+		c.late.Add(1)
+		report := c.d.t.Logf
+		if endsInTime {
+			report = c.d.t.Errorf
+		}
+		report("%s did not end in an orderly way: %v; it printed at last:\n%s", name, err, c.lastWords(name))
+	}
+	return name
+}
+
+// lastWords are the last lines of a worker's log.
+func (c *crew) lastWords(name string) string {
+	text, err := os.ReadFile(filepath.Join(c.logs, name+".log"))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-5):], "\n")
+}

@@ -1,0 +1,218 @@
+package chaos_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os/exec"
+	"path"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/ai-worker/ai-worker/bench/fleet"
+	"github.com/ai-worker/ai-worker/local/cloudtasks"
+	"github.com/ai-worker/ai-worker/local/gemini"
+	"github.com/ai-worker/ai-worker/local/s3"
+	"github.com/ai-worker/ai-worker/status/redis/redistest"
+)
+
+const (
+	queueParent    = "projects/p/locations/l"
+	queueName      = queueParent + "/queues/images"
+	sweepQueue     = queueParent + "/queues/sweep"
+	serviceAccount = "tasks@p.iam.gserviceaccount.com"
+	bucket         = "pictures"
+	apiKey         = "0123456789abcdef"
+
+	// ratePerMinute keeps Gemini's quota out of the way: what is sent early and
+	// twice is outside of the queue's rate.
+	ratePerMinute = "600"
+)
+
+// A deployment is the service and all that is around it.
+type deployment struct {
+	t      *testing.T
+	record *postgres
+	redis  *redistest.Server
+	queue  *cloudtasks.Emulator
+	model  *model
+	bucket *bucketFaults
+	s3     *s3.Server
+	proxy  *fleet.Proxy
+	crew   *crew
+
+	sweepStatus atomic.Int64 // of the last sweep's answer
+	duplicates  atomic.Int64
+	runEarly    atomic.Int64
+}
+
+func deploy(t *testing.T, seed uint64, long bool) *deployment {
+	t.Helper()
+	program, err := fleet.Build(t.Context(), t.TempDir(), "github.com/ai-worker/ai-worker/cmd/ai-worker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel()}
+	d.startQueue(seed)
+	keys := httptest.NewServer(d.queue.JWKS())
+	t.Cleanup(keys.Close)
+	address := d.startGemini(seed, long)
+	d.startBucket(seed)
+	if d.proxy, err = fleet.NewProxy(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.proxy.Close() })
+	d.migrate(program)
+
+	d.crew = newCrew(d, program, []string{
+		"REDIS_URL=" + d.redis.URL(),
+		"GEMINI_API_KEY=AIzaTest", "GEMINI_BASE_URL=" + address, "GEMINI_RPM=" + ratePerMinute, "WORKER_CONCURRENCY=20",
+		"GEMINI_MODEL=gemini-3.1-flash-image", // draws small pictures too
+		"R2_ENDPOINT=" + d.s3.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET=" + bucket,
+		"CLOUD_TASKS_QUEUE=" + queueName, "CLOUD_TASKS_ENDPOINT=" + d.queue.Addr(), "TASKS_JWKS_URL=" + keys.URL,
+		"WORKER_URL=" + d.proxy.URL(), "TASKS_SERVICE_ACCOUNT=" + serviceAccount, "API_KEYS=web:" + apiKey,
+	})
+	d.crew.startAll(t.Context())
+	return d
+}
+
+// startQueue starts Cloud Tasks, which sends some deliveries twice. Retries come
+// sooner than in production, and the queue does not slow down: it would do so for
+// a minute after each crash, and hardly send anything while most happens.
+func (d *deployment) startQueue(seed uint64) {
+	d.t.Helper()
+	var err error
+	d.queue, err = cloudtasks.Start("127.0.0.1:0", cloudtasks.Options{
+		Seed:         seed | 1, // 0 would be a random one
+		NoThrottling: true,
+		Duplicates:   cloudtasks.Duplicates{Probability: 0.1, Delay: 300 * time.Millisecond},
+		OnDispatch: func(sent cloudtasks.Dispatch) {
+			if sent.Duplicate {
+				d.duplicates.Add(1)
+			}
+			if path.Base(sent.Queue) == path.Base(sweepQueue) && !sent.Duplicate {
+				d.sweepStatus.Store(int64(sent.Status))
+			}
+		},
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := d.queue.Close(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			d.t.Error(err)
+		}
+	})
+	again := &cloudtaskspb.RetryConfig{
+		MaxAttempts: -1, MinBackoff: durationpb.New(100 * time.Millisecond), MaxBackoff: durationpb.New(time.Second),
+	}
+	for name, retry := range map[string]*cloudtaskspb.RetryConfig{queueName: again, sweepQueue: {MaxAttempts: 1}} {
+		_, err := d.queue.Service().CreateQueue(d.t.Context(), &cloudtaskspb.CreateQueueRequest{
+			Parent: queueParent, Queue: &cloudtaskspb.Queue{
+				Name:        name,
+				RateLimits:  &cloudtaskspb.RateLimits{MaxDispatchesPerSecond: 10, MaxConcurrentDispatches: 20},
+				RetryConfig: retry,
+			},
+		})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+func (d *deployment) startGemini(seed uint64, hangs bool) (address string) {
+	d.t.Helper()
+	g, err := gemini.New(gemini.Options{MinLatency: 200 * time.Millisecond, MaxLatency: 1500 * time.Millisecond, Seed: seed})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	g.Script(d.model.script(seed, hangs))
+	srv := httptest.NewServer(g)
+	d.t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func (d *deployment) startBucket(seed uint64) {
+	d.t.Helper()
+	var err error
+	if d.s3, err = s3.Start(s3.Options{Dir: d.t.TempDir(), Bucket: bucket}); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = d.s3.Close() })
+	d.bucket = &bucketFaults{random: rand.New(rand.NewPCG(seed, 4))}
+	d.s3.Fail(d.bucket.decide)
+}
+
+// migrate makes the schema, and has its moves noted.
+func (d *deployment) migrate(program string) {
+	d.t.Helper()
+	cmd := exec.CommandContext(d.t.Context(), program, "migrate")
+	cmd.Env = []string{"DATABASE_URL=" + d.record.url("migrate")}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		d.t.Fatalf("migrate: %v\n%s", err, out)
+	}
+	if _, err := d.record.exec(d.t.Context(), auditSQL); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// perform breaks things according to plan.
+func (d *deployment) perform(ctx context.Context, steps []step) {
+	began := time.Now()
+	for _, s := range steps {
+		if !wait(ctx, s.at-time.Since(began)) || d.t.Failed() {
+			return
+		}
+		d.take(ctx, s)
+	}
+}
+
+func (d *deployment) take(ctx context.Context, s step) {
+	switch s.what {
+	case killWorker:
+		if s.ends {
+			d.crew.start(ctx, s.worker)
+		} else {
+			d.crew.kill(ctx, s.worker)
+		}
+	case deployWorker:
+		d.crew.deploy(ctx, s.worker)
+	case stopRedis:
+		if s.ends {
+			d.redis.Restart()
+		} else {
+			d.redis.Stop()
+		}
+	case crashRecord:
+		if !s.ends {
+			d.record.crash()
+		} else if err := d.record.start(); err != nil {
+			d.t.Error(err)
+		}
+	case cutRecord:
+		const sql = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'worker-%'`
+		limited, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		_, _ = d.record.exec(limited, sql) // if Postgres is down, they are cut already
+	case failPictures:
+		d.bucket.down.Store(!s.ends)
+	}
+}
+
+// mend ends all trouble, as operators do: what is around the service works
+// again, and the service is deployed anew.
+func (d *deployment) mend(ctx context.Context) {
+	d.model.calm.Store(true)
+	d.bucket.calm.Store(true)
+	for n := range workerCount {
+		d.crew.deploy(ctx, n)
+	}
+	d.crew.settle()
+}
