@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -61,8 +62,8 @@ type Gemini struct {
 
 // R2 is where pictures are stored.
 type R2 struct {
-	AccessKeyID     string // R2_ACCESS_KEY_ID
-	SecretAccessKey Secret // R2_SECRET_ACCESS_KEY
+	AccessKeyID     string // R2_ACCESS_KEY_ID, or the first part of R2_CREDENTIALS
+	SecretAccessKey Secret // R2_SECRET_ACCESS_KEY, or the second part
 	Bucket          string // R2_BUCKET
 	Endpoint        string // R2_ENDPOINT: follows from R2_ACCOUNT_ID unless set
 	PublicURL       string // R2_PUBLIC_URL: the bucket's public address; presigned URLs unless set
@@ -138,7 +139,7 @@ func (r *reader) config() Config {
 		APIKeys: r.apiKeys("API_KEYS"),
 	}
 	c.PublicURL = r.addressOr("PUBLIC_URL", c.Tasks.WorkerURL)
-	c.Lanes = r.lanes(c.Gemini, c.Tasks.Queue)
+	c.Lanes = r.lanes(c.Role, c.Gemini, c.Tasks.Queue)
 	c.Instances = r.integer("WORKER_MAX_INSTANCES", 1, 1, maxInstances)
 	c.Retention = time.Duration(r.integer("RETENTION_DAYS", 0, 0, maxRetention)) * 24 * time.Hour
 	if r.text("LANES") != "" && len(c.Lanes) > 0 {
@@ -160,7 +161,26 @@ func (r *reader) r2() R2 {
 	if account := r.text("R2_ACCOUNT_ID"); c.Endpoint == "" && account != "" {
 		c.Endpoint = "https://" + account + ".r2.cloudflarestorage.com"
 	}
+	r.credentials(&c)
 	return c
+}
+
+// credentials reads R2_CREDENTIALS, ID:SECRET. A token's two halves are of no
+// use apart: kept as one secret, they are replaced together.
+func (r *reader) credentials(c *R2) {
+	text := r.text("R2_CREDENTIALS")
+	if text == "" {
+		return
+	}
+	id, secret, _ := strings.Cut(text, ":")
+	switch {
+	case id == "" || secret == "":
+		r.fault("R2_CREDENTIALS", "must be ACCESS_KEY_ID:SECRET_ACCESS_KEY of an R2 API token")
+	case c.AccessKeyID != "" || c.SecretAccessKey != "":
+		r.fault("R2_CREDENTIALS", "is set, and R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY too: remove those, or this")
+	}
+	const faulty = "-" // is not also missing
+	c.AccessKeyID, c.SecretAccessKey = orDefault(id, faulty), Secret(orDefault(secret, faulty))
 }
 
 func (r *reader) tasks() Tasks {

@@ -150,6 +150,9 @@ func TestLoadRefuses(t *testing.T) {
 			`{"name":"b","queue":"projects/p/locations/l/queues/q","api_key":"k"}]`},
 		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k","project":"x"},` +
 			`{"name":"b","queue":"projects/p/locations/l/queues/r","api_key":"k","project":"x"}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k","project":"x"},` +
+			`{"name":"b","queue":"projects/p/locations/l/queues/r","api_key":"k","project":"x","model":"gemini-nano-banana-2.1"}]`},
+		{"R2_CREDENTIALS", "id:secret"}, // and R2_ACCESS_KEY_ID too
 		{"PUBLIC_URL", "example.com"},
 	} {
 		t.Run(tt.setting+"="+tt.value, func(t *testing.T) {
@@ -168,6 +171,35 @@ func TestLoadAsksARoleForItsOwnSettingsOnly(t *testing.T) {
 		if _, err := config.Load(getenv(settings)); err != nil {
 			t.Errorf("ROLE=%s without %s: %v", role, absent, err)
 		}
+	}
+}
+
+func TestLoadAsksOnlyAWorkerForTheKeysOfLanes(t *testing.T) {
+	settings := with(production(), "ROLE", "api", "LANES",
+		`[{"name":"a","queue":"projects/p/locations/l/queues/a","api_key_env":"KEY_A"}]`)
+	if _, err := config.Load(getenv(settings)); err != nil {
+		t.Errorf("ROLE=api without the key of a lane: %v", err)
+	}
+	_, err := config.Load(getenv(with(settings, "ROLE", "worker")))
+	if diff := cmp.Diff([]string{"KEY_A"}, faulty(t, err)); diff != "" {
+		t.Errorf("faults of a worker (-want +got):\n%s", diff)
+	}
+}
+
+func TestLoadReadsR2CredentialsAsOneSecret(t *testing.T) {
+	settings := production()
+	delete(settings, "R2_ACCESS_KEY_ID")
+	delete(settings, "R2_SECRET_ACCESS_KEY")
+	cfg, err := config.Load(getenv(with(settings, "R2_CREDENTIALS", "key-id:hunter2\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.R2.AccessKeyID != "key-id" || cfg.R2.SecretAccessKey.Reveal() != "hunter2" {
+		t.Errorf("got %q and %q", cfg.R2.AccessKeyID, cfg.R2.SecretAccessKey.Reveal())
+	}
+	_, err = config.Load(getenv(with(settings, "R2_CREDENTIALS", "hunter2")))
+	if diff := cmp.Diff([]string{"R2_CREDENTIALS"}, faulty(t, err)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 }
 

@@ -36,8 +36,8 @@ type laneSetting struct {
 var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
 // lanes reads LANES, a JSON array; without it, the plain settings are the one
-// lane.
-func (r *reader) lanes(g Gemini, queue string) []Lane {
+// lane. Only who asks Gemini needs the keys.
+func (r *reader) lanes(role Role, g Gemini, queue string) []Lane {
 	text := r.text("LANES")
 	if text == "" {
 		return []Lane{{
@@ -55,9 +55,9 @@ func (r *reader) lanes(g Gemini, queue string) []Lane {
 	}
 	lanes := make([]Lane, len(entries))
 	for i, e := range entries {
-		lanes[i] = r.lane(i, e, g)
+		lanes[i] = r.lane(i, e, g, role.Worker() && !r.embeds)
 	}
-	r.checkLanes(entries)
+	r.checkLanes(entries, g)
 	return lanes
 }
 
@@ -85,7 +85,7 @@ func decodeLanes(text string) ([]laneSetting, error) {
 }
 
 // lane is one entry, checked.
-func (r *reader) lane(i int, e laneSetting, g Gemini) Lane {
+func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) Lane {
 	l := Lane{
 		Lane: lane.Lane{
 			Name: e.Name, Model: orDefault(e.Model, g.Model), RPM: orDefault(e.RPM, g.RPM),
@@ -98,10 +98,10 @@ func (r *reader) lane(i int, e laneSetting, g Gemini) Lane {
 	case e.APIKey != "" && e.APIKeyEnv != "":
 		bad("has both api_key and api_key_env")
 	case e.APIKeyEnv != "":
-		if l.APIKey = Secret(r.text(e.APIKeyEnv)); l.APIKey == "" {
+		if l.APIKey = Secret(r.text(e.APIKeyEnv)); l.APIKey == "" && needsKey {
 			r.fault(e.APIKeyEnv, fmt.Sprintf("is missing: the key of lane %q in LANES", e.Name))
 		}
-	case e.APIKey == "" && !r.embeds:
+	case e.APIKey == "" && needsKey:
 		bad("needs api_key_env, the name of the setting that holds its key")
 	}
 	if !laneName.MatchString(e.Name) {
@@ -121,11 +121,11 @@ func (r *reader) lane(i int, e laneSetting, g Gemini) Lane {
 
 // checkLanes finds what two lanes must not share. A quota belongs to a project
 // and a model: a second key of one project adds nothing to it.
-func (r *reader) checkLanes(entries []laneSetting) {
+func (r *reader) checkLanes(entries []laneSetting, g Gemini) {
 	names, queues, quotas := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i, e := range entries {
 		bad := func(problem string) { r.fault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
-		quota := e.Project + " " + e.Model
+		quota := e.Project + " " + orDefault(e.Model, g.Model)
 		switch {
 		case names[e.Name]:
 			bad("the name is another lane's too")
