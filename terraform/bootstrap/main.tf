@@ -1,0 +1,176 @@
+# What must be there before the service's own root can be applied: a bucket for
+# its state, a place for its image, and an account that builds the image.
+# Applied once per project, by an owner of it. Its own state is small and stays
+# in this folder; docs/deploy.md says how to move it into the bucket.
+
+terraform {
+  required_version = ">= 1.11.0"
+
+  required_providers {
+    google = {
+      source  = "hashicorp/google"
+      version = "~> 7.45"
+    }
+  }
+}
+
+provider "google" {
+  project = var.project
+  region  = var.region
+}
+
+variable "project" {
+  description = "ID of the Google Cloud project, with billing enabled."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the bucket and the images."
+  type        = string
+  default     = "europe-west1"
+}
+
+variable "name" {
+  description = "Begins the names of what is made; the image repository has this one."
+  type        = string
+  default     = "ai-worker"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,19}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 21 lower-case letters, digits and -, beginning with a letter."
+  }
+}
+
+resource "google_project_service" "this" {
+  for_each = toset([
+    "artifactregistry.googleapis.com",
+    "cloudbuild.googleapis.com",
+    "cloudresourcemanager.googleapis.com",
+    "iam.googleapis.com",
+    "logging.googleapis.com",
+    "serviceusage.googleapis.com",
+    "storage.googleapis.com",
+  ])
+
+  service            = each.key
+  disable_on_destroy = false
+}
+
+resource "google_storage_bucket" "state" {
+  name                        = "${var.project}-${var.name}-state"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+
+  versioning {
+    enabled = true # an older state can be had back
+  }
+  lifecycle_rule {
+    condition {
+      num_newer_versions = 50
+    }
+    action {
+      type = "Delete"
+    }
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+  depends_on = [google_project_service.this]
+}
+
+# What `gcloud builds submit` sends.
+resource "google_storage_bucket" "source" {
+  name                        = "${var.project}-${var.name}-source"
+  location                    = var.region
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = true
+
+  lifecycle_rule {
+    condition {
+      age = 7
+    }
+    action {
+      type = "Delete"
+    }
+  }
+  depends_on = [google_project_service.this]
+}
+
+resource "google_artifact_registry_repository" "images" {
+  repository_id = var.name
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of ${var.name}"
+
+  # Enough to roll back to. A policy that keeps wins over one that deletes.
+  cleanup_policies {
+    id     = "keep-recent"
+    action = "KEEP"
+    most_recent_versions {
+      keep_count = 20
+    }
+  }
+  cleanup_policies {
+    id     = "keep-what-runs"
+    action = "KEEP"
+    condition {
+      tag_state    = "TAGGED"
+      tag_prefixes = ["live"]
+    }
+  }
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition {
+      older_than = "2592000s" # 30 days
+    }
+  }
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "build" {
+  account_id   = "${var.name}-build"
+  display_name = "${var.name} build"
+  description  = "Cloud Build builds and deploys ${var.name} as this account"
+  depends_on   = [google_project_service.this]
+}
+
+resource "google_artifact_registry_repository_iam_member" "build" {
+  repository = google_artifact_registry_repository.images.name
+  location   = var.region
+  role       = "roles/artifactregistry.writer"
+  member     = google_service_account.build.member
+}
+
+resource "google_storage_bucket_iam_member" "build" {
+  bucket = google_storage_bucket.source.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.build.member
+}
+
+# The log of a build can be written to the project only.
+resource "google_project_iam_member" "build_log" {
+  project = var.project
+  role    = "roles/logging.logWriter"
+  member  = google_service_account.build.member
+}
+
+output "build_account" {
+  description = "For build_account of the service's root."
+  value       = google_service_account.build.email
+}
+
+output "next" {
+  description = "What to do next, ready to paste, in the repository's top folder."
+  value = {
+    build_the_first_image = join(" ", [
+      "gcloud builds submit --project=${var.project} --config=cloudbuild.yaml",
+      "--gcs-source-staging-dir=gs://${google_storage_bucket.source.name}/source",
+      "--substitutions=_DEPLOY=false,_REGION=${var.region},_REPOSITORY=${google_artifact_registry_repository.images.name}",
+    ])
+    use_the_state_bucket = "terraform -chdir=terraform init -backend-config=bucket=${google_storage_bucket.state.name}"
+  }
+}
