@@ -1,0 +1,91 @@
+# Brings the database to the newest schema. An apply that changes the image
+# runs it and waits for it, before the services get that image; if it fails,
+# they keep the one they have. Migrations leave the schema usable by the
+# version before.
+resource "google_cloud_run_v2_job" "migrate" {
+  name                = "${var.name}-migrate"
+  location            = var.region
+  deletion_protection = false # it keeps nothing
+  labels              = local.labels
+
+  # A new name is a new run.
+  run_execution_token = substr(sha256(jsonencode([local.image, local.secrets_as_settings["migrate"]])), 0, 12)
+
+  template {
+    template {
+      service_account = google_service_account.this["migrate"].email
+      max_retries     = 1 # goose takes a lock, and does each migration in a transaction
+      timeout         = "1800s"
+
+      containers {
+        image = local.image
+        args  = ["migrate"]
+
+        dynamic "env" {
+          for_each = local.secrets_as_settings["migrate"]
+          content {
+            name = env.key
+            value_source {
+              secret_key_ref {
+                secret  = env.value.secret
+                version = env.value.version
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [client, client_version]
+  }
+  depends_on = [google_secret_manager_secret_iam_member.reader]
+}
+
+# Says what is wrong with the service and how to mend it; run by hand, and by
+# Cloud Build before traffic moves. It sees what the worker sees.
+resource "google_cloud_run_v2_job" "doctor" {
+  name                = "${var.name}-doctor"
+  location            = var.region
+  deletion_protection = false
+  labels              = local.labels
+
+  template {
+    template {
+      service_account = google_service_account.this["worker"].email
+      max_retries     = 0
+      timeout         = "120s"
+
+      containers {
+        image = local.image
+        args  = ["doctor"]
+
+        dynamic "env" {
+          for_each = merge(local.settings, { ROLE = "worker" })
+          content {
+            name  = env.key
+            value = env.value
+          }
+        }
+        dynamic "env" {
+          for_each = local.secrets_as_settings["worker"]
+          content {
+            name = env.key
+            value_source {
+              secret_key_ref {
+                secret  = env.value.secret
+                version = env.value.version
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [client, client_version]
+  }
+  depends_on = [google_secret_manager_secret_iam_member.reader]
+}

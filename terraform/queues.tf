@@ -1,0 +1,35 @@
+# A lane is a quota of Gemini's: its queue's rate is the quota.
+resource "google_cloud_tasks_queue" "lane" {
+  for_each = var.lanes
+
+  # The version is in the name because the name of a queue that was deleted
+  # cannot be used again for days.
+  name          = "${var.name}-${each.key}-v${each.value.queue_version}"
+  location      = var.region
+  desired_state = each.value.paused ? "PAUSED" : "RUNNING"
+
+  rate_limits {
+    max_dispatches_per_second = each.value.rpm / 60
+    max_concurrent_dispatches = each.value.concurrency
+  }
+
+  # Expected trouble is answered 2xx and rescheduled by the worker. What is
+  # retried here is a worker that did not answer, or could not reach the
+  # record; giving up would delete the task.
+  retry_config {
+    max_attempts       = -1
+    max_retry_duration = "0s" # no limit
+    min_backoff        = "10s"
+    max_backoff        = "300s"
+    max_doublings      = 4
+  }
+
+  stackdriver_logging_config {
+    sampling_ratio = var.queue_log_ratio
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+  depends_on = [google_project_service.this]
+}

@@ -1,0 +1,123 @@
+# One lane, several, and one that is stopped.
+
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+
+variables {
+  project = "my-project"
+  r2      = { account_id = "0123456789abcdef0123456789abcdef", bucket = "pictures" }
+  secrets = { database-url = "postgres://db.example.com/jobs" }
+}
+
+run "one_lane_in_the_plain_settings" {
+  assert {
+    condition     = google_cloud_tasks_queue.lane["default"].rate_limits[0].max_dispatches_per_second == 1
+    error_message = "The queue's rate is not rpm ÷ 60."
+  }
+  assert {
+    condition     = google_cloud_tasks_queue.lane["default"].rate_limits[0].max_concurrent_dispatches == 20
+    error_message = "The queue's concurrency is not the lane's."
+  }
+  assert {
+    condition     = google_cloud_tasks_queue.lane["default"].name == "ai-worker-default-v1"
+    error_message = "The queue's name has not its version in it."
+  }
+  assert {
+    condition     = google_cloud_tasks_queue.lane["default"].retry_config[0].max_attempts == -1
+    error_message = "A queue that gives up deletes tasks."
+  }
+  assert {
+    condition = toset([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : "${e.name}=${e.value}" if contains(["GEMINI_RPM", "WORKER_CONCURRENCY", "LANES", "ROLE", "WORKER_URL"], e.name)]) == toset([
+      "GEMINI_RPM=60", "WORKER_CONCURRENCY=20", "ROLE=worker", "WORKER_URL=https://ai-worker-123456789012.europe-west1.run.app",
+    ])
+    error_message = "The worker's plain settings are not the lane's."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.worker.template[0].containers[0].resources[0].cpu_idle && google_cloud_run_v2_service.worker.template[0].scaling[0].min_instance_count == 0
+    error_message = "The worker costs something while idle."
+  }
+  assert {
+    condition     = toset([for m in google_cloud_run_v2_service_iam_member.worker_invoker[*] : m.role]) == toset(["roles/run.invoker"]) && length(google_cloud_run_v2_service_iam_member.build) == 0
+    error_message = "Somebody besides Cloud Tasks may call the worker."
+  }
+  assert {
+    condition     = endswith(output.image, "@sha256:1111111111111111111111111111111111111111111111111111111111111111")
+    error_message = "Without an image, it is not the one tagged live."
+  }
+}
+
+run "three_lanes" {
+  variables {
+    lanes = {
+      a      = { rpm = 60, concurrency = 20, project = "p1", billing_account = "x" }
+      b      = { rpm = 1000, concurrency = 334, project = "p2", billing_account = "x" }
+      pro-4k = { rpm = 10, concurrency = 10, project = "p1", model = "gemini-3-pro-image", queue_version = 2 }
+    }
+  }
+  assert {
+    condition     = { for name, q in google_cloud_tasks_queue.lane : q.name => q.rate_limits[0].max_concurrent_dispatches } == { ai-worker-a-v1 = 20, ai-worker-b-v1 = 334, ai-worker-pro-4k-v2 = 10 }
+    error_message = "Not each lane has its queue."
+  }
+  assert {
+    condition     = abs(google_cloud_tasks_queue.lane["b"].rate_limits[0].max_dispatches_per_second - 16.6666666) < 0.0001
+    error_message = "The rate is not rpm ÷ 60."
+  }
+  assert {
+    condition     = [for l in jsondecode(one([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : e.value if e.name == "LANES"])) : "${l.name} ${l.model} ${l.rpm} ${l.api_key_env}"] == ["a gemini-nano-banana-2.1 60 GEMINI_API_KEY_A", "b gemini-nano-banana-2.1 1000 GEMINI_API_KEY_B", "pro-4k gemini-3-pro-image 10 GEMINI_API_KEY_PRO_4K"]
+    error_message = "LANES does not hold the lanes."
+  }
+  assert {
+    condition     = alltrue([for lane in ["a", "b", "pro-4k"] : contains(keys(google_secret_manager_secret.this), "gemini-api-key-${lane}")])
+    error_message = "Not each lane has a secret for its key."
+  }
+  assert {
+    condition     = length([for key in keys(google_secret_manager_secret_iam_member.reader) : key if startswith(key, "api gemini")]) == 0
+    error_message = "The API can read Gemini's keys, which it has no use for."
+  }
+  assert {
+    condition     = length(google_cloud_tasks_queue_iam_member.enqueuer) == 6
+    error_message = "Not both services can put tasks on every queue."
+  }
+}
+
+run "a_paused_lane" {
+  variables {
+    lanes = {
+      a = { rpm = 60, concurrency = 20, project = "p1" }
+      b = { rpm = 60, concurrency = 20, project = "p2", paused = true }
+    }
+  }
+  assert {
+    condition     = { for name, q in google_cloud_tasks_queue.lane : name => q.desired_state } == { a = "RUNNING", b = "PAUSED" }
+    error_message = "Not the paused lane's queue is paused."
+  }
+}
+
+run "deployed_by_terraform" {
+  variables {
+    image = "europe-west1-docker.pkg.dev/my-project/ai-worker/ai-worker@sha256:2222222222222222222222222222222222222222222222222222222222222222"
+  }
+  assert {
+    condition     = toset([google_cloud_run_v2_service.worker.template[0].containers[0].image, google_cloud_run_v2_service.api.template[0].containers[0].image, google_cloud_run_v2_job.migrate.template[0].template[0].containers[0].image, google_cloud_run_v2_job.doctor.template[0].template[0].containers[0].image]) == toset([var.image])
+    error_message = "Something runs another image."
+  }
+}
+
+run "a_private_api_for_vercel" {
+  variables {
+    api           = { public = false }
+    vercel        = { team = "acme", project = "shop", environments = ["production", "preview"] }
+    build_account = "ai-worker-build@my-project.iam.gserviceaccount.com"
+    alert_emails  = ["oncall@example.com"]
+    budget        = { billing_account = "012345-6789AB-CDEF01", monthly_usd = 100 }
+  }
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.api_public) == 0
+    error_message = "Anybody can call an API that is not public."
+  }
+  assert {
+    condition     = alltrue([for env, m in google_service_account_iam_member.vercel : endswith(m.member, "/subject/owner:acme:project:shop:environment:${env}")])
+    error_message = "Another Vercel project could call the API."
+  }
+}

@@ -1,0 +1,227 @@
+# What is refused, before anything is made.
+
+mock_provider "google" {
+  source = "./tests/mocks"
+}
+
+variables {
+  project = "my-project"
+  r2      = { account_id = "0123456789abcdef0123456789abcdef", bucket = "pictures" }
+}
+
+run "no_lane" {
+  command = plan
+  variables {
+    lanes = {}
+  }
+  expect_failures = [var.lanes]
+}
+
+run "rpm_of_zero" {
+  command = plan
+  variables {
+    lanes = { a = { rpm = 0, concurrency = 20 } }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "rpm_below_zero" {
+  command = plan
+  variables {
+    lanes = { a = { rpm = -60, concurrency = 20 } }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "rpm_above_what_a_queue_can_do" {
+  command = plan
+  variables {
+    lanes  = { a = { rpm = 30001, concurrency = 5000 } }
+    worker = { max_instances = 200 }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "concurrency_too_small_for_the_quota" {
+  command = plan
+  variables {
+    lanes = { a = { rpm = 60, concurrency = 19 } }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "concurrency_too_small_for_slow_pictures" {
+  command = plan
+  variables {
+    lanes               = { a = { rpm = 60, concurrency = 20 } }
+    seconds_per_picture = 40
+  }
+  expect_failures = [var.lanes]
+}
+
+run "lane_name_that_no_queue_can_have" {
+  command = plan
+  variables {
+    lanes = { "Über" = { rpm = 60, concurrency = 20 } }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "queue_name_too_long" {
+  command = plan
+  variables {
+    name  = "picture-service-prod"
+    lanes = { "a-name-of-forty-characters-is-still-good" = { rpm = 60, concurrency = 20 } }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "two_keys_of_one_project" {
+  command = plan
+  variables {
+    lanes = {
+      a = { rpm = 60, concurrency = 20, project = "p" }
+      b = { rpm = 60, concurrency = 20, project = "p", model = "gemini-nano-banana-2.1" }
+    }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "several_lanes_without_their_projects" {
+  command = plan
+  variables {
+    lanes = {
+      a = { rpm = 60, concurrency = 20, project = "p" }
+      b = { rpm = 60, concurrency = 20 }
+    }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "queue_version_of_zero" {
+  command = plan
+  variables {
+    lanes = { a = { rpm = 60, concurrency = 20, queue_version = 0 } }
+  }
+  expect_failures = [var.lanes]
+}
+
+run "image_by_tag" {
+  command = plan
+  variables {
+    image = "europe-west1-docker.pkg.dev/my-project/ai-worker/ai-worker:latest"
+  }
+  expect_failures = [var.image]
+}
+
+run "more_in_flight_than_the_worker_takes" {
+  command = plan
+  variables {
+    lanes = { a = { rpm = 1000, concurrency = 401 } }
+  }
+  expect_failures = [google_cloud_run_v2_service.worker]
+}
+
+run "too_little_memory" {
+  command = plan
+  variables {
+    worker = { concurrency = 80, memory_mib = 1024 }
+  }
+  expect_failures = [var.worker]
+}
+
+run "half_a_cpu" {
+  command = plan
+  variables {
+    worker = { cpu = 0.5 }
+  }
+  expect_failures = [var.worker]
+}
+
+run "account_that_is_not_cloudflares" {
+  command = plan
+  variables {
+    r2 = { account_id = "my-account", bucket = "pictures" }
+  }
+  expect_failures = [var.r2]
+}
+
+run "public_url_with_a_path" {
+  command = plan
+  variables {
+    r2 = { account_id = "0123456789abcdef0123456789abcdef", bucket = "pictures", public_url = "https://pictures.example.com/a" }
+  }
+  expect_failures = [var.r2]
+}
+
+run "name_too_long_for_service_accounts" {
+  command = plan
+  variables {
+    name = "picture-service-production"
+  }
+  expect_failures = [var.name]
+}
+
+run "seconds_per_picture_of_zero" {
+  command = plan
+  variables {
+    seconds_per_picture = 0
+  }
+  expect_failures = [var.seconds_per_picture]
+}
+
+run "retention_that_is_not_whole" {
+  command = plan
+  variables {
+    retention_days = 1.5
+  }
+  expect_failures = [var.retention_days]
+}
+
+run "secret_version_of_zero" {
+  command = plan
+  variables {
+    secret_versions = { redis-url = 0 }
+  }
+  expect_failures = [var.secret_versions]
+}
+
+run "secret_that_nothing_reads" {
+  command = plan
+  variables {
+    secrets = { gemini-api-key-defalt = "key" }
+  }
+  expect_failures = [var.secrets]
+}
+
+run "secret_without_a_value" {
+  command = plan
+  variables {
+    secrets = { redis-url = "" }
+  }
+  expect_failures = [var.secrets]
+}
+
+run "build_account_that_is_none" {
+  command = plan
+  variables {
+    build_account = "me@example.com"
+  }
+  expect_failures = [var.build_account]
+}
+
+run "budget_without_an_account" {
+  command = plan
+  variables {
+    budget = { billing_account = "mine", monthly_usd = 10 }
+  }
+  expect_failures = [var.budget]
+}
+
+run "api_url_without_https" {
+  command = plan
+  variables {
+    api = { url = "http://api.example.com" }
+  }
+  expect_failures = [var.api]
+}

@@ -1,0 +1,331 @@
+variable "project" {
+  description = "ID of the Google Cloud project that everything is made in."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the services, the queues and the images."
+  type        = string
+  default     = "europe-west1"
+  nullable    = false
+}
+
+variable "name" {
+  description = "Begins the name of everything, so that two services, such as staging and production, fit into one project."
+  type        = string
+  default     = "ai-worker"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,19}[a-z0-9]$", var.name))
+    error_message = "name must be 3 to 21 lower-case letters, digits and -, beginning with a letter: names of service accounts have 30 at most."
+  }
+}
+
+variable "image" {
+  description = <<-EOT
+    The image to run, by digest: REGION-docker.pkg.dev/PROJECT/REPOSITORY/ai-worker@sha256:….
+    Leave it out where Cloud Build deploys: then it is the one that Cloud Build deployed last, which has the tag `live`.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image == null ? true : can(regex("^[^@]+@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "image must end in @sha256: and a digest. A tag can be moved, and then nobody knows what runs. `gcloud artifacts docker images describe IMAGE:TAG` tells its digest."
+  }
+}
+
+variable "repository" {
+  description = "Artifact Registry repository that bootstrap made; where the image tagged `live` is looked up."
+  type        = string
+  default     = "ai-worker"
+  nullable    = false
+}
+
+# ---- Quotas ----------------------------------------------------------------
+
+variable "lanes" {
+  description = <<-EOT
+    One entry per quota of Gemini's, which belongs to a project and a model. Each has a queue and a key of its own.
+      rpm              requests a minute that the quota allows
+      concurrency      requests in flight; at least rpm × seconds_per_picture ÷ 60
+      model            `model` unless given
+      project          project that the key belongs to; must be given if there are several lanes
+      billing_account  that the project belongs to: lanes of one share its spend cap
+      paused           stops the queue; what waits moves to lanes that serve the same model
+      queue_version    raise it to get a new queue, such as when the old one was deleted by hand:
+                       its name cannot be used again for days
+  EOT
+  type = map(object({
+    rpm             = number
+    concurrency     = number
+    model           = optional(string)
+    project         = optional(string)
+    billing_account = optional(string)
+    paused          = optional(bool, false)
+    queue_version   = optional(number, 1)
+  }))
+  default = {
+    default = { rpm = 60, concurrency = 20 }
+  }
+  nullable = false
+
+  validation {
+    condition     = length(var.lanes) > 0
+    error_message = "lanes must have at least one entry: without a quota no picture can be drawn."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.lanes) : can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", name))])
+    error_message = "lanes: a name must be 1 to 40 lower-case letters, digits and -."
+  }
+  validation {
+    condition     = alltrue([for l in values(var.lanes) : l.rpm >= 1 && l.rpm <= 30000 && floor(l.rpm) == l.rpm])
+    error_message = "lanes: rpm must be a whole number from 1 to 30000: a queue dispatches at most 500 a second. To stop a lane, set paused = true."
+  }
+  validation {
+    condition     = alltrue([for l in values(var.lanes) : l.concurrency >= 1 && l.concurrency <= 5000 && floor(l.concurrency) == l.concurrency])
+    error_message = "lanes: concurrency must be a whole number from 1 to 5000, which is what a queue allows."
+  }
+  validation {
+    condition     = alltrue([for l in values(var.lanes) : l.concurrency >= ceil(l.rpm * var.seconds_per_picture / 60)])
+    error_message = "lanes: concurrency is too small to use the quota. It must be at least rpm × seconds_per_picture ÷ 60: ${join(", ", [for name, l in var.lanes : "${name} needs ${ceil(l.rpm * var.seconds_per_picture / 60)}" if l.concurrency < ceil(l.rpm * var.seconds_per_picture / 60)])}."
+  }
+  validation {
+    condition     = alltrue([for l in values(var.lanes) : l.queue_version >= 1 && floor(l.queue_version) == l.queue_version])
+    error_message = "lanes: queue_version must be a whole number from 1."
+  }
+  validation {
+    condition     = alltrue([for name, l in var.lanes : length("${var.name}-${name}-v${l.queue_version}") <= 63])
+    error_message = "lanes: the name of a queue, NAME-LANE-vVERSION, is longer than 63 characters. Shorten the lane's name."
+  }
+  validation {
+    condition     = length(var.lanes) == 1 || alltrue([for l in values(var.lanes) : l.project != null])
+    error_message = "lanes: with several lanes, each must name the project of its key, so that two of one quota are noticed."
+  }
+  validation {
+    condition = length(var.lanes) == 1 || length(distinct([
+      for l in values(var.lanes) : "${coalesce(l.project, "-")} ${coalesce(l.model, var.model)}"
+    ])) == length(var.lanes)
+    error_message = "lanes: two lanes have the same project and model. Gemini's quota belongs to the project: a second key of it adds none. Use a key of another project, or raise rpm."
+  }
+}
+
+variable "model" {
+  description = "Model of lanes that name none, and of requests that name none."
+  type        = string
+  default     = "gemini-nano-banana-2.1"
+  nullable    = false
+}
+
+variable "seconds_per_picture" {
+  description = "How long Gemini takes for a picture, as a rule. `ai-worker doctor` shows what was measured."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.seconds_per_picture > 0 && var.seconds_per_picture <= 300
+    error_message = "seconds_per_picture must be above 0, and at most 300, after which a request is given up."
+  }
+}
+
+# ---- Secrets ---------------------------------------------------------------
+
+variable "secrets" {
+  description = <<-EOT
+    Values of secrets, none of which gets into the state: database-url, redis-url, r2-credentials (ID:SECRET),
+    api-keys, gemini-api-key-LANE for each lane, and migrate-database-url if migrate_database_url is set.
+    Needed when a secret is made and when its number in secret_versions is raised; best kept in a file that only
+    you can read, and given as TF_VAR_secrets.
+  EOT
+  type        = map(string)
+  default     = {}
+  nullable    = false
+  ephemeral   = true
+  sensitive   = true
+
+  validation {
+    condition     = alltrue([for name, value in var.secrets : trimspace(value) != ""])
+    error_message = "secrets: a value is empty. Leave out what is not to be changed."
+  }
+  validation {
+    condition = length(setsubtract(keys(var.secrets), concat(
+      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys"],
+      [for lane in keys(var.lanes) : "gemini-api-key-${lane}"],
+    ))) == 0
+    error_message = "secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, and gemini-api-key-LANE for each of lanes."
+  }
+}
+
+variable "secret_versions" {
+  description = "To rotate a secret, put its new value into secrets and raise its number here, which is 1 unless given."
+  type        = map(number)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for n in values(var.secret_versions) : n >= 1 && floor(n) == n])
+    error_message = "secret_versions: the numbers must be whole, from 1."
+  }
+}
+
+variable "migrate_database_url" {
+  description = "Whether migrations have a connection string of their own: needed where database-url goes through a transaction pooler."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+# ---- Pictures --------------------------------------------------------------
+
+variable "r2" {
+  description = "Where pictures go. r2/ makes the bucket and tells these values. Without public_url, callers get presigned URLs that last 7 days."
+  type = object({
+    account_id = string
+    bucket     = string
+    public_url = optional(string)
+  })
+
+  validation {
+    condition     = can(regex("^[0-9a-f]{32}$", var.r2.account_id))
+    error_message = "r2: account_id must be the 32 hexadecimal digits that Cloudflare's dashboard shows."
+  }
+  validation {
+    condition     = var.r2.public_url == null ? true : can(regex("^https://[^/]+$", var.r2.public_url))
+    error_message = "r2: public_url must be https:// and a host name, without a path."
+  }
+}
+
+variable "retention_days" {
+  description = "Jobs that ended so many days ago are removed, with their pictures. 0 keeps them."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.retention_days >= 0 && var.retention_days <= 3650 && floor(var.retention_days) == var.retention_days
+    error_message = "retention_days must be a whole number from 0 to 3650."
+  }
+}
+
+# ---- Services --------------------------------------------------------------
+
+variable "worker" {
+  description = "Size of the worker. An instance holds up to `concurrency` pictures at a time."
+  type = object({
+    max_instances = optional(number, 10)
+    concurrency   = optional(number, 40)
+    cpu           = optional(number, 1)
+    memory_mib    = optional(number, 1024)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains([1, 2, 4, 8], var.worker.cpu)
+    error_message = "worker: cpu must be 1, 2, 4 or 8: with less than one, Cloud Run sends an instance one request at a time."
+  }
+  validation {
+    condition     = var.worker.memory_mib >= 128 + 16 * var.worker.concurrency
+    error_message = "worker: memory_mib must be at least 128 + 16 × concurrency: an instance holds up to two copies of each picture that it draws, of 8 MiB at 4K."
+  }
+}
+
+variable "api" {
+  description = "Size of the API, and who may reach it. A public one asks callers for a key of api-keys; one that is not asks for a Google identity besides."
+  type = object({
+    public        = optional(bool, true)
+    url           = optional(string) # if it has a domain of its own
+    min_instances = optional(number, 0)
+    max_instances = optional(number, 10)
+    concurrency   = optional(number, 40)
+    memory_mib    = optional(number, 1024)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.api.url == null ? true : can(regex("^https://[^/]+$", var.api.url))
+    error_message = "api: url must be https:// and a host name, without a path."
+  }
+}
+
+variable "sweep_schedule" {
+  description = "When to look for what crashes left behind. A database that is suspended while idle is woken each time."
+  type        = string
+  default     = "*/10 * * * *"
+  nullable    = false
+}
+
+variable "deletion_protection" {
+  description = "Set it to false, and apply, before `terraform destroy`."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+# ---- Who else has access ---------------------------------------------------
+
+variable "build_account" {
+  description = "Email of the account that Cloud Build deploys as: bootstrap's output build_account. Without it, only Terraform deploys."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.build_account == null ? true : can(regex("^[^@]+@[^@]+\\.iam\\.gserviceaccount\\.com$", var.build_account))
+    error_message = "build_account must be the email of a service account."
+  }
+}
+
+variable "vercel" {
+  description = "Lets a Vercel project call an API that is not public, by its own identity instead of a downloaded key."
+  type = object({
+    team         = string
+    project      = string
+    environments = optional(list(string), ["production"])
+  })
+  default = null
+}
+
+# ---- Being told ------------------------------------------------------------
+
+variable "alert_emails" {
+  description = "Who is told when something is wrong. Nobody, if empty; the alerts show in Cloud Monitoring all the same."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}
+
+variable "alerts" {
+  description = "What counts as wrong."
+  type = object({
+    waiting_minutes    = optional(number, 60) # the oldest picture waits so long
+    no_success_minutes = optional(number, 30) # there is work, and no picture comes out
+    server_errors      = optional(number, 5)  # answers of 500 and above in 5 minutes
+    daily_spend_usd    = optional(number, 50) # of pictures, at list prices
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "budget" {
+  description = "A budget of the whole project, which needs rights on the billing account."
+  type = object({
+    billing_account = string # 000000-000000-000000
+    monthly_usd     = number
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
+    error_message = "budget: billing_account must look like 012345-6789AB-CDEF01; `gcloud billing accounts list` shows it."
+  }
+}
+
+variable "queue_log_ratio" {
+  description = "Share of the queues' operations that is logged, 0 to 1. Each costs as much as a line of log."
+  type        = number
+  default     = 0.1
+  nullable    = false
+}
