@@ -120,6 +120,7 @@ type Store interface { //nolint:interfacebloat // a record is one thing
 
 	Lanes
 	Sweeper
+	Reporter
 }
 
 // Lanes are what all instances know of the lanes. Claim heeds it.

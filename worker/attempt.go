@@ -44,11 +44,18 @@ func (w *Worker) run(ctx context.Context, l *openLane, c status.Claim) (Verdict,
 	}
 	verdict, err := a.succeed(obj)
 	if err == nil {
-		a.log.InfoContext(ctx, "picture stored", "bytes", obj.Bytes, "model_version", obj.ModelVersion,
-			"seconds", time.Since(started).Seconds())
+		attrs := []any{"bytes", obj.Bytes, "model_version", obj.ModelVersion, "seconds", time.Since(started).Seconds()}
+		if cost := a.costMicros(); cost > 0 {
+			attrs = append(attrs, "cost_usd", float64(cost)/1e6)
+		}
+		a.log.InfoContext(ctx, "picture stored", attrs...)
 	}
 	return verdict, err
 }
+
+// costMicros is the picture's list price in millionths of a US dollar, 0 if it
+// is not known.
+func (a *attempt) costMicros() int64 { return a.lane.Model.Price(a.claim.Job.Input.ImageSize) }
 
 // picture is the image's picture, stored, made under a lease that is renewed
 // for as long as that takes. It fails with errClaimLost if the lease is lost
@@ -147,7 +154,7 @@ func (a *attempt) store(pic job.Picture) (job.Object, error) {
 // succeed records the stored picture. If the record cannot be reached for as
 // long as there is time, the task comes again, and finds the picture.
 func (a *attempt) succeed(obj job.Object) (Verdict, error) {
-	success := status.Success{Object: obj, CostMicros: a.lane.Model.Price(a.claim.Job.Input.ImageSize)}
+	success := status.Success{Object: obj, CostMicros: a.costMicros()}
 	return a.record("succeeded", func(ctx context.Context) error {
 		_, err := a.Store.Succeed(ctx, a.claim, success)
 		return err

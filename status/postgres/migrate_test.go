@@ -19,6 +19,9 @@ func newEmptyURL(t *testing.T) string {
 	return postgrestest.New(t, fstest.MapFS{}, func(context.Context, string) error { return nil })
 }
 
+// migrations are all there are, in order.
+func migrations() []string { return []string{"00001_jobs.sql", "00002_jobs_open.sql"} }
+
 func TestMigrateTwice(t *testing.T) {
 	t.Parallel()
 	url := newEmptyURL(t) + "&pool_max_conns=2" // as in a url that is shared with NewPool
@@ -26,7 +29,7 @@ func TestMigrateTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"00001_jobs.sql"}; !cmp.Equal(applied, want) {
+	if want := migrations(); !cmp.Equal(applied, want) {
 		t.Errorf("applied %v, want %v", applied, want)
 	}
 	again, err := postgres.Migrate(t.Context(), url)
@@ -49,7 +52,7 @@ func TestMigrateFromManyInstancesAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if all, want := slices.Concat(applied...), []string{"00001_jobs.sql"}; !cmp.Equal(all, want) {
+	if all, want := slices.Concat(applied...), migrations(); !cmp.Equal(all, want) {
 		t.Errorf("all together applied %v, want %v", all, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -19,6 +20,9 @@ const (
 	claimBlocks   = 150 // a few index pages for each of its rows
 	aheadBlocks   = 50
 	nothingBlocks = 10 // the way down one index
+
+	backlogBlocks  = 500    // the images of activeJobs jobs
+	outcomesBlocks = 10_000 // those of status.MaxOutcomes jobs, an index's way down for each
 )
 
 func TestClaimCostsTheSameWithAnyBacklog(t *testing.T) {
@@ -118,6 +122,57 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 	}
 }
 
+// The record is asked how the work goes with every sweep, however much of it
+// there was and is.
+func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		analyze bool // statistics are fresh; else they tell of an empty table
+		ended   int
+	}{
+		{"1k", true, 1_000},
+		{"100k", true, 100_000},
+		{"100k all of a sudden", false, 100_000},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			pool, tr := newTracedPool(t, newURL(t))
+			for _, table := range []string{"jobs", "images"} {
+				exec(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
+			}
+			exec(t, pool, "ANALYZE jobs, images")
+			seed(t, pool, backlog{first: 1_000_000, count: test.ended, tenants: 3, state: "succeeded"})
+			seed(t, pool, backlog{first: 2_000_000, count: 200, tenants: 3, state: "processing"})
+			seed(t, pool, backlog{count: 10_000, tenants: 3})
+			seed(t, pool, backlog{first: 3_000_000, count: 10_000, tenants: 3, state: "later"})
+			if test.analyze {
+				exec(t, pool, "ANALYZE jobs, images")
+			}
+			store := postgres.New(pool)
+
+			got, err := store.Backlog(t.Context(), time.Hour)
+			want := status.Backlog{Waiting: 20_000, Processing: 200, Waits: got.Waits, Idle: got.Idle}
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("Backlog: error %v (-want +got):\n%s", err, diff)
+			}
+			explain(t, pool, tr.find(t, "FROM lanes")).wantBlocks(t, "Backlog", backlogBlocks)
+
+			out, err := store.Outcomes(t.Context(), time.Hour)
+			wantOut := status.Outcomes{
+				Succeeded: status.MaxOutcomes,
+				Runs: map[string]status.Runs{model: {
+					Pictures: status.MaxRuns, Median: 20 * time.Second, P95: 20 * time.Second,
+				}},
+			}
+			if diff := cmp.Diff(wantOut, out); diff != "" || err != nil {
+				t.Errorf("Outcomes: error %v (-want +got):\n%s", err, diff)
+			}
+			explain(t, pool, tr.find(t, "WITH page AS")).wantBlocks(t, "Outcomes", outcomesBlocks)
+		})
+	}
+}
+
 // A plan is a node of EXPLAIN's tree.
 type plan struct {
 	Type    string  `json:"Node Type"`
@@ -193,11 +248,13 @@ WITH created AS (
     RETURNING id
 )
 INSERT INTO images (job_id, idx, model, priority, recorded_at, expires_at, start_tag, status, ready, due_at,
-                    task_job_id, task_idx, task_dispatch, task_lane, handed_out_at)
+                    task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, started_at, completed_at)
 SELECT id, 0, 'model-a', 0, now(), now() + interval '1 day', (row_number() OVER (ORDER BY id) - 1 + @first::int) / @tenants::int,
        CASE WHEN @state IN ('processing', 'succeeded') THEN @state ELSE 'queued' END, @state <> 'later',
        CASE WHEN @state = 'later' THEN now() + interval '1 hour' ELSE now() END,
-       id, 0, 1, 'lane', now()
+       id, 0, 1, 'lane', now(),
+       CASE WHEN @state IN ('processing', 'succeeded') THEN now() - interval '20 seconds' END,
+       CASE WHEN @state = 'succeeded' THEN now() END
 FROM created`, `
 INSERT INTO turns VALUES ('model-a', 0) ON CONFLICT DO NOTHING`, `
 INSERT INTO tenants AS t

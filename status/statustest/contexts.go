@@ -45,6 +45,8 @@ func contextCanceled(f *fixture) {
 		"Expire":     func() error { _, err := f.store.Expire(ctx, timedOut, plenty); return err },
 		"Retired":    func() error { _, err := f.store.Retired(ctx, gone, plenty); return err },
 		"Delete":     func() error { return f.store.Delete(ctx, before.ID) },
+		"Backlog":    func() error { _, err := f.store.Backlog(ctx, gone); return err },
+		"Outcomes":   func() error { _, err := f.store.Outcomes(ctx, never); return err },
 	}
 	for name, call := range calls {
 		if err := call(); err == nil {

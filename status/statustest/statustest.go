@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) status.Store) {
 		{"Sweep", sweepTests},
 		{"Reap", reapTests},
 		{"Retire", retireTests},
+		{"Report", reportTests},
 		{"States", stateTests},
 		{"Simulation", simulationTests},
 		{"Concurrent", concurrentTests},

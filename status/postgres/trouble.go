@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// A Trouble is why a database cannot be used, as far as that tells what to
+// mend.
+type Trouble string
+
+const (
+	TroubleHost        Trouble = "host"        // its name is unknown
+	TroubleUnreachable Trouble = "unreachable" // nobody answers there
+	TroubleTLS         Trouble = "tls"         // one side wants it, the other does not, or not so
+	TroublePassword    Trouble = "password"    // user or password is refused
+	TroubleDatabase    Trouble = "database"    // the server has no such database
+	TroublePermission  Trouble = "permission"  // the user may not do that
+	TroubleFull        Trouble = "full"        // the server takes no more connections
+	TroubleSchema      Trouble = "schema"      // a table or a column is missing
+	TroubleOther       Trouble = "other"       // none of these
+)
+
+// Codes of errors, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
+const (
+	codeUndefinedTable  = "42P01"
+	codeUndefinedColumn = "42703"
+)
+
+// troubles are what the server's own codes are a sign of.
+func troubles() map[string]Trouble {
+	return map[string]Trouble{
+		"28P01": TroublePassword, "28000": TroublePassword,
+		"3D000": TroubleDatabase, "42501": TroublePermission, "53300": TroubleFull,
+		codeUndefinedTable: TroubleSchema, codeUndefinedColumn: TroubleSchema,
+	}
+}
+
+// TroubleOf says what an error of this package is a sign of; nothing if there
+// is none.
+func TroubleOf(err error) Trouble {
+	if err == nil {
+		return ""
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return troubleOfAnswer(pg)
+	}
+	if isTLS(err) {
+		return TroubleTLS
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return TroubleHost
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return TroubleUnreachable
+	}
+	if _, ok := errors.AsType[net.Error](err); ok { // a context's deadline too
+		return TroubleUnreachable
+	}
+	return TroubleOther
+}
+
+func troubleOfAnswer(err *pgconn.PgError) Trouble {
+	if strings.Contains(err.Message, "no encryption") { // "no pg_hba.conf entry for host …, no encryption"
+		return TroubleTLS
+	}
+	if t, known := troubles()[err.Code]; known {
+		return t
+	}
+	return TroubleOther
+}
+
+// isTLS knows the failures of a handshake, and the client's word for a server
+// that wants none.
+func isTLS(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return true
+	}
+	text := err.Error()
+	return strings.Contains(text, "server refused TLS connection") || strings.Contains(text, "tls: ")
+}

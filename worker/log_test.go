@@ -1,0 +1,104 @@
+package worker_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// lines collects what is logged.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// find returns the line with a message, of those attributes only.
+func (l *lines) find(t *testing.T, message string, attrs ...string) map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range bytes.Lines(l.text.Bytes()) {
+		var all map[string]any
+		if err := json.Unmarshal(line, &all); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		if all["msg"] != message {
+			continue
+		}
+		some := map[string]any{}
+		for _, a := range append(attrs, "level") {
+			if v, ok := all[a]; ok {
+				some[a] = v
+			}
+		}
+		return some
+	}
+	t.Fatalf("nothing says %q in %s", message, l.text.Bytes())
+	return nil
+}
+
+// Metrics and alerts go by these lines.
+func TestDeliverLogsWhatAPictureCost(t *testing.T) {
+	for name, tt := range map[string]struct {
+		prices map[string]int64
+		want   map[string]any
+	}{
+		"known":   {map[string]int64{"1K": 34_000}, map[string]any{"level": "INFO", "cost_usd": 0.034, "bytes": 3.}},
+		"unknown": {nil, map[string]any{"level": "INFO", "bytes": 3.}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, log := setup(t), &lines{}
+			b.Log = slog.New(slog.NewJSONHandler(log, nil))
+			b.Lanes[0].Model.Prices["1K"] = tt.prices["1K"]
+			_, tasks := b.create(t, 1)
+			if _, err := b.deliver(t, tasks[0]); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, log.find(t, "picture stored", "cost_usd", "bytes")); diff != "" {
+				t.Errorf("the line (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDeliverLogsWhichLanesItPauses(t *testing.T) {
+	for name, tt := range map[string]struct {
+		failure job.Failure
+		want    map[string]any
+	}{
+		"a broken lane": {
+			job.Failure{Remedy: job.RemedyStop},
+			map[string]any{"level": "ERROR", "lanes": []any{"a"}, "broken": true},
+		},
+		"an account's spend cap": {
+			job.Failure{Remedy: job.RemedyWait, Limit: job.LimitSpend},
+			map[string]any{"level": "ERROR", "lanes": []any{"a", "b"}, "broken": false},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, log := setup(t), &lines{}
+			b.Log = slog.New(slog.NewJSONHandler(log, nil))
+			b.generator.answer = func(context.Context) (job.Picture, error) { return job.Picture{}, &tt.failure }
+			_, tasks := b.create(t, 1)
+			if _, err := b.deliver(t, tasks[0]); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, log.find(t, "lane paused", "lanes", "broken")); diff != "" {
+				t.Errorf("the line (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
