@@ -53,6 +53,7 @@ func TestEveryAnswer(t *testing.T) {
 		"403-leaked":    stop(),
 		"403-suspended": stop(),
 		"403-disabled":  stop(),
+		"403-blocked":   stop(),
 		"400-location":  stop(),
 		"400-billing":   stop(),
 		"402":           stop(),

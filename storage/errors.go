@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -48,7 +47,7 @@ func (f *failure) Unwrap() []error { return f.causes }
 func (r *R2) fail(op, key string, err error) error {
 	f := &failure{causes: []error{err}}
 	reason := r.secrets.Replace(err.Error())
-	if mend := remedy(err); mend != "" {
+	if mend := TroubleOf(err).remedy(); mend != "" {
 		f.causes = append(f.causes, ErrDenied)
 		reason = fmt.Sprintf("%v: %s: %s", ErrDenied, mend, reason)
 	}
@@ -57,30 +56,6 @@ func (r *R2) fail(op, key string, err error) error {
 	}
 	f.text = fmt.Sprintf("storage: %s %q in bucket %q: %s", op, key, r.bucket, reason)
 	return f
-}
-
-// remedy says which setting to mend; nothing if the fault is of another kind.
-// An answer to HEAD has a status only, so the status decides last.
-func remedy(err error) string {
-	switch code, status := codeOf(err), statusOf(err); {
-	case code == codeNoSuchBucket:
-		return "the account of R2_ACCOUNT_ID has no bucket R2_BUCKET; " +
-			"one with a jurisdiction has an endpoint of its own, for R2_ENDPOINT"
-	case code == codeInvalidBucketName:
-		return "R2_BUCKET cannot be a bucket's name"
-	case code == codeBadSignature:
-		return "R2_SECRET_ACCESS_KEY does not belong to R2_ACCESS_KEY_ID"
-	case code == codeInvalidAccessKey, code == codeInvalidArgument && strings.HasPrefix(messageOf(err), badKeyLength):
-		return "R2_ACCESS_KEY_ID is not an access key of the account of R2_ACCOUNT_ID"
-	case code == codeNotEntitled:
-		return "the account of R2_ACCOUNT_ID has no R2 subscription"
-	case status == http.StatusUnauthorized:
-		return "R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY are not valid in the account of R2_ACCOUNT_ID"
-	case status == http.StatusForbidden && code != codeClockSkew:
-		return "the token of R2_ACCESS_KEY_ID must be allowed to read and write objects in R2_BUCKET"
-	default:
-		return ""
-	}
 }
 
 // codeOf is S3's name for err; empty if err is not an answer of the server.

@@ -8,6 +8,7 @@ import (
 const (
 	imagePrefix = "images/"
 	inputPrefix = "inputs/"
+	probePrefix = "doctor/"
 )
 
 // imageKey is the key of the index-th picture of a job. It has no extension, so

@@ -37,6 +37,7 @@ func replies(req Request) map[Fault]reply {
 		// The real one repeats the key, too.
 		"403-suspended": errorReply(403, "PERMISSION_DENIED", "Permission denied: Consumer 'api_key:"+req.Key+"' has been suspended.", errorInfo("CONSUMER_SUSPENDED")),
 		"403-disabled":  errorReply(403, "PERMISSION_DENIED", "Generative Language API has not been used in project 123456789 before or it is disabled. Enable it by visiting https://console.developers.google.com/apis/api/generativelanguage.googleapis.com/overview?project=123456789 then retry.", errorInfo("SERVICE_DISABLED")),
+		"403-blocked":   errorReply(403, "PERMISSION_DENIED", "Requests to this API generativelanguage.googleapis.com method google.ai.generativelanguage.v1beta.GenerativeService.GenerateContent are blocked.", errorInfo("API_KEY_SERVICE_BLOCKED")),
 		"403-file":      errorReply(403, "PERMISSION_DENIED", "You do not have permission to access the File abc123 or it may not exist."),
 		"404-file":      errorReply(404, "NOT_FOUND", "Requested entity was not found: files/abc123."),
 		"404-model":     errorReply(404, "NOT_FOUND", "models/"+req.Model+" is not found for API version v1beta, or is not supported for generateContent. Call ListModels to see the list of available models and their supported methods."),

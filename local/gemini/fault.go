@@ -22,7 +22,7 @@ import (
 //	hang reset eof truncated garbage empty nothing 200-error text draft-only
 //	finish:REASON block:REASON
 //	400 400-image 400-fetch 400-file 400-key 400-location 400-billing
-//	401 402 403-no-key 403-leaked 403-suspended 403-disabled 403-file
+//	401 402 403-no-key 403-leaked 403-suspended 403-disabled 403-blocked 403-file
 //	404-file 404-model 408 413 499 500 502 503 503-later 504
 //	429-minute 429-day 429-zero 429-spend 429-rate 429-prepaid 429-capacity
 type Fault string

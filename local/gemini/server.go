@@ -2,8 +2,9 @@
 // development and tests. It draws real pictures, keeps a real limit of requests
 // a minute, and gives every answer that the real service is known to give.
 //
-// It serves POST /v1beta/models/{model}:generateContent, as the SDK calls it,
-// and GET /stats, which answers Stats as JSON.
+// It serves POST /v1beta/models/{model}:generateContent and GET
+// /v1beta/models/{model}, as the SDK calls them, and GET /stats, which answers
+// Stats as JSON.
 package gemini
 
 import (
@@ -29,6 +30,7 @@ type Options struct {
 	MinLatency time.Duration // a picture takes from MinLatency to MaxLatency
 	MaxLatency time.Duration
 	Keys       []string         // API keys that are accepted; nil is any
+	Models     []string         // models that a client may look at; nil is any
 	Now        func() time.Time // the limit's clock; nil is time.Now
 	Seed       uint64           // of latencies, and of pictures asked for without a seed
 	// PictureBytes is a size that pictures are padded up to, as real ones hold
@@ -69,6 +71,7 @@ func New(opts Options) (*Server, error) {
 		seen:    map[string]int{},
 	}
 	s.mux.HandleFunc("POST /v1beta/models/{call}", s.generateContent)
+	s.mux.HandleFunc("GET /v1beta/models/{model}", s.getModel)
 	s.mux.HandleFunc("GET /stats", s.serveStats)
 	return s, nil
 }

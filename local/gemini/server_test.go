@@ -407,3 +407,24 @@ func BenchmarkDraw(b *testing.B) {
 		})
 	}
 }
+
+// A look at a model costs nothing.
+func TestGetModel(t *testing.T) {
+	b := setup(t, gemini.Options{RPM: 1, Keys: []string{"key"}, Models: []string{"m"}})
+	for range 3 {
+		m, err := b.client.Models.Get(t.Context(), "m", nil)
+		if err != nil || m.Name != "models/m" || !slices.Contains(m.SupportedActions, "generateContent") {
+			t.Errorf("got %+v, %v", m, err)
+		}
+	}
+	if _, err := b.client.Models.Get(t.Context(), "n", nil); !strings.Contains(fmt.Sprint(err), "404") {
+		t.Errorf("another model: %v", err)
+	}
+	b.Next("403-leaked")
+	if _, err := b.client.Models.Get(t.Context(), "m", nil); !strings.Contains(fmt.Sprint(err), "leaked") {
+		t.Errorf("with a fault: %v", err)
+	}
+	if got := b.settled().Requests; got != 0 {
+		t.Errorf("%d requests counted, want none", got)
+	}
+}

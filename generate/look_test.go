@@ -1,0 +1,120 @@
+package generate_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ai-worker/ai-worker/generate"
+	"github.com/ai-worker/ai-worker/local/gemini"
+)
+
+const lookedAt = "gemini-nano-banana-2.1"
+
+func TestLook(t *testing.T) {
+	g, server := setup(t)
+	if err := g.Look(t.Context(), lookedAt); err != nil {
+		t.Error(err)
+	}
+	if got := server.Stats().Requests; got != 0 {
+		t.Errorf("%d requests were counted, want none", got)
+	}
+}
+
+// wantRefusal checks why a look failed, and that its text shows no key.
+func wantRefusal(t *testing.T, err error, want generate.Refusal) {
+	t.Helper()
+	look, ok := errors.AsType[*generate.LookError](err)
+	if !ok || look.Why != want {
+		t.Errorf("got %v (%+v), want %q", err, look, want)
+		return
+	}
+	if look.Error() == "" || strings.Contains(look.Error(), testKey) {
+		t.Errorf("the text is %q", look.Error())
+	}
+}
+
+func TestLookSaysWhy(t *testing.T) {
+	for fault, want := range map[gemini.Fault]generate.Refusal{
+		"400-key":       generate.RefusalKey,
+		"401":           generate.RefusalKey,
+		"403-no-key":    generate.RefusalPermission,
+		"403-leaked":    generate.RefusalLeaked,
+		"403-suspended": generate.RefusalSuspended,
+		"403-disabled":  generate.RefusalDisabled,
+		"403-blocked":   generate.RefusalRestricted,
+		"404-model":     generate.RefusalModel,
+		"400-location":  generate.RefusalLocation,
+		"400-billing":   generate.RefusalLocation, // it speaks of a country
+		"402":           generate.RefusalBilling,
+		"429-prepaid":   generate.RefusalBilling,
+		"429-minute":    generate.RefusalQuota,
+		"429-spend":     generate.RefusalQuota,
+		"429-zero":      generate.RefusalQuota,
+		"500":           generate.RefusalProvider,
+		"502":           generate.RefusalProvider,
+		"503":           generate.RefusalProvider,
+		"400":           generate.RefusalOther,
+		gemini.Reset:    generate.RefusalProvider,
+		gemini.Garbage:  generate.RefusalProvider,
+		gemini.Nothing:  generate.RefusalProvider,
+		gemini.ErrorIn:  generate.RefusalProvider,
+		"no-such-fault": generate.RefusalOther,
+	} {
+		t.Run(string(fault), func(t *testing.T) {
+			g, server := setup(t)
+			server.Next(fault)
+			wantRefusal(t, g.Look(t.Context(), lookedAt), want)
+		})
+	}
+}
+
+func TestLookAtAModelThatIsNotThere(t *testing.T) {
+	server, err := gemini.New(gemini.Options{Models: []string{lookedAt}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := dial(t, server)
+	if err := g.Look(t.Context(), lookedAt); err != nil {
+		t.Error(err)
+	}
+	wantRefusal(t, g.Look(t.Context(), "gemini-of-old"), generate.RefusalModel)
+}
+
+func TestLookAtAModelThatDoesNotGenerate(t *testing.T) {
+	g := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"name": "models/m", "supportedGenerationMethods": ["embedContent"]}`)
+	}))
+	wantRefusal(t, g.Look(t.Context(), "m"), generate.RefusalUnfit)
+}
+
+func TestLookWithoutAServer(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: testKey, BaseURL: "http://" + ln.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRefusal(t, g.Look(t.Context(), "m"), generate.RefusalUnreachable)
+}
+
+func TestLookEndsWithItsContext(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(silent.Close)
+	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: testKey, BaseURL: silent.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	wantRefusal(t, g.Look(ctx, "m"), generate.RefusalProvider)
+}

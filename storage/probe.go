@@ -1,0 +1,51 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// probeLimit is in bytes, and more than any probe has.
+const probeLimit = 64 << 10
+
+// ProbeKey is a key for an object that tries the bucket out. No picture and no
+// other probe has it.
+func ProbeKey() string { return probePrefix + rand.Text() }
+
+// PutOnce stores data under key as Put does a picture: not where something is
+// already, which it reports as not stored. Unlike a picture, nothing may keep
+// it.
+func (r *R2) PutOnce(ctx context.Context, key string, data []byte) (stored bool, err error) {
+	err = r.put(ctx, &s3.PutObjectInput{
+		Key:          aws.String(key),
+		ContentType:  aws.String("text/plain"),
+		CacheControl: aws.String("no-store"),
+		IfNoneMatch:  aws.String(anyVersion),
+	}, data)
+	if statusOf(err) == http.StatusPreconditionFailed {
+		return false, nil
+	}
+	if err != nil {
+		return false, r.fail("put", key, err)
+	}
+	return true, nil
+}
+
+// Read returns what is stored under key, which must be small.
+func (r *R2) Read(ctx context.Context, key string) ([]byte, error) {
+	out, err := r.client.GetObject(ctx, r.get(key))
+	if err != nil {
+		return nil, r.fail("get", key, err)
+	}
+	defer out.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(out.Body, probeLimit))
+	if err != nil {
+		return nil, r.fail("get", key, err)
+	}
+	return data, nil
+}
