@@ -72,11 +72,13 @@ type R2 struct {
 // Tasks is the queue and how its deliveries prove where they come from.
 type Tasks struct {
 	Queue          string // CLOUD_TASKS_QUEUE: full name
+	SweepQueue     string // SWEEP_QUEUE: full name of the queue that sweeps wait on
 	WorkerURL      string // WORKER_URL: where Cloud Tasks reaches the worker
 	ServiceAccount string // TASKS_SERVICE_ACCOUNT: email of the account that deliveries are made as
 	Audience       string // TASKS_AUDIENCE: of the deliveries' tokens; WORKER_URL unless set
 	Endpoint       string // CLOUD_TASKS_ENDPOINT: host:port of an emulator, without TLS
 	JWKSURL        string // TASKS_JWKS_URL: with an emulator, where the keys of its tokens are
+	BehindCloudRun bool   // TASKS_SIGNATURE_CHECKED_BY=cloud-run: the worker is private
 }
 
 // An APIKey lets one tenant use the API.
@@ -138,6 +140,10 @@ func (r *reader) config() Config {
 		Tasks:   r.tasks(),
 		APIKeys: r.apiKeys("API_KEYS"),
 	}
+	if c.Tasks.BehindCloudRun && c.Role == RoleAll {
+		r.fault("TASKS_SIGNATURE_CHECKED_BY", "is cloud-run, which is for a private worker, and callers of the API need a public one: "+
+			"set ROLE=worker, or remove this")
+	}
 	c.PublicURL = r.addressOr("PUBLIC_URL", c.Tasks.WorkerURL)
 	c.Lanes = r.lanes(c.Role, c.Gemini, c.Tasks.Queue)
 	c.Instances = r.integer("WORKER_MAX_INSTANCES", 1, 1, maxInstances)
@@ -185,21 +191,29 @@ func (r *reader) credentials(c *R2) {
 
 func (r *reader) tasks() Tasks {
 	c := Tasks{
-		Queue:          r.text("CLOUD_TASKS_QUEUE"),
+		Queue:          r.queue("CLOUD_TASKS_QUEUE"),
+		SweepQueue:     r.queue("SWEEP_QUEUE"),
 		WorkerURL:      r.address("WORKER_URL", "https", "http"),
 		ServiceAccount: r.text("TASKS_SERVICE_ACCOUNT"),
 		Endpoint:       r.text("CLOUD_TASKS_ENDPOINT"),
 		JWKSURL:        r.address("TASKS_JWKS_URL", "https", "http"),
 	}
 	c.Audience = r.textOr("TASKS_AUDIENCE", c.WorkerURL)
-	if c.Queue != "" && !queueName.MatchString(c.Queue) {
-		r.fault("CLOUD_TASKS_QUEUE", "is not a queue's full name: write projects/PROJECT/locations/REGION/queues/QUEUE")
-	}
+	c.BehindCloudRun = r.oneOf("TASKS_SIGNATURE_CHECKED_BY", "worker", "cloud-run") == "cloud-run"
 	if c.JWKSURL != "" && c.Endpoint == "" {
 		r.fault("TASKS_JWKS_URL", "is for an emulator: it would let another than Google sign deliveries. "+
 			"Remove it, or set CLOUD_TASKS_ENDPOINT")
 	}
 	return c
+}
+
+// queue is a queue's full name.
+func (r *reader) queue(name string) string {
+	value := r.text(name)
+	if value != "" && !queueName.MatchString(value) {
+		r.fault(name, "is not a queue's full name: write projects/PROJECT/locations/REGION/queues/QUEUE")
+	}
+	return value
 }
 
 // A group is the settings of one service by name, each with its value.

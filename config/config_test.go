@@ -126,8 +126,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"R2_PUBLIC_URL", "pictures.example.com"},
 		{"CLOUD_TASKS_QUEUE", "images"},
 		{"CLOUD_TASKS_QUEUE", "projects/p/locations/l/queues/a_b"},
+		{"SWEEP_QUEUE", "sweep"},
 		{"WORKER_URL", "worker.example.com"},
 		{"TASKS_JWKS_URL", "https://keys.example.com"}, // without CLOUD_TASKS_ENDPOINT
+		{"TASKS_SIGNATURE_CHECKED_BY", "nobody"},
+		{"TASKS_SIGNATURE_CHECKED_BY", "cloud-run"}, // with ROLE=all
 		{"API_KEYS", "web"},
 		{"API_KEYS", "web:short"},
 		{"API_KEYS", "two words:hunter2hunter2hunter2"},

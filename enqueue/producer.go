@@ -1,6 +1,6 @@
 // Package enqueue is the producer: it records jobs and puts their pictures on
-// the queues of lanes, one named task each. The row is written before the task, so that
-// what a crash leaves out can be found and made up for.
+// the queues of lanes, one named task each. The row is written before the task,
+// so that what a crash leaves out can be found and made up for.
 package enqueue
 
 import (
@@ -44,6 +44,7 @@ type Producer struct {
 	target Target
 	lanes  []lane.Lane
 	queues map[string]string // by lane
+	next   *nextSweep
 	log    *slog.Logger
 }
 
@@ -53,7 +54,7 @@ func New(
 ) *Producer {
 	p := &Producer{
 		store: store, queue: queue, inputs: inputs, target: target, lanes: lanes,
-		queues: make(map[string]string, len(lanes)), log: log,
+		queues: make(map[string]string, len(lanes)), next: &nextSweep{queue: queue, target: target}, log: log,
 	}
 	for _, l := range lanes {
 		p.queues[l.Name] = l.Queue
@@ -107,6 +108,9 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err := p.upload(ctx, &sub, s.Uploads); err != nil {
 		return job.Job{}, err
 	}
+	if err := p.next.ask(ctx, time.Now()); err != nil {
+		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", err)
+	}
 	j, tasks, err := p.store.Create(ctx, sub)
 	if err != nil {
 		return job.Job{}, err
@@ -144,9 +148,9 @@ func (p *Producer) upload(ctx context.Context, sub *status.Submission, uploads [
 // maxCreating bounds the tasks of one call that are created at once.
 const maxCreating = 8
 
-// Put puts the tasks on their lanes' queues, to be delivered not before at (at once if
-// that is zero), and notes it in the record. A task that is there already
-// counts as put, so that Put may be repeated.
+// Put puts the tasks on their lanes' queues, to be delivered not before at (at
+// once if that is zero), and notes it in the record. A task that is there
+// already counts as put, so that Put may be repeated.
 func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) error {
 	if len(tasks) == 0 {
 		return nil

@@ -83,6 +83,7 @@ type bundle struct {
 	store  status.Store
 	queue  *queue
 	inputs *inputs
+	log    *bytes.Buffer // a line of JSON for each entry
 	ahead  time.Duration // of the record's clock
 }
 
@@ -91,7 +92,7 @@ func (b *bundle) advance(d time.Duration) { b.ahead += d }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{queue: &queue{}, inputs: &inputs{}}
+	b := &bundle{queue: &queue{}, inputs: &inputs{}, log: &bytes.Buffer{}}
 	store, err := sqlite.Open(t.Context(), t.TempDir()+"/jobs.db",
 		sqlite.WithClock(func() time.Time { return time.Now().Add(b.ahead) }))
 	if err != nil {
@@ -102,7 +103,7 @@ func setup(t *testing.T) *bundle {
 	b.Producer = enqueue.New(store, b.queue, b.inputs, enqueue.Target{
 		URL: "https://worker.example.com", ServiceAccount: "tasks@p.iam.gserviceaccount.com",
 		Audience: "https://worker.example.com", DispatchDeadline: 10 * time.Minute,
-	}, []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.DiscardHandler))
+	}, []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.NewJSONHandler(b.log, nil)))
 	return b
 }
 

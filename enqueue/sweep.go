@@ -55,7 +55,8 @@ type Sweeper struct {
 
 // Sweep does one round: each step, page by page, until there is nothing left
 // or the time is up. It goes on after a step that fails, and returns what all
-// of them met.
+// of them met. It logs what it did, and what waits then. If that is anything, it
+// asks for the next sweep, and an error has ErrNoNextSweep in it if it cannot.
 func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 	var swept Swept
 	var errs []error
@@ -79,7 +80,29 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 			}
 		}
 	}
+	left, err := s.tell(ctx, swept)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("sweep: %w", err))
+	}
+	if left {
+		errs = append(errs, s.next.ask(ctx, time.Now()))
+	}
 	return swept, errors.Join(errs...)
+}
+
+// tell logs a sweep, and reports whether there is work left, as far as can be
+// known. Alerts go by the message, waiting and oldest_waiting_seconds.
+func (s *Sweeper) tell(ctx context.Context, swept Swept) (left bool, err error) {
+	attrs := []any{
+		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
+		"expired", swept.Expired, "removed", swept.Removed,
+	}
+	b, err := s.store.Backlog(ctx, unsentAge)
+	if err == nil {
+		attrs = append(attrs, "waiting", b.Waiting, "oldest_waiting_seconds", b.Waits.Seconds())
+	}
+	s.log.InfoContext(ctx, "swept", attrs...)
+	return err != nil || b.Waiting+b.Processing > 0, err
 }
 
 // expire fails what is past its deadline.

@@ -2,6 +2,7 @@ package enqueue_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -231,6 +232,39 @@ func TestSweepRemovesWhatIsPastRetention(t *testing.T) {
 	}
 	if _, err := b.store.Get(t.Context(), j.ID); !errors.Is(err, status.ErrNotFound) {
 		t.Errorf("the job is still there: %v", err)
+	}
+}
+
+// Alerts go by this line.
+func TestSweepTellsWhatWaits(t *testing.T) {
+	b := setupSweep(t)
+	swept := func() map[string]any {
+		b.log.Reset()
+		b.sweep(t)
+		var line map[string]any
+		if err := json.Unmarshal(b.log.Bytes(), &line); err != nil {
+			t.Fatalf("%v in %s", err, b.log)
+		}
+		delete(line, "time")
+		return line
+	}
+	want := map[string]any{
+		"level": "INFO", "msg": "swept", "waiting": 0., "oldest_waiting_seconds": 0.,
+		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0.,
+	}
+	if diff := cmp.Diff(want, swept()); diff != "" {
+		t.Errorf("of nothing (-want +got):\n%s", diff)
+	}
+	b.submit(t, 3)
+	b.advance(2 * time.Minute)
+	want["waiting"] = 3.
+	got := swept()
+	if age, _ := got["oldest_waiting_seconds"].(float64); age < 120 || age > 180 {
+		t.Errorf("the oldest has waited %v seconds, want 120 and a little", got["oldest_waiting_seconds"])
+	}
+	want["oldest_waiting_seconds"] = got["oldest_waiting_seconds"]
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("of three images (-want +got):\n%s", diff)
 	}
 }
 

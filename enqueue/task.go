@@ -21,6 +21,7 @@ type Target struct {
 	ServiceAccount   string // email of the account that signs deliveries; empty for none
 	Audience         string // of the signed token
 	DispatchDeadline time.Duration
+	SweepQueue       string // full name of the queue that sweeps wait on; empty for none
 }
 
 // Body is what a task's delivery carries.
@@ -51,15 +52,9 @@ func (t Target) newRequest(queue string, task job.Task, at time.Time, headers ma
 	for name, value := range headers {
 		req.Headers[http.CanonicalHeaderKey(name)] = value
 	}
-	if t.ServiceAccount != "" {
-		req.AuthorizationHeader = &cloudtaskspb.HttpRequest_OidcToken{OidcToken: &cloudtaskspb.OidcToken{
-			ServiceAccountEmail: t.ServiceAccount,
-			Audience:            t.Audience,
-		}}
-	}
 	created := &cloudtaskspb.Task{
 		Name:             taskName(queue, task),
-		MessageType:      &cloudtaskspb.Task_HttpRequest{HttpRequest: req},
+		MessageType:      &cloudtaskspb.Task_HttpRequest{HttpRequest: t.signed(req)},
 		DispatchDeadline: durationpb.New(t.DispatchDeadline),
 	}
 	if !at.IsZero() {

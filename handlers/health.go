@@ -12,11 +12,15 @@ import (
 	"github.com/ai-worker/ai-worker/status"
 )
 
-// Health serves GET /health. It asks nothing of any other service: a database
-// that is asked is kept awake, and an instance is not at fault for it.
-func Health(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"status":"healthy"}`+"\n")
+// Health serves GET /health, and tells whose version answers. It asks nothing of
+// any other service: a database that is asked is kept awake, and an instance is
+// not at fault for it.
+func Health(version string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("X-Version", version)
+		_, _ = io.WriteString(w, `{"status":"healthy"}`+"\n")
+	}
 }
 
 // LaneStates tell how lanes are doing.

@@ -284,8 +284,8 @@ func TestOpenAPIDescribesTheAPI(t *testing.T) {
 func TestOtherPaths(t *testing.T) {
 	b := setup(t)
 	if got := b.do(http.MethodGet, "/health", "", "Authorization", ""); got.code != http.StatusOK ||
-		strings.TrimSpace(got.body) != `{"status":"healthy"}` {
-		t.Errorf("/health: %d %q", got.code, got.body)
+		strings.TrimSpace(got.body) != `{"status":"healthy"}` || got.header.Get("X-Version") != "test" {
+		t.Errorf("/health: %d %q of version %q", got.code, got.body, got.header.Get("X-Version"))
 	}
 	b.do(http.MethodGet, "/nowhere", "").problem(t, http.StatusNotFound)
 	b.do(http.MethodPut, "/health", "").problem(t, http.StatusMethodNotAllowed)

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -69,15 +70,16 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 }
 
 // Sweep serves POST /tasks/sweep. It answers with what it did; a step that
-// failed is logged, and is the next sweep's.
+// failed is logged, and is the next sweep's. If there is to be none, this one
+// must come again.
 func (h *Tasks) Sweep(w http.ResponseWriter, r *http.Request) {
 	swept, err := h.Sweeper.Sweep(r.Context())
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "sweep met trouble", "error", err)
 	}
-	if swept != (enqueue.Swept{}) {
-		h.Log.InfoContext(r.Context(), "swept", "sent", swept.Sent, "renewed", swept.Renewed,
-			"reaped", swept.Reaped, "expired", swept.Expired, "removed", swept.Removed)
+	if errors.Is(err, enqueue.ErrNoNextSweep) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
 	}
 	writeJSON(w, swept)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/worker"
@@ -104,4 +105,30 @@ func FuzzDelivery(f *testing.F) {
 			t.Errorf("answered %d", code)
 		}
 	})
+}
+
+type sweepFunc func() (enqueue.Swept, error)
+
+func (f sweepFunc) Sweep(context.Context) (enqueue.Swept, error) { return f() }
+
+// A sweep after which no other would come must come again.
+func TestSweepIsRepeatedOnlyIfItIsTheLast(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{nil, http.StatusOK},
+		{errors.New("a step failed"), http.StatusOK},
+		{errors.Join(errors.New("a step failed"), enqueue.ErrNoNextSweep), http.StatusServiceUnavailable},
+	} {
+		h := &handlers.Tasks{
+			Sweeper: sweepFunc(func() (enqueue.Swept, error) { return enqueue.Swept{Sent: 1}, tt.err }),
+			Log:     slog.New(slog.DiscardHandler),
+		}
+		w := httptest.NewRecorder()
+		h.Sweep(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/tasks/sweep", http.NoBody))
+		if w.Code != tt.want {
+			t.Errorf("after %v: answered %d, want %d", tt.err, w.Code, tt.want)
+		}
+	}
 }

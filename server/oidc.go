@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/api/idtoken"
@@ -26,19 +27,31 @@ type TokenValidator interface {
 // OIDC tells Cloud Tasks' deliveries from other requests, by the ID token that
 // Google signs for the service account of the task.
 type OIDC struct {
-	validator      TokenValidator
-	audience       string
-	serviceAccount string
-	log            *slog.Logger
+	OIDCConfig
+
+	validator TokenValidator
+	log       *slog.Logger
+}
+
+// OIDCConfig is whose tokens are let in.
+type OIDCConfig struct {
+	Audience       string
+	ServiceAccount string // email of the account that deliveries are made as
+
+	// BehindCloudRun says that Cloud Run asks for a token itself, and lets in
+	// nobody else (the service is private). It then takes the signature off
+	// what it hands on, so that there is none to check:
+	// https://cloud.google.com/run/docs/troubleshooting#signature-removed
+	BehindCloudRun bool
 }
 
 // NewOIDC lets in tokens for the audience that belong to the service account.
 // Neither may be empty: the validator skips the check of an empty audience.
-func NewOIDC(v TokenValidator, audience, serviceAccount string, log *slog.Logger) (*OIDC, error) {
-	if audience == "" || serviceAccount == "" {
+func NewOIDC(v TokenValidator, c OIDCConfig, log *slog.Logger) (*OIDC, error) {
+	if c.Audience == "" || c.ServiceAccount == "" {
 		return nil, errors.New("server: OIDC needs an audience and a service account")
 	}
-	return &OIDC{validator: v, audience: audience, serviceAccount: serviceAccount, log: log}, nil
+	return &OIDC{OIDCConfig: c, validator: v, log: log}, nil
 }
 
 // keysTimeout bounds the fetching of the keys that tokens are signed with.
@@ -70,7 +83,7 @@ func (t redirected) RoundTrip(r *http.Request) (*http.Response, error) {
 // authenticate lets deliveries in.
 func (o *OIDC) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := o.verify(r.Context(), bearer(r)); err != nil {
+		if err := o.verify(r); err != nil {
 			o.log.WarnContext(r.Context(), "delivery refused", "path", r.URL.Path, "error", err)
 			handlers.WriteProblem(w, http.StatusUnauthorized, "This address is for Cloud Tasks only.")
 			return
@@ -85,23 +98,62 @@ func googleIssuers() []string {
 	return []string{"https://accounts.google.com", "accounts.google.com"}
 }
 
-func (o *OIDC) verify(ctx context.Context, token string) error {
-	if token == "" {
-		return errors.New("no bearer token")
-	}
-	p, err := o.validator.Validate(ctx, token, o.audience)
+func (o *OIDC) verify(r *http.Request) error {
+	p, err := o.payload(r)
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	email, _ := p.Claims["email"].(string)
 	verified, _ := p.Claims["email_verified"].(bool)
 	switch {
 	case !slices.Contains(googleIssuers(), p.Issuer):
 		return fmt.Errorf("token: issued by %q and not by Google", p.Issuer)
-	case email != o.serviceAccount:
+	case email != o.ServiceAccount:
 		return fmt.Errorf("token: of %q and not of TASKS_SERVICE_ACCOUNT", email)
 	case !verified:
 		return errors.New("token: email_verified is not true")
 	}
 	return nil
+}
+
+const (
+	// signatureRemoved is what Cloud Run writes in the place of a signature
+	// that it has checked.
+	signatureRemoved = "SIGNATURE_REMOVED_BY_GOOGLE"
+	// serverlessAuthorization is the header that Cloud Run looks at first. With
+	// it, Authorization is handed on as it came, and nobody has checked that.
+	serverlessAuthorization = "X-Serverless-Authorization"
+)
+
+// payload is what the request's token says, if it is signed, for the audience
+// and not expired.
+func (o *OIDC) payload(r *http.Request) (*idtoken.Payload, error) {
+	token := bearer(r)
+	if token == "" {
+		return nil, errors.New("no bearer token")
+	}
+	_, checked := strings.CutSuffix(token, "."+signatureRemoved)
+	switch {
+	case !checked:
+		p, err := o.validator.Validate(r.Context(), token, o.Audience)
+		if err != nil {
+			return nil, fmt.Errorf("token: %w", err)
+		}
+		return p, nil
+	case !o.BehindCloudRun:
+		return nil, errors.New("token: Cloud Run has taken its signature off, since the service is private: " +
+			"set TASKS_SIGNATURE_CHECKED_BY=cloud-run")
+	case r.Header.Get(serverlessAuthorization) != "":
+		return nil, errors.New("token: Cloud Run has checked another one, and not this")
+	}
+	p, err := idtoken.ParsePayload(token)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("token: %w", err)
+	case p.Audience != o.Audience:
+		return nil, fmt.Errorf("token: for %q and not for TASKS_AUDIENCE", p.Audience)
+	case time.Now().Unix() >= p.Expires:
+		return nil, errors.New("token: expired")
+	}
+	return p, nil
 }

@@ -2,12 +2,15 @@ package server_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/api/idtoken"
 
@@ -79,7 +82,7 @@ func TestOIDCLetsCloudTasksInAndNobodyElse(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := slog.New(slog.DiscardHandler)
-			oidc, err := server.NewOIDC(validator{tt.payload}, audience, account, log)
+			oidc, err := server.NewOIDC(validator{tt.payload}, server.OIDCConfig{Audience: audience, ServiceAccount: account}, log)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -96,10 +99,75 @@ func TestOIDCLetsCloudTasksInAndNobodyElse(t *testing.T) {
 	}
 }
 
+// unsigned is a token whose signature Cloud Run has checked and taken off.
+func unsigned(t *testing.T, change func(claims map[string]any)) string {
+	t.Helper()
+	claims := map[string]any{
+		"iss": "https://accounts.google.com", "aud": audience, "exp": time.Now().Add(time.Hour).Unix(),
+		"email": account, "email_verified": true,
+	}
+	if change != nil {
+		change(claims)
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "e30." + base64.RawURLEncoding.EncodeToString(text) + ".SIGNATURE_REMOVED_BY_GOOGLE"
+}
+
+// Cloud Run has checked the signature of a private service's tokens. What they
+// say is checked all the same.
+func TestOIDCBehindCloudRun(t *testing.T) {
+	for name, tt := range map[string]struct {
+		token    string
+		inFront  bool   // the service is private
+		instead  string // of what Cloud Run has checked another token
+		accepted bool
+	}{
+		"Cloud Tasks":         {token: unsigned(t, nil), inFront: true, accepted: true},
+		"signed":              {token: "signed", inFront: true, accepted: true},
+		"forged":              {token: "forged", inFront: true},
+		"nobody in front":     {token: unsigned(t, nil)},
+		"another was checked": {token: unsigned(t, nil), inFront: true, instead: "Bearer other"},
+		"audience":            {token: unsigned(t, func(c map[string]any) { c["aud"] = "https://other.example.com" }), inFront: true},
+		"expired":             {token: unsigned(t, func(c map[string]any) { c["exp"] = time.Now().Unix() }), inFront: true},
+		"never expires":       {token: unsigned(t, func(c map[string]any) { delete(c, "exp") }), inFront: true},
+		"another account":     {token: unsigned(t, func(c map[string]any) { c["email"] = "x" + account }), inFront: true},
+		"email not verified":  {token: unsigned(t, func(c map[string]any) { c["email_verified"] = false }), inFront: true},
+		"issuer":              {token: unsigned(t, func(c map[string]any) { c["iss"] = "https://evil.example.com" }), inFront: true},
+		"not a token":         {token: "x.SIGNATURE_REMOVED_BY_GOOGLE", inFront: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log := slog.New(slog.DiscardHandler)
+			oidc, err := server.NewOIDC(validator{payload(nil)}, server.OIDCConfig{
+				Audience: audience, ServiceAccount: account, BehindCloudRun: tt.inFront,
+			}, log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := &deliverer{}
+			h := server.New(server.Config{
+				OIDC: oidc, Log: log, Tasks: &handlers.Tasks{Worker: d, Process: t.Context(), Log: log},
+			})
+			r := newDelivery(t, "Bearer "+tt.token)
+			if tt.instead != "" {
+				r.Header.Set("X-Serverless-Authorization", tt.instead)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if accepted := w.Code == http.StatusOK && len(d.delivered) == 1; accepted != tt.accepted {
+				t.Errorf("got %d and %d deliveries, want it accepted: %v", w.Code, len(d.delivered), tt.accepted)
+			}
+		})
+	}
+}
+
 // The validator would skip the check of an empty audience.
 func TestNewOIDCRefusesToCheckNothing(t *testing.T) {
 	for _, tt := range []struct{ audience, account string }{{"", account}, {audience, ""}} {
-		if _, err := server.NewOIDC(validator{}, tt.audience, tt.account, slog.New(slog.DiscardHandler)); err == nil {
+		if _, err := server.NewOIDC(validator{}, server.OIDCConfig{Audience: tt.audience, ServiceAccount: tt.account},
+			slog.New(slog.DiscardHandler)); err == nil {
 			t.Errorf("NewOIDC(%q, %q) succeeded", tt.audience, tt.account)
 		}
 	}

@@ -48,7 +48,7 @@ func New(cfg Config) http.Handler {
 // install is every route and who calls it.
 func install(r chi.Router, cfg Config) {
 	// Cloud Run's probes, and people: whether the process serves.
-	r.Get("/health", handlers.Health)
+	r.Get("/health", handlers.Health(cfg.Version))
 	// People, and alerts: how the lanes are doing. It names no tenant, no key.
 	r.Get("/health/lanes", cfg.Lanes.Health)
 
@@ -67,13 +67,10 @@ func install(r chi.Router, cfg Config) {
 	if cfg.Tasks != nil {
 		// Cloud Tasks, with a token of the service account for deliveries.
 		r.With(cfg.OIDC.authenticate).Post(enqueue.GeneratePath, cfg.Tasks.Generate)
-		// Cloud Scheduler, with a token of the same account.
-		r.With(cfg.OIDC.authenticate).Post(SweepPath, cfg.Tasks.Sweep)
+		// Cloud Tasks while there is work, and Cloud Scheduler, with the same.
+		r.With(cfg.OIDC.authenticate).Post(enqueue.SweepPath, cfg.Tasks.Sweep)
 	}
 }
-
-// SweepPath is where Cloud Scheduler asks for a sweep.
-const SweepPath = "/tasks/sweep"
 
 const (
 	// headerTimeout bounds how long a request's headers may take.

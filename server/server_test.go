@@ -51,7 +51,7 @@ func (panicking) Deliver(context.Context, job.Task) (worker.Verdict, error) { pa
 func TestPanicsAreAnsweredAndLogged(t *testing.T) {
 	var out bytes.Buffer
 	log := server.NewLogger(&out, slog.LevelError, "")
-	oidc, err := server.NewOIDC(validator{payload(nil)}, audience, account, log)
+	oidc, err := server.NewOIDC(validator{payload(nil)}, server.OIDCConfig{Audience: audience, ServiceAccount: account}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,15 @@ resource "google_cloud_tasks_queue_iam_member" "enqueuer" {
   member   = google_service_account.this[each.value[0]].member
 }
 
+resource "google_cloud_tasks_queue_iam_member" "sweep_enqueuer" {
+  for_each = toset(local.enqueuers)
+
+  name     = google_cloud_tasks_queue.sweep.name
+  location = var.region
+  role     = "roles/cloudtasks.enqueuer"
+  member   = google_service_account.this[each.key].member
+}
+
 # The sweep looks up tasks, and doctor the queue's rate.
 resource "google_cloud_tasks_queue_iam_member" "viewer" {
   for_each = google_cloud_tasks_queue.lane

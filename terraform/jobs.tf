@@ -62,7 +62,7 @@ resource "google_cloud_run_v2_job" "doctor" {
         args  = ["doctor"]
 
         dynamic "env" {
-          for_each = merge(local.settings, { ROLE = "worker" })
+          for_each = merge(local.settings, local.worker_settings)
           content {
             name  = env.key
             value = env.value

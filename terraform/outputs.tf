@@ -18,6 +18,20 @@ output "queues" {
   value       = { for name, q in google_cloud_tasks_queue.lane : name => q.id }
 }
 
+locals {
+  # Of cloudbuild.yaml.
+  substitutions = {
+    _REGION         = var.region
+    _REPOSITORY     = var.repository
+    _WORKER_SERVICE = google_cloud_run_v2_service.worker.name
+    _API_SERVICE    = google_cloud_run_v2_service.api.name
+    _MIGRATE_JOB    = google_cloud_run_v2_job.migrate.name
+    _DOCTOR_JOB     = google_cloud_run_v2_job.doctor.name
+    _QUEUE          = google_cloud_tasks_queue.lane[keys(var.lanes)[0]].name
+    _BUILD_ACCOUNT  = split("@", coalesce(var.build_account, "${var.repository}-build@"))[0]
+  }
+}
+
 output "next" {
   description = "What to do next, ready to paste."
   value = {
@@ -30,7 +44,8 @@ output "next" {
     see_the_lanes    = "curl -s ${local.api_url}/health/lanes"
     deploy = join(" ", [
       "gcloud builds submit --project=${var.project} --config=cloudbuild.yaml",
-      "--substitutions=_REGION=${var.region},_REPOSITORY=${var.repository},_WORKER_SERVICE=${google_cloud_run_v2_service.worker.name},_API_SERVICE=${google_cloud_run_v2_service.api.name},_MIGRATE_JOB=${google_cloud_run_v2_job.migrate.name},_DOCTOR_JOB=${google_cloud_run_v2_job.doctor.name},_QUEUE=${google_cloud_tasks_queue.lane[keys(var.lanes)[0]].name}",
+      "--gcs-source-staging-dir=gs://${var.project}-${var.repository}-source/source",
+      "--substitutions=${join(",", [for name, value in local.substitutions : "${name}=${value}"])}",
     ])
     stop_a_queue   = "gcloud tasks queues pause ${google_cloud_tasks_queue.lane[keys(var.lanes)[0]].name} --project=${var.project} --location=${var.region}"
     open_dashboard = "https://console.cloud.google.com/monitoring/dashboards/builder/${reverse(split("/", google_monitoring_dashboard.this.id))[0]}?project=${var.project}"

@@ -19,13 +19,38 @@ resource "google_cloud_tasks_queue" "lane" {
   retry_config {
     max_attempts       = -1
     max_retry_duration = "0s" # no limit
-    min_backoff        = "10s"
+    min_backoff        = "5s"
     max_backoff        = "300s"
-    max_doublings      = 4
+    max_doublings      = 6
   }
 
   stackdriver_logging_config {
     sampling_ratio = var.queue_log_ratio
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+  depends_on = [google_project_service.this]
+}
+
+# While there is work, each sweep puts the next one here, for ten minutes later.
+# While there is none, nothing comes: a sweep by the clock would wake a database
+# that is suspended while idle.
+resource "google_cloud_tasks_queue" "sweep" {
+  name     = "${var.name}-sweep-v${var.sweep_queue_version}"
+  location = var.region
+
+  rate_limits {
+    max_dispatches_per_second = 1
+    max_concurrent_dispatches = 2
+  }
+  retry_config {
+    max_attempts       = -1
+    max_retry_duration = "0s"
+    min_backoff        = "10s"
+    max_backoff        = "600s"
+    max_doublings      = 6
   }
 
   lifecycle {

@@ -1,4 +1,4 @@
-# Looks for what crashes left behind, and for what is past its time.
+# The sweep that comes whatever happens; see also the queue for sweeps.
 resource "google_cloud_scheduler_job" "sweep" {
   name             = "${var.name}-sweep"
   region           = var.region

@@ -8,6 +8,7 @@ locals {
       R2_ACCOUNT_ID         = var.r2.account_id
       R2_BUCKET             = var.r2.bucket
       RETENTION_DAYS        = tostring(var.retention_days)
+      SWEEP_QUEUE           = google_cloud_tasks_queue.sweep.id
       TASKS_SERVICE_ACCOUNT = google_service_account.this["tasks"].email
       WORKER_MAX_INSTANCES  = tostring(var.worker.max_instances)
       WORKER_URL            = local.worker_url
@@ -15,6 +16,13 @@ locals {
     var.r2.public_url == null ? {} : { R2_PUBLIC_URL = var.r2.public_url },
     length(var.lanes) > 1 ? { LANES = local.lanes_setting } : local.lane_settings,
   )
+
+  # The worker is private: Cloud Run checks who calls it, and takes the
+  # signature off the token that the worker gets to see.
+  worker_settings = {
+    ROLE                       = "worker"
+    TASKS_SIGNATURE_CHECKED_BY = "cloud-run"
+  }
 
   lane_settings = merge([
     for l in slice(values(var.lanes), 0, 1) : {
@@ -94,7 +102,7 @@ resource "google_cloud_run_v2_service" "worker" {
       }
 
       dynamic "env" {
-        for_each = merge(local.settings, { ROLE = "worker" })
+        for_each = merge(local.settings, local.worker_settings)
         content {
           name  = env.key
           value = env.value

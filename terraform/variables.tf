@@ -252,10 +252,26 @@ variable "api" {
 }
 
 variable "sweep_schedule" {
-  description = "When to look for what crashes left behind. A database that is suspended while idle is woken each time."
+  description = <<-EOT
+    When to sweep even if nothing was asked: it removes what is past retention, and is the last resort for what
+    crashes left behind. While there is work the service has itself swept every ten minutes. A database that is
+    suspended while idle is woken each time.
+  EOT
   type        = string
-  default     = "*/10 * * * *"
+  default     = "17 3 * * *"
   nullable    = false
+}
+
+variable "sweep_queue_version" {
+  description = "Raise it to get a new queue for sweeps, as queue_version of lanes."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.sweep_queue_version >= 1 && floor(var.sweep_queue_version) == var.sweep_queue_version
+    error_message = "sweep_queue_version must be a whole number from 1."
+  }
 }
 
 variable "deletion_protection" {

@@ -134,7 +134,7 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config, port string
 		e.add("Cloud Tasks", kindReal, cfg.Tasks.Queue)
 		return nil
 	}
-	emu, err := startEmulator(port, cloudtasks.Options{StateDir: filepath.Join(e.dir, "cloudtasks"), Logger: e.log})
+	emu, err := startEmulator(e.host, port, cloudtasks.Options{StateDir: filepath.Join(e.dir, "cloudtasks"), Logger: e.log})
 	if err != nil {
 		return fmt.Errorf("embedded Cloud Tasks: %w", err)
 	}
@@ -153,9 +153,13 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config, port string
 			return fmt.Errorf("embedded Cloud Tasks: %w", err)
 		}
 	}
+	sweeps := &cloudtaskspb.Queue{Name: localProject + "/queues/sweep"}
+	if _, err := emu.Service().UpdateQueue(ctx, &cloudtaskspb.UpdateQueueRequest{Queue: sweeps}); err != nil {
+		return fmt.Errorf("embedded Cloud Tasks: %w", err)
+	}
 	e.mux.Handle("GET "+keysPath, emu.JWKS())
 	cfg.Tasks = config.Tasks{
-		Queue: cfg.Lanes[0].Queue, WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
+		Queue: cfg.Lanes[0].Queue, SweepQueue: sweeps.GetName(), WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
 		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath,
 	}
 	e.add("Cloud Tasks", kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")
@@ -164,14 +168,14 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config, port string
 
 // startEmulator starts the emulator on the port asked for, else on the usual
 // one, else on any.
-func startEmulator(port string, opts cloudtasks.Options) (*cloudtasks.Emulator, error) {
+func startEmulator(host, port string, opts cloudtasks.Options) (*cloudtasks.Emulator, error) {
 	if port != "" {
 		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			return nil, errors.New("CLOUD_TASKS_EMULATOR_PORT must be a port number")
 		}
-		return cloudtasks.Start(net.JoinHostPort("localhost", port), opts)
+		return cloudtasks.Start(net.JoinHostPort(host, port), opts)
 	}
-	emu, err := cloudtasks.Start(net.JoinHostPort("localhost", strconv.Itoa(emulatorPort)), opts)
+	emu, err := cloudtasks.Start(net.JoinHostPort(host, strconv.Itoa(emulatorPort)), opts)
 	if err != nil {
 		return cloudtasks.Start(anyPort, opts)
 	}

@@ -22,6 +22,7 @@ import (
 // settings are present, embedded ones elsewhere.
 type environment struct {
 	dir  string         // where the embedded services keep their state
+	host string         // where this process and the emulator listen: localhost, unless DEV_HOST says otherwise
 	base string         // address of this process
 	mux  *http.ServeMux // of this process: the service, and what embedded ones add
 	log  *slog.Logger

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,12 +39,13 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) (err
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort("localhost", strconv.Itoa(cfg.Port)))
+	host := cmp.Or(getenv("DEV_HOST"), "localhost")
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return fmt.Errorf("PORT: %w; choose another one with PORT=8081", err)
 	}
 	log := slog.New(slog.NewTextHandler(stdout, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	env := &environment{dir: dataDir, base: "http://localhost:" + port(ln), mux: http.NewServeMux(), log: log}
+	env := &environment{dir: dataDir, host: host, base: "http://localhost:" + port(ln), mux: http.NewServeMux(), log: log}
 	defer func() { err = errors.Join(err, env.close()) }()
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = env.base

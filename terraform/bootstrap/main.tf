@@ -47,6 +47,7 @@ resource "google_project_service" "this" {
     "cloudbuild.googleapis.com",
     "cloudresourcemanager.googleapis.com",
     "iam.googleapis.com",
+    "iamcredentials.googleapis.com",
     "logging.googleapis.com",
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
@@ -138,8 +139,15 @@ resource "google_service_account" "build" {
   depends_on   = [google_project_service.this]
 }
 
+# The smoke test of a deploy proves who it is with an identity token of its own.
+resource "google_service_account_iam_member" "build_identity" {
+  service_account_id = google_service_account.build.name
+  role               = "roles/iam.serviceAccountOpenIdTokenCreator"
+  member             = google_service_account.build.member
+}
+
 resource "google_artifact_registry_repository_iam_member" "build" {
-  repository = google_artifact_registry_repository.images.name
+  repository = google_artifact_registry_repository.images.repository_id
   location   = var.region
   role       = "roles/artifactregistry.writer"
   member     = google_service_account.build.member
@@ -169,7 +177,7 @@ output "next" {
     build_the_first_image = join(" ", [
       "gcloud builds submit --project=${var.project} --config=cloudbuild.yaml",
       "--gcs-source-staging-dir=gs://${google_storage_bucket.source.name}/source",
-      "--substitutions=_DEPLOY=false,_REGION=${var.region},_REPOSITORY=${google_artifact_registry_repository.images.name}",
+      "--substitutions=_DEPLOY=false,_REGION=${var.region},_REPOSITORY=${google_artifact_registry_repository.images.repository_id},_BUILD_ACCOUNT=${google_service_account.build.account_id}",
     ])
     use_the_state_bucket = "terraform -chdir=terraform init -backend-config=bucket=${google_storage_bucket.state.name}"
   }

@@ -106,6 +106,14 @@ run "queue_version_of_zero" {
   expect_failures = [var.lanes]
 }
 
+run "sweep_queue_version_of_zero" {
+  command = plan
+  variables {
+    sweep_queue_version = 0
+  }
+  expect_failures = [var.sweep_queue_version]
+}
+
 run "image_by_tag" {
   command = plan
   variables {

@@ -25,9 +25,10 @@ import (
 )
 
 const (
-	queueName = "projects/p/locations/l/queues/images"
-	bucket    = "pictures"
-	apiKey    = "0123456789abcdef"
+	queueName  = "projects/p/locations/l/queues/images"
+	sweepQueue = "projects/p/locations/l/queues/sweep"
+	bucket     = "pictures"
+	apiKey     = "0123456789abcdef"
 )
 
 // A deployment is everything around the shipped program: a real Postgres and
@@ -72,6 +73,12 @@ func deploy(t *testing.T) *deployment {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, err = d.queue.Service().CreateQueue(t.Context(), &cloudtaskspb.CreateQueueRequest{
+		Parent: "projects/p/locations/l", Queue: &cloudtaskspb.Queue{Name: sweepQueue},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	keys := httptest.NewServer(d.queue.JWKS())
 	t.Cleanup(keys.Close)
 
@@ -91,7 +98,7 @@ func deploy(t *testing.T) *deployment {
 		"PORT=" + port, "DATABASE_URL=" + d.database, "REDIS_URL=" + d.redis.URL(),
 		"GEMINI_API_KEY=AIzaTest", "GEMINI_BASE_URL=" + model.URL, "GEMINI_RPM=600",
 		"R2_ENDPOINT=" + d.s3.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET=" + bucket,
-		"CLOUD_TASKS_QUEUE=" + queueName, "CLOUD_TASKS_ENDPOINT=" + d.queue.Addr(), "TASKS_JWKS_URL=" + keys.URL,
+		"CLOUD_TASKS_QUEUE=" + queueName, "SWEEP_QUEUE=" + sweepQueue, "CLOUD_TASKS_ENDPOINT=" + d.queue.Addr(), "TASKS_JWKS_URL=" + keys.URL,
 		"WORKER_URL=" + d.api.base, "TASKS_SERVICE_ACCOUNT=tasks@p.iam.gserviceaccount.com", "API_KEYS=web:" + apiKey,
 	}
 	return d
@@ -252,6 +259,41 @@ func TestWorkerPutsItsWorkBack(t *testing.T) {
 	if got := j.Images[0].Attempts; got != 1 {
 		t.Errorf("%d attempts, want 1: a deploy spends none", got)
 	}
+}
+
+// Who records a job has a sweep come within ten minutes, which is run at once
+// here.
+func TestJobsHaveThemselvesSwept(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	d.migrate()
+	d.serve()
+	if _, err := d.queue.Service().PauseQueue(t.Context(), &cloudtaskspb.PauseQueueRequest{Name: queueName}); err != nil {
+		t.Fatal(err)
+	}
+	j := d.api.generate(`{"prompt":"A fox"}`)
+	if _, err := d.queue.Service().PurgeQueue(t.Context(), &cloudtaskspb.PurgeQueueRequest{Name: queueName}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.queue.Service().ResumeQueue(t.Context(), &cloudtaskspb.ResumeQueueRequest{Name: queueName}); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(`UPDATE images SET handed_out_at = handed_out_at - interval '1 hour', due_at = due_at - interval '1 hour'`)
+
+	waiting, err := d.queue.Service().ListTasks(t.Context(), &cloudtaskspb.ListTasksRequest{Parent: sweepQueue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(waiting.GetTasks()) != 1 {
+		t.Fatalf("%d sweeps are asked for, want 1", len(waiting.GetTasks()))
+	}
+	if ahead := time.Until(waiting.GetTasks()[0].GetScheduleTime().AsTime()); ahead > 10*time.Minute {
+		t.Errorf("the sweep comes in %v", ahead)
+	}
+	if _, err := d.queue.Service().RunTask(t.Context(), &cloudtaskspb.RunTaskRequest{Name: waiting.GetTasks()[0].GetName()}); err != nil {
+		t.Fatal(err)
+	}
+	d.api.poll(j.ID, "succeeded")
 }
 
 // A crash came between the row and its tasks, and nothing but the sweep knows.

@@ -56,7 +56,7 @@ func New(ctx context.Context, cfg config.Config, record status.Store, version st
 	if s.redis, err = redis.NewClient(string(cfg.RedisURL)); err != nil {
 		return nil, err
 	}
-	if s.queue, err = newQueueClient(ctx, cfg.Tasks); err != nil {
+	if s.queue, err = NewQueueClient(ctx, cfg.Tasks); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	pictures := storage.NewR2(storage.Config{
@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg config.Config, record status.Store, version st
 	store := redis.New(record, s.redis, presenter.JSON, log)
 	producer := enqueue.New(store, s.queue, pictures, enqueue.Target{
 		URL: cfg.Tasks.WorkerURL, ServiceAccount: cfg.Tasks.ServiceAccount,
-		Audience: cfg.Tasks.Audience, DispatchDeadline: dispatchDeadline,
+		Audience: cfg.Tasks.Audience, DispatchDeadline: dispatchDeadline, SweepQueue: cfg.Tasks.SweepQueue,
 	}, lanes, log)
 
 	s.sweeper = &enqueue.Sweeper{Producer: producer, Objects: pictures, Retention: cfg.Retention}
@@ -112,8 +112,8 @@ func (l redisLog) Printf(ctx context.Context, format string, v ...any) {
 	l.log.DebugContext(ctx, fmt.Sprintf(format, v...))
 }
 
-// newQueueClient returns the client of Cloud Tasks, or of an emulator.
-func newQueueClient(ctx context.Context, cfg config.Tasks) (*cloudtasks.Client, error) {
+// NewQueueClient returns the client of Cloud Tasks, or of an emulator.
+func NewQueueClient(ctx context.Context, cfg config.Tasks) (*cloudtasks.Client, error) {
 	var opts []option.ClientOption
 	if cfg.Endpoint != "" {
 		opts = []option.ClientOption{
@@ -133,7 +133,9 @@ func newOIDC(ctx context.Context, cfg config.Tasks, log *slog.Logger) (*server.O
 	if err != nil {
 		return nil, err
 	}
-	return server.NewOIDC(validator, cfg.Audience, cfg.ServiceAccount, log)
+	return server.NewOIDC(validator, server.OIDCConfig{
+		Audience: cfg.Audience, ServiceAccount: cfg.ServiceAccount, BehindCloudRun: cfg.BehindCloudRun,
+	}, log)
 }
 
 func newWorker(
