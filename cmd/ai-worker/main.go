@@ -19,6 +19,8 @@ const usage = `Usage: ai-worker COMMAND
 
   serve      the API and Cloud Tasks' deliveries (ROLE=api or worker for one of them)
   migrate    bring the database at DATABASE_URL to the newest schema
+  doctor     check every setting and every service, and say how to mend what is wrong;
+             --json for machines, --setup to leave out what is running already
   version    print the version
 
 Settings come from the environment; the README lists them.
@@ -44,10 +46,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) error {
-	if len(args) != 1 {
+	if len(args) != 1 && (len(args) == 0 || args[0] != "doctor") {
 		return fmt.Errorf("%w: one command is expected, and %d words were given", errUsage, len(args))
 	}
 	switch args[0] {
+	case "doctor":
+		return examine(ctx, args[1:], getenv, stdout)
 	case "serve":
 		return serve(ctx, getenv, stderr)
 	case "migrate":

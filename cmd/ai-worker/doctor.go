@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/go-redis/v9/logging"
+	"google.golang.org/api/option"
+	googlehttp "google.golang.org/api/transport/http"
+
+	"github.com/ai-worker/ai-worker/cmd/internal/service"
+	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/doctor"
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/generate"
+	"github.com/ai-worker/ai-worker/status/postgres"
+	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/storage"
+)
+
+const (
+	// lookTimeout bounds one request of doctor's own.
+	lookTimeout = 5 * time.Second
+	// cloudPlatform is the scope of all of Google Cloud; what is allowed is for
+	// the account's roles to say.
+	cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
+)
+
+// errUnwell: something is wrong, and has been said.
+var errUnwell = errors.New("doctor")
+
+// examine says what is wrong with the deployment that the settings describe.
+// Nothing is closed at the end: the process ends, and must not wait for what
+// hangs.
+func examine(ctx context.Context, flags []string, getenv func(string) string, stdout io.Writer) error {
+	asJSON, setupOnly := false, false
+	for _, flag := range flags {
+		switch flag {
+		case "--json":
+			asJSON = true
+		case "--setup":
+			setupOnly = true
+		default:
+			return fmt.Errorf("%w: doctor knows --json and --setup, and not %q", errUsage, flag)
+		}
+	}
+	logging.Disable() // the Redis client's own, to standard error
+	cfg, err := config.Load(getenv)
+	faults, are := errors.AsType[config.Faults](err)
+	if err != nil && !are {
+		return err
+	}
+	p := newPatient(ctx, cfg, strings.TrimSpace(getenv("LANES")) != "")
+	d := doctor.Doctor{Lanes: len(cfg.Lanes), Secrets: secrets(cfg)}
+	for _, f := range faults {
+		d.Faults = append(d.Faults, doctor.Fault{Setting: f.Setting, Problem: f.Problem})
+	}
+	report := d.Examine(ctx, p.checks(setupOnly))
+	write := report.WriteText
+	if asJSON {
+		write = report.WriteJSON
+	}
+	if err := write(stdout); err != nil {
+		return err
+	}
+	if n := report.Count(doctor.Failed); n > 0 {
+		return fmt.Errorf("%w: %d failed", errUnwell, n)
+	}
+	return nil
+}
+
+// A patient is a deployment with clients of all its services, which connect
+// when they are used.
+type patient struct {
+	cfg      config.Config
+	lanes    []doctor.Lane
+	pool     *pgxpool.Pool
+	poolErr  error
+	pictures *storage.R2
+	queues   doctor.Open[doctor.Queues]
+	google   doctor.Open[*http.Client]
+	http     *http.Client
+}
+
+func newPatient(ctx context.Context, cfg config.Config, listed bool) *patient {
+	p := &patient{cfg: cfg, http: &http.Client{
+		Timeout:       lookTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if len(cfg.Lanes) == 0 { // LANES cannot be read: what is to be skipped for that
+		p.cfg.Lanes = []config.Lane{{}}
+	}
+	for _, l := range p.cfg.Lanes {
+		p.lanes = append(p.lanes, doctor.Lane{Lane: l.Lane, Listed: listed})
+	}
+	p.pool, p.poolErr = postgres.NewPool(ctx, cfg.DatabaseURL.Reveal())
+	p.pictures = storage.NewR2(storage.Config{
+		Endpoint: cfg.R2.Endpoint, AccessKeyID: cfg.R2.AccessKeyID, SecretAccessKey: cfg.R2.SecretAccessKey.Reveal(),
+		Bucket: cfg.R2.Bucket, PublicURL: cfg.R2.PublicURL, AttemptTimeout: lookTimeout, MaxBackoff: time.Second,
+	})
+	p.queues = once(func(ctx context.Context) (doctor.Queues, error) { return service.NewQueueClient(ctx, cfg.Tasks) })
+	p.google = once(func(ctx context.Context) (*http.Client, error) {
+		client, _, err := googlehttp.NewClient(ctx, option.WithScopes(cloudPlatform))
+		return client, err
+	})
+	return p
+}
+
+// once makes a thing when it is first wanted.
+func once[T any](create func(context.Context) (T, error)) doctor.Open[T] {
+	var (
+		created sync.Once
+		thing   T
+		err     error
+	)
+	return func(ctx context.Context) (T, error) {
+		created.Do(func() { thing, err = create(ctx) })
+		return thing, err
+	}
+}
+
+// checks are all checks in the order in which they are shown. Those of the
+// set-up leave out what runs already, which a deployment may be about to
+// replace, and how its work is going.
+func (p *patient) checks(setupOnly bool) []doctor.Check {
+	tasks := p.cfg.Tasks
+	emulator := tasks.Endpoint != ""
+	checks := []doctor.Check{
+		doctor.Database(p.inspectDatabase),
+		doctor.Redis(p.inspectRedis),
+		doctor.Pictures{
+			Bucket: p.pictures, Name: p.cfg.R2.Bucket, PublicURL: p.cfg.R2.PublicURL, HTTP: p.http,
+		}.Check(),
+	}
+	for i, l := range p.lanes {
+		checks = append(checks, p.gemini(l, p.cfg.Lanes[i].APIKey))
+	}
+	for _, l := range p.lanes {
+		checks = append(checks, doctor.Queue(l, p.queues))
+	}
+	checks = append(checks, doctor.SweepQueue(tasks.SweepQueue, p.queues), doctor.Concurrency(p.lanes, p.record()))
+	if !setupOnly {
+		checks = append(checks, doctor.Worker(doctor.Delivery{
+			WorkerURL: tasks.WorkerURL, SweepPath: enqueue.SweepPath, Audience: tasks.Audience, Account: tasks.ServiceAccount,
+			Emulator: emulator, HTTP: p.http,
+		}))
+	}
+	checks = append(checks,
+		doctor.Account{
+			Email: tasks.ServiceAccount, Queue: tasks.Queue, Emulator: emulator, IAM: doctor.GoogleIAM, Client: p.google,
+		}.Check(),
+		doctor.Clocks(
+			doctor.Clock{Name: "R2", Ahead: doctor.HTTPClock(p.http, p.cfg.R2.Endpoint)},
+			doctor.Clock{Name: "the worker", Ahead: doctor.HTTPClock(p.http, tasks.WorkerURL)},
+			doctor.Clock{Name: "the database", Ahead: p.databaseAhead},
+		))
+	if !setupOnly {
+		checks = append(checks, doctor.Work{
+			Lanes: p.lanes, Record: p.record(), Queues: p.queues, Account: tasks.ServiceAccount,
+		}.Check())
+	}
+	return checks
+}
+
+// gemini is the check of a lane's key and model.
+func (p *patient) gemini(l doctor.Lane, key config.Secret) doctor.Check {
+	if key == "" {
+		return doctor.WithoutKey(l)
+	}
+	return doctor.Gemini(l, func(ctx context.Context, model string) error {
+		g, err := generate.NewGemini(ctx, generate.Config{APIKey: key.Reveal(), BaseURL: p.cfg.Gemini.BaseURL})
+		if err != nil {
+			return err
+		}
+		return g.Look(ctx, model)
+	})
+}
+
+// record is the record, or nil if its address makes no sense.
+func (p *patient) record() doctor.Record {
+	if p.poolErr != nil {
+		return nil
+	}
+	return postgres.New(p.pool)
+}
+
+func (p *patient) inspectDatabase(ctx context.Context) (postgres.Facts, error) {
+	if p.poolErr != nil {
+		return postgres.Facts{Address: "DATABASE_URL"}, p.poolErr
+	}
+	return postgres.Inspect(ctx, p.pool)
+}
+
+func (p *patient) databaseAhead(ctx context.Context) (time.Duration, error) {
+	f, err := p.inspectDatabase(ctx)
+	return f.Ahead, err
+}
+
+func (p *patient) inspectRedis(ctx context.Context) (redis.Facts, error) {
+	client, err := redis.NewClient(p.cfg.RedisURL.Reveal())
+	if err != nil {
+		return redis.Facts{Address: "REDIS_URL"}, err
+	}
+	defer func() { _ = client.Close() }()
+	return redis.Inspect(ctx, client)
+}
+
+// secrets are all that must not be shown, whoever repeats them.
+func secrets(cfg config.Config) []string {
+	all := []string{cfg.Gemini.APIKey.Reveal(), cfg.R2.AccessKeyID, cfg.R2.SecretAccessKey.Reveal()}
+	for _, address := range []config.Secret{cfg.DatabaseURL, cfg.RedisURL} {
+		all = append(all, address.Reveal())
+		if u, err := url.Parse(address.Reveal()); err == nil {
+			password, _ := u.User.Password()
+			all = append(all, password, u.Query().Get("password"))
+		}
+	}
+	for _, l := range cfg.Lanes {
+		all = append(all, l.APIKey.Reveal())
+	}
+	for _, k := range cfg.APIKeys {
+		all = append(all, k.Key.Reveal())
+	}
+	return all
+}

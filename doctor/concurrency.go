@@ -1,0 +1,63 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// assumedSeconds is what a picture takes, as long as none was drawn: models
+// take 15 to 40 s.
+const assumedSeconds = 20.0
+
+// Concurrency checks that enough requests of each lane may be in flight to use
+// its quota: rate × time, as everywhere (Little's law). record may be nil; then
+// the time is assumed.
+func Concurrency(lanes []Lane, record Record) Check {
+	return Check{
+		Name: "concurrency", Needs: Lane{}.needs(),
+		Run: func(ctx context.Context) []Finding {
+			var out status.Outcomes
+			if record != nil {
+				// Without a record the time is assumed; the database's line says why.
+				out, _ = record.Outcomes(ctx, status.RunsSince)
+			}
+			var findings []Finding
+			for _, l := range lanes {
+				findings = append(findings, concurrency(l, out.Runs[l.Model]).on(l.Name))
+			}
+			return findings
+		},
+	}
+}
+
+// concurrency holds one lane against what pictures take. The median decides
+// whether it is enough; who raises it does so for slow pictures, too.
+func concurrency(l Lane, runs status.Runs) Finding {
+	usual, slow := assumedSeconds, assumedSeconds
+	source := fmt.Sprintf("at %.0f s a picture, which is assumed", usual)
+	if runs.Pictures > 0 {
+		usual, slow = max(runs.Median.Seconds(), 0.001), max(runs.P95.Seconds(), 0.001)
+		source = fmt.Sprintf("at %.3g s a picture (95 in 100 take up to %.3g s; the latest %d)", usual, slow, runs.Pictures)
+	}
+	enough := needed(l.RPM, usual)
+	if l.Concurrency >= enough {
+		return ok("%d at once is enough for %d a minute %s", l.Concurrency, l.RPM, source)
+	}
+	advice := needed(l.RPM, slow)
+	fix := fmt.Sprintf("Set %s to %d; with terraform, the lane's concurrency, which is the queue's too.", l.concurrency(), advice)
+	if l.Queue != "" {
+		fix += fmt.Sprintf("\nElse also: gcloud tasks queues update %s --max-concurrent-dispatches=%d", l.queue(), advice)
+	}
+	return warning(fix,
+		"%d at once make %d of %d pictures a minute %s; it takes %d", l.Concurrency, min(perMinute(l.Concurrency, usual), l.RPM), l.RPM, source, enough)
+}
+
+// needed is how many at once make so many a minute, each of which takes so
+// long.
+func needed(rpm int, seconds float64) int {
+	const dust = 1e-9 // of floating point: 60 × 20 ÷ 60 is 20
+	return max(1, int(math.Ceil(float64(rpm)*seconds/60-dust)))
+}

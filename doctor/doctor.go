@@ -1,0 +1,152 @@
+// Package doctor finds out what is wrong with a deployment, and says for each
+// thing the command or the setting that mends it.
+//
+// It knows what should be, and how to mend what is not. How to find out what
+// is, the packages of the services know: they tell facts, and name troubles.
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// defaultTimeout is how long a check may take. They run at once, so all of
+	// them take little longer.
+	defaultTimeout = 10 * time.Second
+	// grace is what a check has after that to tell how far it came, and to take
+	// back what it did.
+	grace = 3 * time.Second
+)
+
+// A Check looks at one thing.
+type Check struct {
+	Name    string // what it looks at; several checks may share a name
+	Subject string // which of them, such as a lane; empty if there is one only
+	// Needs are the settings without which there is nothing to look at. If one
+	// of them is faulty, the check is skipped.
+	Needs []string
+	// Run returns at least one finding, and ends with its context. Findings
+	// without a check or a subject get this one's.
+	Run func(context.Context) []Finding
+}
+
+// A Fault is what is wrong with one setting.
+type Fault struct {
+	Setting string
+	Problem string // as in "is missing: …"
+}
+
+// A Doctor examines a deployment.
+type Doctor struct {
+	Faults  []Fault       // of the settings
+	Lanes   int           // how many the settings make
+	Secrets []string      // that are never shown, whoever repeats them
+	Timeout time.Duration // for each check; 0 is 10 s
+}
+
+// Examine runs all checks at once and returns what they find in their order,
+// the settings first. A check that fails to end, or panics, is a finding too,
+// and keeps no other back.
+func (d Doctor) Examine(ctx context.Context, checks []Check) Report {
+	found := make([][]Finding, len(checks))
+	var group sync.WaitGroup
+	for i, c := range checks {
+		group.Go(func() { found[i] = d.examine(ctx, c) })
+	}
+	group.Wait()
+	redact := newRedactor(d.Secrets)
+	var r Report
+	for _, f := range append(d.settings(), slices.Concat(found...)...) {
+		r.Findings = append(r.Findings, redact.finding(f))
+	}
+	return r
+}
+
+// settings are the findings that take no looking.
+func (d Doctor) settings() []Finding {
+	if len(d.Faults) == 0 {
+		return []Finding{{Check: "settings", Status: OK, Message: "all are there, " + count(d.Lanes, "lane")}}
+	}
+	var findings []Finding
+	for _, f := range d.Faults {
+		findings = append(findings, Finding{
+			Check: "settings", Subject: f.Setting, Status: Failed, Message: f.Setting + " " + f.Problem,
+			Fix: "export " + f.Setting + "=…; on Cloud Run, set it with terraform. The README lists all settings.",
+		})
+	}
+	return findings
+}
+
+// examine runs one check to its end, or to the end of its time.
+func (d Doctor) examine(ctx context.Context, c Check) []Finding {
+	if faulty := d.faulty(c.Needs); len(faulty) > 0 {
+		return c.sign([]Finding{skipped("see the settings: %s", strings.Join(faulty, ", "))})
+	}
+	timeout := d.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	done := make(chan []Finding, 1) // who comes too late must not wait for ever
+	go func() { done <- c.guarded(ctx) }()
+
+	end := time.NewTimer(timeout + grace)
+	defer end.Stop()
+	select {
+	case findings := <-done:
+		return c.sign(findings)
+	case <-end.C:
+		return c.sign([]Finding{failed(
+			"Run this again; if it stays so, look whether a firewall or a proxy swallows the connection.",
+			"did not end within %s", timeout+grace)})
+	}
+}
+
+// faulty are those of the settings that are at fault.
+func (d Doctor) faulty(needs []string) []string {
+	var faulty []string
+	for _, f := range d.Faults {
+		if slices.Contains(needs, f.Setting) && !slices.Contains(faulty, f.Setting) {
+			faulty = append(faulty, f.Setting)
+		}
+	}
+	return faulty
+}
+
+// guarded is what the check finds, also if it panics. The panic's value is left
+// out: nobody knows what it holds.
+func (c Check) guarded(ctx context.Context) (findings []Finding) {
+	defer func() {
+		if p := recover(); p != nil {
+			findings = []Finding{failed("This is a fault of this program: report it.", "the check itself broke (%T)", p)}
+		}
+	}()
+	return c.Run(ctx)
+}
+
+// sign says whose the findings are.
+func (c Check) sign(findings []Finding) []Finding {
+	for i, f := range findings {
+		if f.Check == "" {
+			findings[i].Check = c.Name
+		}
+		if f.Subject == "" {
+			findings[i].Subject = c.Subject
+		}
+	}
+	return findings
+}
+
+// count is n things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,123 @@
+package doctor_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/ai-worker/ai-worker/doctor"
+	"github.com/ai-worker/ai-worker/lane"
+)
+
+const (
+	model     = "gemini-nano-banana-2.1"
+	queueName = "projects/p/locations/l/queues/images-v1"
+	account   = "tasks@p.iam.gserviceaccount.com"
+)
+
+// laneA is the one lane of the plain settings.
+func laneA() doctor.Lane {
+	return doctor.Lane{Lane: lane.Lane{Name: "a", Model: model, RPM: 60, Concurrency: 20, Queue: queueName}}
+}
+
+// examine runs one check, whose settings are in order, and leaves the line
+// about them out.
+func examine(t *testing.T, c doctor.Check) []doctor.Finding {
+	t.Helper()
+	return doctor.Doctor{Lanes: 1}.Examine(t.Context(), []doctor.Check{c}).Findings[1:]
+}
+
+// A want is what a finding must say, its texts in part.
+type want struct {
+	status       doctor.Status
+	subject      string
+	message, fix string
+}
+
+// expect compares findings with what they must say. What is wrong must come
+// with its remedy, and what is not without.
+func expect(t *testing.T, got []doctor.Finding, wants ...want) {
+	t.Helper()
+	if len(got) != len(wants) {
+		t.Fatalf("%d findings, want %d:\n%s", len(got), len(wants), list(got))
+	}
+	for i, w := range wants {
+		f := got[i]
+		if f.Status != w.status || w.subject != "" && f.Subject != w.subject {
+			t.Errorf("finding %d is %s on %q, want %s on %q:\n%s", i, f.Status, f.Subject, w.status, w.subject, list(got))
+		}
+		if !strings.Contains(f.Message, w.message) || !strings.Contains(f.Fix, w.fix) {
+			t.Errorf("finding %d says\n%s\nwant %q, and the fix %q", i, list(got), w.message, w.fix)
+		}
+		if wrong := f.Status == doctor.Failed || f.Status == doctor.Warning; wrong != (f.Fix != "") {
+			t.Errorf("finding %d is %s with the fix %q", i, f.Status, f.Fix)
+		}
+		if strings.Contains(f.Message+f.Fix, "%!") || strings.Contains(f.Fix, "[redacted]") {
+			t.Errorf("finding %d is badly formatted:\n%s", i, list(got))
+		}
+	}
+}
+
+func list(findings []doctor.Finding) string {
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintf(&b, "  %s %s %q: %s\n      %s\n", f.Status, f.Check, f.Subject, f.Message, f.Fix)
+	}
+	return b.String()
+}
+
+// nobody is an address where nobody listens.
+func nobody(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close()
+	return ln.Addr().String()
+}
+
+// silent is the address of a server that takes connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	return serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+}
+
+// saying is the address of a server that answers whatever it is sent with text.
+func saying(t *testing.T, text string) string {
+	t.Helper()
+	return serve(t, func(conn net.Conn) {
+		for buf := make([]byte, 1024); ; {
+			if _, err := conn.Read(buf); err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, text)
+		}
+	})
+}
+
+// serve is the address of a server that hands each connection to answer.
+func serve(t *testing.T, answer func(net.Conn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go answer(conn)
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// quiet is the log of a server that is meant to be misused.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,0 +1,153 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/status"
+)
+
+// Record is the part of the record that tells how the work is going.
+type Record interface {
+	status.Reporter
+	LaneStates(context.Context) ([]status.LaneState, error)
+}
+
+const (
+	// window is for how long back the work's outcomes are looked at.
+	window = time.Hour
+	// unsentFor is how long a task may take to its queue.
+	unsentFor = time.Minute
+	// stillAfter is when images that wait, while none is drawn, are stuck: a
+	// lane of one request a minute starts three by then.
+	stillAfter = 3 * time.Minute
+	// deadAfter is when those that seem to be drawn are stuck, too: no picture
+	// takes so long.
+	deadAfter = 10 * time.Minute
+)
+
+// Work looks at how the work is going: what keeps lanes closed, why images
+// wait, and why they failed lately.
+type Work struct {
+	Lanes   []Lane
+	Record  Record
+	Queues  Open[Queues]
+	Account string // that deliveries are signed as
+}
+
+// Check reads the record, and looks at tasks on the queues where images wait
+// and nothing moves.
+func (w Work) Check() Check {
+	return Check{
+		Name: "work", Needs: []string{"DATABASE_URL", "LANES"},
+		Run: func(ctx context.Context) []Finding {
+			states, err := w.Record.LaneStates(ctx)
+			if err != nil {
+				return []Finding{skipped("see the database: the record cannot be read")}
+			}
+			backlog, err := w.Record.Backlog(ctx, unsentFor)
+			if err != nil {
+				return []Finding{skipped("see the database: the record cannot be read")}
+			}
+			out, err := w.Record.Outcomes(ctx, window)
+			if err != nil {
+				return []Finding{skipped("see the database: the record cannot be read")}
+			}
+			findings := w.lanes(states)
+			findings = append(findings, w.waiting(ctx, backlog, states).on("waiting"))
+			return append(findings, outcomes(out)...)
+		},
+	}
+}
+
+// lanes tells which lanes are closed, and why. What is in the record of a lane
+// that is up, and of one that is gone and holds nothing, is no news.
+func (w Work) lanes(states []status.LaneState) []Finding {
+	var findings []Finding
+	for _, s := range states {
+		l, known := w.lane(s.Name)
+		switch {
+		case !known && s.Waiting > 0:
+			findings = append(findings, warning("Run the sweep, which gives them to another lane: "+w.sweep(),
+				"%s on a lane that is not in the settings any more", waiting(s.Waiting)).on(s.Name))
+		case known && s.Reason != nil:
+			findings = append(findings, closed(l, s).on(s.Name))
+		}
+	}
+	return findings
+}
+
+func (w Work) lane(name string) (Lane, bool) {
+	for _, l := range w.Lanes {
+		if l.Name == name {
+			return l, true
+		}
+	}
+	return Lane{}, false
+}
+
+// closed is about a lane that was paused and has not been found in order since.
+func closed(l Lane, s status.LaneState) Finding {
+	kind, how := "paused", warning
+	if s.Broken {
+		kind, how = "broken", failed
+	}
+	since := s.Since.UTC().Format("2006-01-02 15:04 MST")
+	waits := ""
+	if s.Waiting > 0 {
+		waits = "; " + waiting(s.Waiting) + " on it"
+	}
+	reason := strings.TrimSuffix(s.Reason.Error(), ".")
+	if time.Now().After(s.Until) {
+		return warning("The next delivery finds out whether it is mended. "+mendLane(l, s),
+			"the lane is on probation: it was %s since %s: %s%s", kind, since, reason, waits)
+	}
+	return how(mendLane(l, s), "the lane is %s since %s, until %s: %s%s",
+		kind, since, s.Until.UTC().Format("15:04 MST"), reason, waits)
+}
+
+// mendLane says what opens a lane.
+func mendLane(l Lane, s status.LaneState) string {
+	log := `Google's own words are in the log line "lane paused".`
+	switch {
+	case s.Broken:
+		return "Mend what the gemini line of this lane says, or its quota and billing: https://aistudio.google.com/usage. " +
+			"It opens by itself within 5 minutes after that. " + log
+	case s.Reason.Code == job.CodeQuotaExhausted:
+		return "Wait, raise the quota, or add a lane of another project: https://aistudio.google.com/usage. " +
+			"If it comes often, lower " + l.setting("GEMINI_RPM", "rpm") + " to what the quota is. " + log
+	default:
+		return "Wait: the provider failed many times in a row, and it is tried again by itself. " + log
+	}
+}
+
+// sweep is the command that runs the sweep now.
+func (w Work) sweep() string {
+	project, location := "PROJECT", "REGION"
+	if len(w.Lanes) > 0 {
+		project, location = place(w.Lanes[0].Queue)
+	}
+	return fmt.Sprintf("gcloud scheduler jobs run ai-worker-sweep --project=%s --location=%s", project, location)
+}
+
+// waiting is that many images, waiting.
+func waiting(n int) string {
+	if n == 1 {
+		return "1 image waits"
+	}
+	return fmt.Sprintf("%d images wait", n)
+}
+
+// ago is a duration as people say it.
+func ago(d time.Duration) string {
+	if d < 90*time.Second {
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	}
+	if d < 2*time.Hour {
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return strings.TrimSuffix(d.Round(time.Hour).String(), "0m0s")
+}

@@ -1,0 +1,212 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ai-worker/ai-worker/doctor"
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/local/cloudtasks"
+	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/status/sqlite"
+)
+
+// A workTest is a record whose clock can be turned on, and a queue.
+type workTest struct {
+	store *sqlite.Store
+	queue *queueTest
+	now   time.Time
+}
+
+func setupWork(t *testing.T) *workTest {
+	t.Helper()
+	w := &workTest{now: time.Now(), queue: setupQueue(t, cloudtasks.Options{})}
+	store, err := sqlite.Open(t.Context(), sqlite.Memory, sqlite.WithClock(func() time.Time { return w.now }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	w.store = store
+	return w
+}
+
+// create records a job of one picture on a lane, and its task as put.
+func (w *workTest) create(t *testing.T, lane string) job.Task {
+	t.Helper()
+	_, tasks, err := w.store.Create(t.Context(), status.Submission{
+		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal,
+		Input: job.Input{Prompt: "a fox", Model: model, Count: 1}, Lanes: []string{lane}, ExpiresIn: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.Enqueued(t.Context(), tasks...); err != nil {
+		t.Fatal(err)
+	}
+	return tasks[0]
+}
+
+func (w *workTest) claim(t *testing.T, task job.Task) status.Claim {
+	t.Helper()
+	c, err := w.store.Claim(t.Context(), status.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (w *workTest) pause(t *testing.T, p status.Pause) {
+	t.Helper()
+	if err := w.store.Pause(t.Context(), []string{"a"}, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *workTest) examine(t *testing.T) []doctor.Finding {
+	t.Helper()
+	return examineWork(t, w.store, w.queue.open)
+}
+
+func examineWork(t *testing.T, r doctor.Record, queues doctor.Open[doctor.Queues]) []doctor.Finding {
+	t.Helper()
+	return examine(t, doctor.Work{Lanes: []doctor.Lane{laneA()}, Record: r, Queues: queues, Account: account}.Check())
+}
+
+// idle are the lines of a service that nobody uses.
+func idle() []want {
+	return []want{{doctor.OK, "waiting", "nothing waits", ""}, {doctor.OK, "outcomes", "no job has ended", ""}}
+}
+
+func TestWork(t *testing.T) {
+	t.Parallel()
+	w := setupWork(t)
+	expect(t, w.examine(t), idle()...)
+
+	done, failed := w.claim(t, w.create(t, "a")), w.claim(t, w.create(t, "a"))
+	w.create(t, "a")
+	w.now = w.now.Add(90 * time.Second)
+	if _, err := w.store.Succeed(t.Context(), done, status.Success{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.store.Fail(t.Context(), failed, job.Error{Code: job.CodeBlocked}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.examine(t),
+		want{doctor.OK, "waiting", "1 image waits, the oldest since 2 min, which take 1 s at the lanes' quota", ""},
+		want{doctor.Warning, "outcomes", "1 of 2 images of the last hour failed: blocked 1", "blocked: the provider's policy"})
+}
+
+func TestWorkWithoutARecord(t *testing.T) {
+	t.Parallel()
+	got := examineWork(t, record{err: errors.New("away")}, nil)
+	expect(t, got, want{doctor.Skipped, "", "see the database", ""})
+}
+
+func TestWorkOnAClosedLane(t *testing.T) {
+	t.Parallel()
+	broken := job.Error{Code: job.CodeLaneUnavailable, Message: "The service is not accepted."}
+	quota := job.Error{Code: job.CodeQuotaExhausted, Message: "The quota is used up."}
+	away := job.Error{Code: job.CodeProviderError, Message: "The provider is down."}
+	for name, tt := range map[string]struct {
+		pause status.Pause
+		want  want
+	}{
+		"broken": {
+			status.Pause{For: 5 * time.Minute, Broken: true, Reason: broken},
+			want{doctor.Failed, "a", "the lane is broken since", "gemini line of this lane"},
+		},
+		"out of quota": {
+			status.Pause{For: time.Hour, Reason: quota},
+			want{doctor.Warning, "a", "quota_exhausted: The quota is used up", "GEMINI_RPM"},
+		},
+		"left alone": {
+			status.Pause{For: 30 * time.Second, Reason: away},
+			want{doctor.Warning, "a", "the lane is paused since", "tried again by itself"},
+		},
+		"on probation": {
+			status.Pause{For: -time.Minute, Broken: true, Reason: broken},
+			want{doctor.Warning, "a", "on probation: it was broken since", "The next delivery finds out"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := setupWork(t)
+			w.pause(t, tt.pause)
+			expect(t, w.examine(t), append([]want{tt.want}, idle()...)...)
+		})
+	}
+}
+
+func TestWorkOnALaneThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := setupWork(t)
+	w.create(t, "of-old")
+	w.create(t, "of-old")
+	got := w.examine(t)
+	expect(t, got[:1], want{
+		doctor.Warning, "of-old", "2 images wait on a lane that is not in the settings",
+		"gcloud scheduler jobs run ai-worker-sweep --project=p --location=l",
+	})
+}
+
+// What of a lane is in order, or concerns nobody, is no news.
+func TestWorkOnLanesThatAreUp(t *testing.T) {
+	t.Parallel()
+	got := examineWork(t, record{states: []status.LaneState{{Name: "a"}, {Name: "of-old"}}}, nil)
+	expect(t, got, idle()...)
+}
+
+func TestWorkStandsStill(t *testing.T) {
+	t.Parallel()
+	w := setupWork(t)
+	c := w.claim(t, w.create(t, "a"))
+	for range 3 {
+		w.create(t, "a")
+	}
+	w.queue.pause(t)
+	w.now = w.now.Add(9 * time.Minute)
+	expect(t, w.examine(t)[:1], want{doctor.OK, "waiting", "3 images wait, the oldest since 9 min", ""}) // while one is drawn
+	w.now = w.now.Add(2 * time.Minute)
+	// No picture takes so long.
+	expect(t, w.examine(t)[:1], want{doctor.Failed, "waiting", "for 11 min none has been started: queue images-v1 is paused", "queues resume images-v1"})
+	if _, err := w.store.Succeed(t.Context(), c, status.Success{}); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.examine(t)[:1], want{doctor.OK, "waiting", "3 images wait, the oldest since 11 min", ""})
+	w.now = w.now.Add(4 * time.Minute)
+	expect(t, w.examine(t)[:1], want{doctor.Failed, "waiting", "for 4 min none has been started", ""})
+}
+
+// What waits while the only lane is closed needs no other explanation.
+func TestWorkStandsStillBeforeClosedLanes(t *testing.T) {
+	t.Parallel()
+	w := setupWork(t)
+	w.create(t, "a")
+	w.now = time.Now().Add(-4 * time.Minute)
+	w.pause(t, status.Pause{For: time.Hour, Reason: job.Error{Code: job.CodeQuotaExhausted}})
+	w.now = time.Now().Add(4 * time.Minute)
+	expect(t, w.examine(t)[:2],
+		want{doctor.Warning, "a", "1 image waits on it", ""},
+		want{doctor.Failed, "waiting", "every lane is closed", "the lanes' own lines"})
+}
+
+func TestWorkWithoutTasks(t *testing.T) {
+	t.Parallel()
+	w := setupWork(t)
+	c := w.claim(t, w.create(t, "a"))
+	if _, _, err := w.store.Requeue(t.Context(), c, status.Requeue{Lane: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	w.now = w.now.Add(2 * time.Minute)
+	expect(t, w.examine(t)[:1], want{
+		doctor.Failed, "waiting", "1 image waits, the oldest since 2 min; 1 of them without a task on a queue",
+		"gcloud scheduler jobs run ai-worker-sweep --project=p --location=l",
+	})
+}
+
+// closedQueues is a client that cannot be made.
+func closedQueues(context.Context) (doctor.Queues, error) { return nil, errors.New("no credentials") }
