@@ -1,0 +1,62 @@
+# The image that is shipped: one static program on a base without a shell.
+#
+#   docker build --build-arg VERSION="$(git describe --tags --always)" -t ai-worker .
+#
+# Both bases are pinned by the digest of their multi-platform index; the tag
+# beside it is for people and for whatever proposes updates. Other ones, such
+# as a mirror's, come in as build arguments.
+ARG GO_IMAGE=golang:1.26.9-trixie@sha256:f89535b7caea67fa9ff0ba009894bff8f3be915e49cb635477c8ce04e045db5d
+ARG BASE_IMAGE=gcr.io/distroless/static-debian13:nonroot@sha256:e2e927ec666bae08560abb3c55d0659eceabb657f56b6782ab500a9fc7f555e3
+
+# Go crosses to any platform by itself, so that nothing is built in emulation.
+FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS source
+WORKDIR /src
+# Apart from the sources, so that only a change of dependencies fetches them
+# again. A builder that knows no cache mounts keeps them in this layer.
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+ARG TARGETOS
+ARG TARGETARCH
+ENV CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH
+
+FROM source AS build
+ARG VERSION=dev
+# The program depends on the sources and on VERSION alone; with its time set,
+# the layer does too. The flags are those of `make build`.
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ai-worker ./cmd/ai-worker && \
+    touch --date="@$SOURCE_DATE_EPOCH" /out/ai-worker
+
+FROM source AS build-dev
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    go build -trimpath -o /out/dev ./cmd/dev && \
+    mkdir -p /out/.data
+
+# What compose.yaml runs: the service with its stand-ins, for one machine.
+FROM ${BASE_IMAGE} AS dev
+COPY --from=build-dev /out/dev /dev-server
+# A volume that is mounted here takes the owner over.
+COPY --from=build-dev --chown=65532:65532 /out/.data /home/nonroot/.data
+WORKDIR /home/nonroot
+USER 65532:65532
+EXPOSE 8080 8123
+ENTRYPOINT ["/dev-server"]
+
+# Last, and so the default. The base brings CA certificates; time zones are
+# linked in.
+FROM ${BASE_IMAGE} AS production
+ARG VERSION=dev
+ARG REVISION
+LABEL org.opencontainers.image.title="ai-worker" \
+      org.opencontainers.image.description="Image-generation jobs: Cloud Tasks pushes, Gemini draws, R2 stores" \
+      org.opencontainers.image.source="https://github.com/ai-worker/ai-worker" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+COPY --from=build /out/ai-worker /ai-worker
+# By number: the platform can then see that it is not root.
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/ai-worker"]
+CMD ["serve"]

@@ -1,0 +1,338 @@
+package deploy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// A revision is what `gcloud run services update` makes.
+type revision struct {
+	name, image, rpm string
+}
+
+// A service is one of Cloud Run's.
+type service struct {
+	revisions []revision
+	pinned    string // the revision that has all traffic; empty if that is the latest one
+	tagged    string // the revision with the tag candidate
+	split     bool   // somebody has split the traffic by hand
+}
+
+func (s *service) latest() revision { return s.revisions[len(s.revisions)-1] }
+
+func (s *service) serving() revision {
+	i := slices.IndexFunc(s.revisions, func(r revision) bool { return r.name == s.pinned })
+	if i < 0 {
+		return s.latest()
+	}
+	return s.revisions[i]
+}
+
+// A jobSpec is what a job of Cloud Run's would run.
+type jobSpec struct {
+	image, rpm string
+}
+
+// A cloud is as much of Google Cloud as the script sees, behind a gcloud and a
+// curl that ask it. It knows no call but those that the script is to make.
+type cloud struct {
+	mu       sync.Mutex
+	services map[string]*service
+	jobs     map[string]*jobSpec
+	tags     map[string]string
+	rate     string // of the queue
+	settings string // of all revisions, besides GEMINI_RPM
+
+	calls []string // what changes something, and what was run or asked
+	// failing are calls that fail, each the first time that it is made.
+	failing []string
+	// health, with its headers, and refusal are what candidates answer.
+	health, refusal string
+	// terminated is the call during which the script gets a SIGTERM.
+	terminated string
+	script     *os.Process
+}
+
+const (
+	project    = "p"
+	region     = "europe-west1"
+	repository = region + "-docker.pkg.dev/p/r/ai-worker"
+	imageNow   = repository + "@sha256:0000"
+	imageNew   = repository + "@sha256:1111"
+	queue      = "ai-worker-default-v1"
+)
+
+// newCloud is the cloud after a deploy of imageNow.
+func newCloud() *cloud {
+	c := &cloud{
+		services: map[string]*service{}, jobs: map[string]*jobSpec{},
+		tags:     map[string]string{"live": "sha256:0000", "build-7": "sha256:1111"},
+		rate:     "1.0",
+		settings: "ROLE,worker\nCLOUD_TASKS_QUEUE,projects/p/locations/europe-west1/queues/" + queue,
+		health:   healthy("v7"),
+		refusal:  "401 application/problem+json",
+	}
+	for _, name := range []string{"ai-worker", "ai-worker-api"} {
+		c.services[name] = &service{revisions: []revision{{name: name + "-1", image: imageNow, rpm: "60"}}}
+	}
+	c.jobs["ai-worker-migrate"] = &jobSpec{image: imageNow}
+	c.jobs["ai-worker-doctor"] = &jobSpec{image: imageNow, rpm: "60"}
+	return c
+}
+
+// tool is a program that hands its arguments to the cloud, and prints and
+// exits with what it answers.
+const tool = `#!/usr/bin/env bash
+exec 3<>/dev/tcp/%s/%s
+printf '%%s\n' "${0##*/}" "$@" . >&3
+read -r code <&3
+if [ "$code" -eq 0 ]; then exec cat <&3; fi
+cat <&3 >&2
+exit "$code"
+`
+
+// programs returns a directory with a gcloud and a curl that ask c.
+func (c *cloud) programs(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			c.answer(conn)
+		}
+	}()
+	host, port, err := net.SplitHostPort(ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"gcloud", "curl"} {
+		if err := os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, tool, host, port), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func (c *cloud) answer(conn net.Conn) {
+	defer conn.Close()
+	var args []string
+	for lines := bufio.NewScanner(conn); lines.Scan() && lines.Text() != "."; {
+		args = append(args, lines.Text())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out, err := c.call(args)
+	if err != nil {
+		fmt.Fprintf(conn, "1\nERROR: %v\n", err)
+		return
+	}
+	_, _ = io.WriteString(conn, "0\n"+out)
+}
+
+// secret is the flag with a token.
+var secret = regexp.MustCompile(`Bearer \S+`)
+
+func (c *cloud) call(args []string) (string, error) {
+	line := secret.ReplaceAllString(strings.Join(args, " "), "Bearer …")
+	if args[0] == "gcloud" && args[1] != "auth" {
+		var err error
+		if line, err = placed(line); err != nil {
+			return "", err
+		}
+	}
+	if !strings.Contains(line, " describe ") && !strings.Contains(line, " list ") && args[1] != "auth" {
+		c.calls = append(c.calls, strings.TrimPrefix(line, "gcloud "))
+	}
+	if i := slices.IndexFunc(c.failing, func(f string) bool { return strings.Contains(line, f) }); i >= 0 {
+		c.failing = slices.Delete(c.failing, i, i+1)
+		return "", fmt.Errorf("failing as asked: %s", line)
+	}
+	if c.terminated != "" && strings.Contains(line, c.terminated) {
+		c.terminated = ""
+		if err := c.script.Signal(syscall.SIGTERM); err != nil {
+			return "", err
+		}
+	}
+	if args[0] == "curl" {
+		return c.curl(line)
+	}
+	return c.gcloud(line)
+}
+
+// placed takes out what every call must have: where it is, and that nobody is
+// there to be asked.
+func placed(line string) (string, error) {
+	for _, flags := range []string{" --project=" + project, " --region=" + region, " --location=" + region, " --quiet"} {
+		found := strings.Contains(line, flags)
+		line = strings.Replace(line, flags, "", 1)
+		if !found && strings.HasPrefix(flags, " --project") {
+			return "", fmt.Errorf("no project: %s", line)
+		}
+	}
+	return line, nil
+}
+
+// A route is a call of gcloud's; its groups are handed to do.
+type route struct {
+	pattern string
+	do      func(c *cloud, m []string) (string, error)
+}
+
+// routes are the calls that the script may make. What a describe prints is
+// what gcloud 578 printed.
+func routes() []route {
+	const serviceOrJob = `(ai-worker[a-z-]*)`
+	return []route{
+		{`artifacts docker tags list ` + repository + ` --format=csv\[no-heading\]\(tag.basename\(\),version.basename\(\)\)`, (*cloud).listTags},
+		{`artifacts tags (create|update) live --version=(\S+) --package=ai-worker --repository=r`, (*cloud).tag},
+		{`run services describe ` + serviceOrJob + ` --flatten=status.traffic\[\] --format=csv\[no-heading\]\(status.traffic.(percent|tag),status.traffic.(revisionName|url)\)`, (*cloud).traffic},
+		{`run services describe ` + serviceOrJob + ` --format=value\(status.url\)`, (*cloud).url},
+		{`run revisions describe ` + `(\S+)` + ` --format=value\(status.imageDigest\)`, (*cloud).image},
+		{`run revisions describe ` + `(\S+)` + ` --flatten=spec.containers\[\].env\[\] --format=csv\[no-heading\]\(spec.containers.env.name,spec.containers.env.value\)`, (*cloud).env},
+		{`run services update ` + serviceOrJob + ` --image=(\S+)( --no-traffic)?(?: --(update|remove)-env-vars=GEMINI_RPM=?(\d*))?`, (*cloud).update},
+		{`run services update-traffic ` + serviceOrJob + ` --update-tags=candidate=LATEST`, (*cloud).tagLatest},
+		{`run services update-traffic ` + serviceOrJob + ` --to-latest --remove-tags=candidate`, (*cloud).toLatest},
+		{`run jobs update ` + serviceOrJob + ` --image=(\S+)(?: --(update|remove)-env-vars=GEMINI_RPM=?(\d*))?`, (*cloud).updateJob},
+		{`run jobs execute (ai-worker-migrate|ai-worker-doctor --args=doctor,--setup) --wait`, func(*cloud, []string) (string, error) { return "", nil }},
+		{`tasks queues describe ` + queue + ` --format=value\(rateLimits.maxDispatchesPerSecond\)`, func(c *cloud, _ []string) (string, error) { return c.rate + "\n", nil }},
+		{`tasks queues update ` + queue + ` --max-dispatches-per-second=([\d.]+)`, func(c *cloud, m []string) (string, error) { c.rate = m[1]; return "", nil }},
+		{`auth print-identity-token --audiences=https://` + serviceOrJob + `-1.run.app`, func(*cloud, []string) (string, error) { return "token\n", nil }},
+	}
+}
+
+func (c *cloud) gcloud(line string) (string, error) {
+	for _, r := range routes() {
+		if m := regexp.MustCompile(`^gcloud ` + r.pattern + `$`).FindStringSubmatch(line); m != nil {
+			return r.do(c, m)
+		}
+	}
+	return "", fmt.Errorf("no such call: %s", line)
+}
+
+func (c *cloud) listTags([]string) (string, error) {
+	var b strings.Builder
+	for name, digest := range c.tags {
+		fmt.Fprintf(&b, "%s,%s\n", name, digest)
+	}
+	return b.String(), nil
+}
+
+func (c *cloud) tag(m []string) (string, error) {
+	if _, there := c.tags["live"]; there != (m[1] == "update") {
+		return "", fmt.Errorf("cannot %s: the tag's being there is %v", m[1], there)
+	}
+	c.tags["live"] = m[2]
+	return "", nil
+}
+
+func (c *cloud) traffic(m []string) (string, error) {
+	s := c.services[m[1]]
+	if m[2] == "percent" && s.split {
+		return "50,one\n50,other\n", nil
+	}
+	if m[2] == "percent" {
+		return fmt.Sprintf(",%s\n100,%s\n", s.tagged, s.serving().name), nil
+	}
+	out := ",\n"
+	if s.tagged != "" {
+		out += "candidate,https://candidate---" + m[1] + ".run.app\n"
+	}
+	return out, nil
+}
+
+func (c *cloud) url(m []string) (string, error) { return "https://" + m[1] + "-1.run.app\n", nil }
+
+func (c *cloud) find(name string) (revision, error) {
+	for _, s := range c.services {
+		for _, r := range s.revisions {
+			if r.name == name {
+				return r, nil
+			}
+		}
+	}
+	return revision{}, fmt.Errorf("no revision %q", name)
+}
+
+func (c *cloud) image(m []string) (string, error) {
+	r, err := c.find(m[1])
+	return r.image + "\n", err
+}
+
+func (c *cloud) env(m []string) (string, error) {
+	r, err := c.find(m[1])
+	out := c.settings + "\nDATABASE_URL,\n"
+	if r.rpm != "" {
+		out += "GEMINI_RPM," + r.rpm + "\n"
+	}
+	return out, err
+}
+
+// update makes a revision. Cloud Run hands it the traffic unless that is
+// pinned, which --no-traffic does.
+func (c *cloud) update(m []string) (string, error) {
+	s := c.services[m[1]]
+	next := revision{name: fmt.Sprintf("%s-%d", m[1], len(s.revisions)+1), image: m[2], rpm: setTo(m[4], m[5], s.latest().rpm)}
+	if m[3] != "" {
+		s.pinned = s.serving().name
+	}
+	s.revisions = append(s.revisions, next)
+	return "", nil
+}
+
+func (c *cloud) tagLatest(m []string) (string, error) {
+	c.services[m[1]].tagged = c.services[m[1]].latest().name
+	return "", nil
+}
+
+func (c *cloud) toLatest(m []string) (string, error) {
+	c.services[m[1]].pinned, c.services[m[1]].tagged = "", ""
+	return "", nil
+}
+
+func (c *cloud) updateJob(m []string) (string, error) {
+	j := c.jobs[m[1]]
+	j.image, j.rpm = m[2], setTo(m[3], m[4], j.rpm)
+	return "", nil
+}
+
+// setTo is a setting after a flag that updates it, removes it, or is not there.
+func setTo(flag, value, before string) string {
+	if flag == "" {
+		return before
+	}
+	return value
+}
+
+// curl is a request to a candidate.
+func (c *cloud) curl(line string) (string, error) {
+	if !strings.Contains(line, "--header X-Serverless-Authorization: Bearer …") {
+		return "", fmt.Errorf("no token: %s", line)
+	}
+	if strings.Contains(line, ".run.app/health ") {
+		return c.health, nil
+	}
+	return c.refusal, nil
+}
+
+// healthy is what a version answers when asked for its health.
+func healthy(version string) string {
+	return "HTTP/2 200 \r\ncontent-type: application/json\r\nx-version: " + version + "\r\n\r\n" + `{"status":"healthy"}` + "\n"
+}
