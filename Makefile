@@ -18,11 +18,16 @@ dev: ## Run the whole service here, with stand-ins for what it has no settings f
 build: ## Build the program that is shipped, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ai-worker ./cmd/ai-worker
 
+.PHONY: image
+image: ## Build the image that is shipped, with Docker
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) -t ai-worker:$(VERSION) .
+
 .PHONY: test
 test: setup ## Set up, then test and check everything, as CI does
 	scripts/with-postgres.sh go test -race -shuffle=on -timeout=5m ./...
 	go test ./test/fairness
 	$(MAKE) --no-print-directory lint
+	scripts/check-terraform.sh
 
 .PHONY: test-go
 test-go: ## Run the Go tests only: no set-up, no linters, results cached
@@ -35,9 +40,14 @@ lint: ## Check the code, its format, go.mod and the scripts
 	$(LINT) run
 	shellcheck scripts/*.sh .ci/run
 
+.PHONY: terraform
+terraform: ## Check the Terraform configuration, and apply it to a stand-in of Google's APIs
+	scripts/check-terraform.sh
+
 .PHONY: fmt
-fmt: ## Format the Go code
+fmt: ## Format the Go code and the Terraform configuration
 	$(LINT) fmt
+	terraform fmt -recursive terraform
 
 .PHONY: bench
 bench: ## Run the Go benchmarks

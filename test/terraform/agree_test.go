@@ -1,0 +1,64 @@
+package terraform_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ai-worker/ai-worker/worker"
+)
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Deadlines stand in the configuration and in the program.
+func TestDeadlinesAreThePrograms(t *testing.T) {
+	t.Parallel()
+	dispatch := regexp.MustCompile(`const dispatchDeadline = (\d+) \* time.Minute`).
+		FindStringSubmatch(read(t, "cmd/internal/service/service.go"))
+	if dispatch == nil {
+		t.Fatal("cmd/internal/service has no dispatchDeadline")
+	}
+	minutes, _ := strconv.Atoi(dispatch[1]) // the expression says that it is a number
+	limits := worker.DefaultLimits()
+	text := read(t, "terraform/locals.tf")
+	for name, want := range map[string]time.Duration{
+		"gemini": limits.LargeTimeout, "delivery": limits.DeliveryTimeout, "dispatch": time.Duration(minutes) * time.Minute,
+	} {
+		line := regexp.MustCompile(`(?m)^ +` + name + ` += (\d+)`).FindStringSubmatch(text)
+		if line == nil {
+			t.Errorf("terraform/locals.tf has no deadline %s", name)
+		} else if got, _ := strconv.Atoi(line[1]); time.Duration(got)*time.Second != want {
+			t.Errorf("terraform/locals.tf: %s is %d s, and the program has %v", name, got, want)
+		}
+	}
+}
+
+// Alerts and the dashboard find lines of the log by their message, and read
+// attributes of theirs.
+func TestLogLinesAreThePrograms(t *testing.T) {
+	t.Parallel()
+	config := read(t, "terraform/metrics.tf") + read(t, "terraform/alerts.tf")
+	program := read(t, "worker/attempt.go") + read(t, "worker/lanes.go") + read(t, "enqueue/sweep.go")
+	for _, pattern := range []string{`jsonPayload\.message=\\"([^"\\]+)\\"`, `jsonPayload\.([a-z_]+)[>)=]`} {
+		found := regexp.MustCompile(pattern).FindAllStringSubmatch(config, -1)
+		if len(found) == 0 {
+			t.Errorf("nothing in the configuration looks like %s", pattern)
+		}
+		for _, f := range found {
+			if f[1] != "message" && !strings.Contains(program, strconv.Quote(f[1])) {
+				t.Errorf("the configuration looks for %q, which the program does not log", f[1])
+			}
+		}
+	}
+}

@@ -1,0 +1,105 @@
+// Package terraform_test applies the Terraform configuration with the real
+// provider to a stand-in of Google's APIs.
+package terraform_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A root is a copy of a Terraform root, with its providers installed, whose
+// providers talk to a stand-in and whose state is a file.
+type root struct {
+	dir       string
+	terraform string
+	env       []string
+}
+
+// newRoot copies a root of this repository. Who runs these tests says where
+// Terraform is; it is not enough that it is there, since its providers must be
+// too.
+func newRoot(t *testing.T, name string, g *googleAPIs) *root {
+	t.Helper()
+	terraform := os.Getenv("TEST_TERRAFORM")
+	if terraform == "" {
+		t.Skip("TEST_TERRAFORM is not set; scripts/check-terraform.sh runs this test where Terraform's providers can be had")
+	}
+	dir := t.TempDir()
+	for _, from := range []string{"terraform", "docs/playbooks"} {
+		if err := os.CopyFS(filepath.Join(dir, from), os.DirFS(filepath.Join("../..", from))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &root{dir: filepath.Join(dir, name), terraform: terraform, env: append(os.Environ(),
+		"GOOGLE_OAUTH_ACCESS_TOKEN=token", "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1",
+	)}
+	var provider strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(g.endpoints())) {
+		fmt.Fprintf(&provider, "  %s = %q\n", name, g.endpoints()[name])
+	}
+	r.write(t, "standin_override.tf", "terraform {\n  backend \"local\" {}\n}\nprovider \"google\" {\n"+provider.String()+
+		"  batching {\n    enable_batching = false\n  }\n}\n")
+	r.run(t, 0, "init")
+	return r
+}
+
+func (r *root) write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// vars sets variables, for all commands that follow.
+func (r *root) vars(t *testing.T, vars object) {
+	t.Helper()
+	text, err := json.Marshal(vars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "terraform.tfvars.json", string(text))
+}
+
+// run runs a command of Terraform's, which must exit with a code.
+func (r *root) run(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), r.terraform, append(args, "-no-color")...)
+	cmd.Dir, cmd.Env = r.dir, r.env
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		t.Fatalf("terraform %s: %v, want exit code %d\n%s", strings.Join(args, " "), err, code, out.String())
+	}
+	return out.String()
+}
+
+// apply applies, with secrets if there are any.
+func (r *root) apply(t *testing.T, code int, secrets map[string]string) string {
+	t.Helper()
+	if secrets == nil {
+		return r.run(t, code, "apply", "-auto-approve")
+	}
+	text, err := json.Marshal(secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := r.env
+	r.env = append(slices.Clone(env), "TF_VAR_secrets="+string(text))
+	defer func() { r.env = env }()
+	return r.run(t, code, "apply", "-auto-approve")
+}
+
+// settled fails if there is still something to change.
+func (r *root) settled(t *testing.T) {
+	t.Helper()
+	r.run(t, 0, "plan", "-detailed-exitcode")
+}
