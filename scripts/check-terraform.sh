@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks the Terraform configuration. Its format, always. Where Terraform and
 # its providers can be had: each root against the providers' schemas, the tests
-# of its variables, and an apply with the real provider to a stand-in of
-# Google's APIs, until a second plan is empty.
+# of its variables, and an apply with the real providers to stand-ins of
+# Google's and Cloudflare's APIs, until a second plan is empty.
 #
 # REQUIRE_TERRAFORM=1 fails where these cannot be had, instead of saying so.
 set -euo pipefail

@@ -1,5 +1,5 @@
 // Package terraform_test applies the Terraform configuration with the real
-// provider to a stand-in of Google's APIs.
+// providers to stand-ins of Google's and Cloudflare's APIs.
 package terraform_test
 
 import (
@@ -15,18 +15,17 @@ import (
 	"testing"
 )
 
-// A root is a copy of a Terraform root, with its providers installed, whose
-// providers talk to a stand-in and whose state is a file.
+// A root is a copy of a Terraform root.
 type root struct {
 	dir       string
 	terraform string
 	env       []string
 }
 
-// newRoot copies a root of this repository. Who runs these tests says where
+// newCopy copies a root of this repository. Who runs these tests says where
 // Terraform is; it is not enough that it is there, since its providers must be
 // too.
-func newRoot(t *testing.T, name string, g *googleAPIs) *root {
+func newCopy(t *testing.T, name string) *root {
 	t.Helper()
 	terraform := os.Getenv("TEST_TERRAFORM")
 	if terraform == "" {
@@ -38,9 +37,17 @@ func newRoot(t *testing.T, name string, g *googleAPIs) *root {
 			t.Fatal(err)
 		}
 	}
-	r := &root{dir: filepath.Join(dir, name), terraform: terraform, env: append(os.Environ(),
-		"GOOGLE_OAUTH_ACCESS_TOKEN=token", "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1",
+	return &root{dir: filepath.Join(dir, name), terraform: terraform, env: append(os.Environ(),
+		"TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1",
 	)}
+}
+
+// newRoot is a copy whose provider talks to a stand-in of Google's APIs, and
+// whose state is a file.
+func newRoot(t *testing.T, name string, g *googleAPIs) *root {
+	t.Helper()
+	r := newCopy(t, name)
+	r.env = append(r.env, "GOOGLE_OAUTH_ACCESS_TOKEN=token")
 	var provider strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(g.endpoints())) {
 		fmt.Fprintf(&provider, "  %s = %q\n", name, g.endpoints()[name])
