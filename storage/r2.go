@@ -66,12 +66,13 @@ type R2 struct {
 // NewR2 returns the bucket that cfg names. It does not dial.
 func NewR2(cfg Config) *R2 {
 	client := s3.New(s3.Options{
-		BaseEndpoint: aws.String(cfg.Endpoint),
-		Region:       region,
-		UsePathStyle: true,
-		Credentials:  credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
-		HTTPClient:   newHTTPClient(cfg.AttemptTimeout),
-		Retryer:      newRetryer(cfg.MaxBackoff),
+		BaseEndpoint:       aws.String(cfg.Endpoint),
+		EndpointResolverV2: &oneEndpoint{next: s3.NewDefaultEndpointResolverV2()},
+		Region:             region,
+		UsePathStyle:       true,
+		Credentials:        credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
+		HTTPClient:         newHTTPClient(cfg.AttemptTimeout),
+		Retryer:            newRetryer(cfg.MaxBackoff),
 		// The SDK's own checksums come as headers and trailers that R2 refuses.
 		// Content-MD5 and the signed SHA-256 of the body do their work.
 		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,

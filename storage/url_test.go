@@ -158,3 +158,14 @@ func TestSourceInlineIsWhole(t *testing.T) {
 		t.Errorf("got %q", got.Data)
 	}
 }
+
+// A job's snapshot has a URL for each of its pictures, at every change.
+func BenchmarkURL(b *testing.B) {
+	r2 := storage.NewR2(config(endpoint))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := r2.URL("images/x/0"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package storage
+
+import (
+	"context"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyauth "github.com/aws/smithy-go/auth"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
+)
+
+// oneEndpoint works out the endpoint of requests once: of one bucket it is
+// always the same. The SDK's own resolver would go through the rules of AWS'
+// regions for each, and compile their patterns, which for a signed URL is most
+// of the work.
+type oneEndpoint struct {
+	next s3.EndpointResolverV2
+
+	once     sync.Once
+	endpoint smithyendpoints.Endpoint
+	err      error
+}
+
+// ResolveEndpoint implements s3.EndpointResolverV2. What it returns is the
+// caller's own: the SDK writes into it.
+func (o *oneEndpoint) ResolveEndpoint(ctx context.Context, params s3.EndpointParameters) (smithyendpoints.Endpoint, error) {
+	o.once.Do(func() { o.endpoint, o.err = o.next.ResolveEndpoint(ctx, params) })
+	if o.err != nil {
+		return smithyendpoints.Endpoint{}, o.err
+	}
+	endpoint := smithyendpoints.Endpoint{URI: o.endpoint.URI, Headers: o.endpoint.Headers.Clone()}
+	endpoint.Properties.SetAll(&o.endpoint.Properties)
+	if options, ok := smithyauth.GetAuthOptions(&o.endpoint.Properties); ok {
+		own := make([]*smithyauth.Option, len(options))
+		for i, option := range options {
+			own[i] = new(*option)
+		}
+		smithyauth.SetAuthOptions(&endpoint.Properties, own)
+	}
+	return endpoint, nil
+}
