@@ -102,7 +102,9 @@ resource "google_cloud_run_v2_service" "worker" {
       }
 
       dynamic "env" {
-        for_each = merge(local.settings, local.worker_settings)
+        for_each = merge(local.settings, local.worker_settings, {
+          GOMEMLIMIT = "${floor(var.worker.memory_mib * 0.85)}MiB" # Go collects garbage before Cloud Run kills
+        })
         content {
           name  = env.key
           value = env.value
@@ -176,7 +178,10 @@ resource "google_cloud_run_v2_service" "api" {
       }
 
       dynamic "env" {
-        for_each = merge(local.settings, { ROLE = "api" })
+        for_each = merge(local.settings, {
+          ROLE       = "api"
+          GOMEMLIMIT = "${floor(var.api.memory_mib * 0.85)}MiB"
+        })
         content {
           name  = env.key
           value = env.value
