@@ -9,7 +9,7 @@ resource "google_cloud_run_v2_job" "migrate" {
   labels              = local.labels
 
   # A new name is a new run.
-  run_execution_token = substr(sha256(jsonencode([local.image, local.secrets_as_settings["migrate"]])), 0, 12)
+  run_execution_token = substr(sha256(jsonencode([local.image, local.env["migrate"]])), 0, 12)
 
   template {
     template {
@@ -22,13 +22,18 @@ resource "google_cloud_run_v2_job" "migrate" {
         args  = ["migrate"]
 
         dynamic "env" {
-          for_each = local.secrets_as_settings["migrate"]
+          for_each = local.env["migrate"]
           content {
-            name = env.key
-            value_source {
-              secret_key_ref {
-                secret  = env.value.secret
-                version = env.value.version
+            name  = env.key
+            value = env.value.value
+
+            dynamic "value_source" {
+              for_each = env.value.secret
+              content {
+                secret_key_ref {
+                  secret  = value_source.value.secret
+                  version = value_source.value.version
+                }
               }
             }
           }
@@ -62,20 +67,18 @@ resource "google_cloud_run_v2_job" "doctor" {
         args  = ["doctor"]
 
         dynamic "env" {
-          for_each = merge(local.settings, local.worker_settings)
+          for_each = local.env["worker"]
           content {
             name  = env.key
-            value = env.value
-          }
-        }
-        dynamic "env" {
-          for_each = local.secrets_as_settings["worker"]
-          content {
-            name = env.key
-            value_source {
-              secret_key_ref {
-                secret  = env.value.secret
-                version = env.value.version
+            value = env.value.value
+
+            dynamic "value_source" {
+              for_each = env.value.secret
+              content {
+                secret_key_ref {
+                  secret  = value_source.value.secret
+                  version = value_source.value.version
+                }
               }
             }
           }
