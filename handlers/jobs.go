@@ -134,7 +134,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	}
 	out := output(snap)
 	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, path(j.ID), applied
-	if snap.Status.Terminal() {
+	if wait > 0 && snap.Status.Terminal() { // who does not wait gets the same answer however quick the job is
 		out.Status = http.StatusCreated
 	}
 	return out, nil

@@ -109,6 +109,13 @@ func TestGenerateIsIdempotentByKey(t *testing.T) {
 	if again.code != http.StatusAccepted || again.job(t).ID != first.job(t).ID {
 		t.Errorf("the same request again: %d %s", again.code, again.body)
 	}
+	b.do(http.MethodPost, "/api/jobs/"+first.job(t).ID+"/cancel", "")
+	if ended := b.generate(`{"prompt":"a"}`, "Idempotency-Key", "k"); ended.code != http.StatusAccepted {
+		t.Errorf("the same request again, after the job's end: %d", ended.code)
+	}
+	if ended := b.generate(`{"prompt":"a"}`, "Idempotency-Key", "k", "Prefer", "wait=1"); ended.code != http.StatusCreated {
+		t.Errorf("and with Prefer: wait: %d", ended.code)
+	}
 	b.generate(`{"prompt":"b"}`, "Idempotency-Key", "k").problem(t, http.StatusUnprocessableEntity)
 	other := b.generate(`{"prompt":"a"}`, "Idempotency-Key", "k", "Authorization", "Bearer "+otherKey)
 	if other.job(t).ID == first.job(t).ID {
