@@ -115,7 +115,8 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
+	// The row stands; a caller that goes away must not keep the tasks back.
+	if err := p.Put(context.WithoutCancel(ctx), time.Time{}, tasks...); err != nil {
 		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
 	}
 	return j, nil
@@ -155,8 +156,7 @@ func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) err
 	if len(tasks) == 0 {
 		return nil
 	}
-	// The row stands; a caller that goes away must not keep the tasks back.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxCreating)

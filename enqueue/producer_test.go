@@ -273,3 +273,18 @@ func TestSubmitRecordsNothingWithoutItsUploads(t *testing.T) {
 		t.Error("a task was created")
 	}
 }
+
+// Who shuts down cannot wait for a queue that does not answer. The record says
+// which tasks are missing.
+func TestPutEndsWithItsContext(t *testing.T) {
+	b := setup(t)
+	for range 100 {
+		b.queue.errs = append(b.queue.errs, grpcstatus.Error(codes.Unavailable, "not now"))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	err := b.Put(ctx, time.Time{}, job.Task{JobID: "j", Dispatch: 1, Lane: "a"})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was canceled", err)
+	}
+}

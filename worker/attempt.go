@@ -187,8 +187,8 @@ func (a *attempt) ended(ctx context.Context, err error) (Verdict, error) {
 }
 
 // requeue records that the image waits, and puts its next task on the queue,
-// to be delivered not before at. A task that cannot be created is left to the sweep: the record says that it
-// is missing.
+// to be delivered not before at. A task that cannot be created is left to the
+// sweep: the record says that it is missing.
 func (a *attempt) requeue(r status.Requeue, at time.Time) (Verdict, error) {
 	var next job.Task
 	verdict, err := a.record("queued", func(ctx context.Context) (err error) {
