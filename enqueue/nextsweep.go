@@ -23,6 +23,10 @@ const SweepPath = "/tasks/sweep"
 const (
 	// sweepInterval lies between sweeps while there is work.
 	sweepInterval = 10 * time.Minute
+	// sweepMargin is how far a sweep is ahead at least, and how far clocks may
+	// differ: one that comes early by this clock must not ask for itself, nor a
+	// submission for one that has been.
+	sweepMargin = time.Minute
 	// askTimeout bounds what asking for a sweep adds to a submission.
 	askTimeout = 3 * time.Second
 	// sweepDeadline is how long Cloud Tasks listens to a sweep.
@@ -38,20 +42,21 @@ var ErrNoNextSweep = errors.New("enqueue: the next sweep could not be asked for"
 // suspended while idle.
 //
 // Time is divided into intervals. Who records a job asks for a sweep at the end
-// of this one, before the row is written, so that no crash leaves a job without
+// of one, before the row is written, so that no crash leaves a job without
 // either; and a sweep that leaves work behind asks for the next. All ask under
 // the same name, so that there is one an interval.
 type nextSweep struct {
 	queue  Queue
 	target Target
-	asked  atomic.Int64 // the end of the interval that is known to have a sweep, in Unix seconds
+	asked  atomic.Int64 // the end of the last interval that was asked for, in Unix seconds
 }
 
-// ask asks for a sweep at the end of the interval of now, once an interval and
-// process. Without a queue for it, only Cloud Scheduler asks for sweeps.
+// ask asks for a sweep at the end of the interval of now, give or take the
+// margin, once an interval and process. Without a queue for it, only Cloud
+// Scheduler asks for sweeps.
 func (n *nextSweep) ask(ctx context.Context, now time.Time) error {
-	at := now.Truncate(sweepInterval).Add(sweepInterval)
-	if n.target.SweepQueue == "" || n.asked.Load() >= at.Unix() {
+	at := now.Add(sweepMargin).Truncate(sweepInterval).Add(sweepInterval)
+	if n.target.SweepQueue == "" || n.asked.Load() == at.Unix() { // a clock may have been ahead
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)

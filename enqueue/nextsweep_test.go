@@ -111,6 +111,32 @@ func TestSubmitTakesASweepThatAnotherAskedFor(t *testing.T) {
 	}
 }
 
+// By whatever clock it is asked for: a sweep that comes while this clock is a
+// little behind asks for the next and not for itself, and a clock that was far
+// ahead once keeps none from being asked for.
+func TestSweepIsAskedForDespiteClocks(t *testing.T) {
+	b := setupSelfSwept(t)
+	due := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct{ now, want time.Time }{
+		{due.Add(-time.Second), due.Add(10 * time.Minute)},
+		{due.Add(24 * time.Hour), due.Add(24*time.Hour + 10*time.Minute)},
+		{due, due.Add(10 * time.Minute)},
+		{due.Add(8 * time.Minute), due.Add(10 * time.Minute)}, // as known already
+		{due.Add(9*time.Minute + 1), due.Add(20 * time.Minute)},
+	} {
+		if err := b.AskForSweep(t.Context(), tt.now); err != nil {
+			t.Fatal(err)
+		}
+		asked := b.queue.requests[len(b.queue.requests)-1].GetTask().GetScheduleTime().AsTime()
+		if asked != tt.want {
+			t.Errorf("at %v: asked for %v, want %v", tt.now, asked, tt.want)
+		}
+	}
+	if got := len(b.sweeps()); got != 4 {
+		t.Errorf("asked %d times, want 4", got)
+	}
+}
+
 func TestSubmitGoesOnWithoutASweep(t *testing.T) {
 	b := setupSelfSwept(t)
 	b.queue.errs = []error{grpcstatus.Error(codes.NotFound, "no such queue")}

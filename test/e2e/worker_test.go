@@ -261,8 +261,8 @@ func TestWorkerPutsItsWorkBack(t *testing.T) {
 	}
 }
 
-// Who records a job has a sweep come within ten minutes, which is run at once
-// here.
+// Who records a job has a sweep come in one to eleven minutes, which is run at
+// once here.
 func TestJobsHaveThemselvesSwept(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -287,7 +287,7 @@ func TestJobsHaveThemselvesSwept(t *testing.T) {
 	if len(waiting.GetTasks()) != 1 {
 		t.Fatalf("%d sweeps are asked for, want 1", len(waiting.GetTasks()))
 	}
-	if ahead := time.Until(waiting.GetTasks()[0].GetScheduleTime().AsTime()); ahead > 10*time.Minute {
+	if ahead := time.Until(waiting.GetTasks()[0].GetScheduleTime().AsTime()); ahead < 50*time.Second || ahead > 11*time.Minute {
 		t.Errorf("the sweep comes in %v", ahead)
 	}
 	if _, err := d.queue.Service().RunTask(t.Context(), &cloudtaskspb.RunTaskRequest{Name: waiting.GetTasks()[0].GetName()}); err != nil {
