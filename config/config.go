@@ -43,7 +43,7 @@ type Config struct {
 	R2     R2
 	Tasks  Tasks
 
-	Lanes     []Lane        // LANES, or the one of the plain settings
+	Lanes     []KeyedLane   // LANES, or the one of the plain settings
 	Instances int           // WORKER_MAX_INSTANCES: how many workers there are at most
 	Retention time.Duration // RETENTION_DAYS: ended jobs are removed after that; 0 keeps them
 	APIKeys   []APIKey      // API_KEYS
@@ -150,7 +150,7 @@ func (r *reader) config() Config {
 	c.Retention = time.Duration(r.integer("RETENTION_DAYS", 0, 0, maxRetention)) * 24 * time.Hour
 	if r.text("LANES") != "" && len(c.Lanes) > 0 {
 		// What the lanes bring need not be there a second time.
-		c.Tasks.Queue = orDefault(c.Tasks.Queue, c.Lanes[0].Queue)
+		c.Tasks.Queue = orDefault(c.Tasks.Queue, c.Lanes[0].Lane.Queue)
 		c.Gemini.APIKey = orDefault(c.Gemini.APIKey, c.Lanes[0].APIKey)
 	}
 	return c
@@ -301,8 +301,8 @@ func purposes() map[string]string {
 func (c Config) Models() []job.Model {
 	var models []job.Model
 	for _, l := range c.Lanes {
-		if !slices.ContainsFunc(models, func(m job.Model) bool { return m.Name == l.Model }) {
-			models = append(models, model(l.Model))
+		if !slices.ContainsFunc(models, func(m job.Model) bool { return m.Name == l.Lane.Model }) {
+			models = append(models, model(l.Lane.Model))
 		}
 	}
 	if i := slices.IndexFunc(models, func(m job.Model) bool { return m.Name == c.Gemini.Model }); i > 0 {

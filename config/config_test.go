@@ -83,7 +83,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		APIKeys: []config.APIKey{
 			{Tenant: "web", Key: "hunter2hunter2hunter2", Weight: 1}, {Tenant: "batch", Key: "hunter2hunter2hunter3", Weight: 0.5},
 		},
-		Lanes: []config.Lane{{
+		Lanes: []config.KeyedLane{{
 			Lane: lane.Lane{
 				Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 5,
 				Queue: "projects/p/locations/europe-west1/queues/images-v1",
@@ -272,7 +272,7 @@ func TestLanesReplaceThePlainSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []config.Lane{
+	want := []config.KeyedLane{
 		{
 			Lane: lane.Lane{
 				Name: "a", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 5,
@@ -304,7 +304,7 @@ func FuzzLanes(f *testing.F) {
 			return
 		}
 		for _, l := range cfg.Lanes {
-			if l.RPM < 1 || l.Concurrency < 1 || l.Queue == "" || l.APIKey == "" || l.Model == "" {
+			if l.Lane.RPM < 1 || l.Lane.Concurrency < 1 || l.Lane.Queue == "" || l.APIKey == "" || l.Lane.Model == "" {
 				t.Errorf("let through: %+v", l)
 			}
 		}

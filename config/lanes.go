@@ -11,9 +11,9 @@ import (
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// A Lane is a quota with the key that it belongs to.
-type Lane struct {
-	lane.Lane
+// A KeyedLane is a lane with the key that it belongs to.
+type KeyedLane struct {
+	Lane   lane.Lane
 	APIKey Secret
 }
 
@@ -37,10 +37,10 @@ var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
 // lanes reads LANES, a JSON array; without it, the plain settings are the one
 // lane. Only who asks Gemini needs the keys.
-func (r *reader) lanes(role Role, g Gemini, queue string) []Lane {
+func (r *reader) lanes(role Role, g Gemini, queue string) []KeyedLane {
 	text := r.text("LANES")
 	if text == "" {
-		return []Lane{{
+		return []KeyedLane{{
 			Lane: lane.Lane{
 				Name: defaultLane, Model: g.Model, RPM: g.RPM, Concurrency: g.Concurrency, Queue: queue,
 			},
@@ -53,7 +53,7 @@ func (r *reader) lanes(role Role, g Gemini, queue string) []Lane {
 			"project and billing_account: "+err.Error())
 		return nil
 	}
-	lanes := make([]Lane, len(entries))
+	lanes := make([]KeyedLane, len(entries))
 	for i, e := range entries {
 		lanes[i] = r.lane(i, e, g, role.Worker() && !r.embeds)
 	}
@@ -85,8 +85,8 @@ func decodeLanes(text string) ([]laneSetting, error) {
 }
 
 // lane is one entry, checked.
-func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) Lane {
-	l := Lane{
+func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
+	l := KeyedLane{
 		Lane: lane.Lane{
 			Name: e.Name, Model: orDefault(e.Model, g.Model), RPM: orDefault(e.RPM, g.RPM),
 			Concurrency: orDefault(e.Concurrency, g.Concurrency), Queue: e.Queue, Account: e.BillingAccount,
@@ -107,10 +107,10 @@ func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) Lane {
 	if !laneName.MatchString(e.Name) {
 		bad("name must be 1 to 40 lower-case letters, digits and -")
 	}
-	if l.RPM < 1 || l.RPM > maxRPM {
+	if l.Lane.RPM < 1 || l.Lane.RPM > maxRPM {
 		bad(fmt.Sprintf("rpm must be from 1 to %d", maxRPM))
 	}
-	if l.Concurrency < 1 || l.Concurrency > maxConcurrency {
+	if l.Lane.Concurrency < 1 || l.Lane.Concurrency > maxConcurrency {
 		bad(fmt.Sprintf("concurrency must be from 1 to %d", maxConcurrency))
 	}
 	if !queueName.MatchString(e.Queue) && (e.Queue != "" || !r.embeds) {

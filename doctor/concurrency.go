@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // assumedSeconds is what a picture takes, as long as none was drawn: models
@@ -15,18 +15,18 @@ const assumedSeconds = 20.0
 // Concurrency checks that enough requests of each lane may be in flight to use
 // its quota: rate × time, as everywhere (Little's law). record may be nil; then
 // the time is assumed.
-func Concurrency(lanes []Lane, record Record) Check {
+func Concurrency(lanes []LaneSettings, rec Record) Check {
 	return Check{
-		Name: "concurrency", Needs: Lane{}.needs(),
+		Name: "concurrency", Needs: LaneSettings{}.needs(),
 		Run: func(ctx context.Context) []Finding {
-			var out status.Outcomes
-			if record != nil {
+			var out record.Outcomes
+			if rec != nil {
 				// Without a record the time is assumed; the database's line says why.
-				out, _ = record.Outcomes(ctx, status.RunsSince)
+				out, _ = rec.Outcomes(ctx, record.RunsSince)
 			}
 			var findings []Finding
 			for _, l := range lanes {
-				findings = append(findings, concurrency(l, out.Runs[l.Model]).on(l.Name))
+				findings = append(findings, concurrency(l, out.Runs[l.Quota.Model]).on(l.Quota.Name))
 			}
 			return findings
 		},
@@ -35,24 +35,24 @@ func Concurrency(lanes []Lane, record Record) Check {
 
 // concurrency holds one lane against what pictures take. The median decides
 // whether it is enough; who raises it does so for slow pictures, too.
-func concurrency(l Lane, runs status.Runs) Finding {
+func concurrency(l LaneSettings, runs record.Runs) Finding {
 	usual, slow := assumedSeconds, assumedSeconds
 	source := fmt.Sprintf("at %.0f s a picture, which is assumed", usual)
 	if runs.Pictures > 0 {
 		usual, slow = max(runs.Median.Seconds(), 0.001), max(runs.P95.Seconds(), 0.001)
 		source = fmt.Sprintf("at %.3g s a picture (95 in 100 take up to %.3g s; the latest %d)", usual, slow, runs.Pictures)
 	}
-	enough := needed(l.RPM, usual)
-	if l.Concurrency >= enough {
-		return ok("%d at once is enough for %d a minute %s", l.Concurrency, l.RPM, source)
+	enough := needed(l.Quota.RPM, usual)
+	if l.Quota.Concurrency >= enough {
+		return ok("%d at once is enough for %d a minute %s", l.Quota.Concurrency, l.Quota.RPM, source)
 	}
-	advice := needed(l.RPM, slow)
+	advice := needed(l.Quota.RPM, slow)
 	fix := fmt.Sprintf("Set %s to %d; with terraform, the lane's concurrency, which is the queue's too.", l.concurrency(), advice)
-	if l.Queue != "" {
+	if l.Quota.Queue != "" {
 		fix += fmt.Sprintf("\nElse also: gcloud tasks queues update %s --max-concurrent-dispatches=%d", l.queue(), advice)
 	}
 	return warning(fix,
-		"%d at once make %d of %d pictures a minute %s; it takes %d", l.Concurrency, min(perMinute(l.Concurrency, usual), l.RPM), l.RPM, source, enough)
+		"%d at once make %d of %d pictures a minute %s; it takes %d", l.Quota.Concurrency, min(perMinute(l.Quota.Concurrency, usual), l.Quota.RPM), l.Quota.RPM, source, enough)
 }
 
 // needed is how many at once make so many a minute, each of which takes so

@@ -7,31 +7,31 @@ import (
 	"time"
 
 	"github.com/ai-worker/ai-worker/doctor"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
-// record is one that says what a test wants.
-type record struct {
-	states   []status.LaneState
-	backlog  status.Backlog
-	outcomes status.Outcomes
+// told is a record that says what a test wants.
+type told struct {
+	states   []record.LaneState
+	backlog  record.Backlog
+	outcomes record.Outcomes
 	err      error
 }
 
-func (r record) LaneStates(context.Context) ([]status.LaneState, error) { return r.states, r.err }
+func (r told) LaneStates(context.Context) ([]record.LaneState, error) { return r.states, r.err }
 
-func (r record) Backlog(context.Context, time.Duration) (status.Backlog, error) {
+func (r told) Backlog(context.Context, time.Duration) (record.Backlog, error) {
 	return r.backlog, r.err
 }
 
-func (r record) Outcomes(context.Context, time.Duration) (status.Outcomes, error) {
+func (r told) Outcomes(context.Context, time.Duration) (record.Outcomes, error) {
 	return r.outcomes, r.err
 }
 
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	measured := func(median, p95 time.Duration) doctor.Record {
-		return record{outcomes: status.Outcomes{Runs: map[string]status.Runs{model: {Pictures: 42, Median: median, P95: p95}}}}
+		return told{outcomes: record.Outcomes{Runs: map[string]record.Runs{model: {Pictures: 42, Median: median, P95: p95}}}}
 	}
 	for name, tt := range map[string]struct {
 		rpm, atOnce int
@@ -42,10 +42,10 @@ func TestConcurrency(t *testing.T) {
 			60, 20, nil, want{doctor.OK, "a", "20 at once is enough for 60 a minute at 20 s a picture, which is assumed", ""},
 		},
 		"too few, if nothing is known": {
-			60, 19, record{}, want{doctor.Warning, "a", "19 at once make 57 of 60 pictures a minute at 20 s a picture, which is assumed; it takes 20", "Set WORKER_CONCURRENCY to 20"},
+			60, 19, told{}, want{doctor.Warning, "a", "19 at once make 57 of 60 pictures a minute at 20 s a picture, which is assumed; it takes 20", "Set WORKER_CONCURRENCY to 20"},
 		},
 		"too few, if the record is away": {
-			600, 20, record{err: errors.New("away")}, want{doctor.Warning, "a", "20 at once make 60 of 600", "WORKER_CONCURRENCY to 200"},
+			600, 20, told{err: errors.New("away")}, want{doctor.Warning, "a", "20 at once make 60 of 600", "WORKER_CONCURRENCY to 200"},
 		},
 		"enough as measured": {
 			60, 8, measured(8*time.Second, 30*time.Second), want{doctor.OK, "a", "8 at once is enough for 60 a minute at 8 s a picture (95 in 100 take up to 30 s; the latest 42)", ""},
@@ -63,8 +63,8 @@ func TestConcurrency(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := laneA()
-			l.RPM, l.Concurrency = tt.rpm, tt.atOnce
-			expect(t, examine(t, doctor.Concurrency([]doctor.Lane{l}, tt.record)), tt.want)
+			l.Quota.RPM, l.Quota.Concurrency = tt.rpm, tt.atOnce
+			expect(t, examine(t, doctor.Concurrency([]doctor.LaneSettings{l}, tt.record)), tt.want)
 		})
 	}
 }
@@ -72,7 +72,7 @@ func TestConcurrency(t *testing.T) {
 func TestConcurrencyOfSeveralLanes(t *testing.T) {
 	t.Parallel()
 	a, b := laneA(), laneA()
-	b.Name, b.Concurrency, b.Listed = "b", 2, true
-	expect(t, examine(t, doctor.Concurrency([]doctor.Lane{a, b}, nil)),
+	b.Quota.Name, b.Quota.Concurrency, b.Listed = "b", 2, true
+	expect(t, examine(t, doctor.Concurrency([]doctor.LaneSettings{a, b}, nil)),
 		want{doctor.OK, "a", "", ""}, want{doctor.Warning, "b", "", `Set "concurrency" of lane "b" in LANES to 20`})
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ai-worker/ai-worker/status/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres"
 )
 
 const (

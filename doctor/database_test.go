@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -13,17 +12,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ai-worker/ai-worker/doctor"
-	"github.com/ai-worker/ai-worker/status/postgres"
-	"github.com/ai-worker/ai-worker/status/postgres/postgrestest"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
 // newDatabase is the address of a database with the newest schema.
 func newDatabase(t *testing.T) string {
 	t.Helper()
-	return postgrestest.New(t, os.DirFS("../status/postgres/migrations"), func(ctx context.Context, url string) error {
-		_, err := postgres.Migrate(ctx, url)
-		return err
-	})
+	return postgrestest.NewRecord(t)
 }
 
 func pool(t *testing.T, address string) *pgxpool.Pool {

@@ -13,9 +13,9 @@ import (
 	"google.golang.org/api/idtoken"
 
 	"github.com/ai-worker/ai-worker/doctor"
-	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/server"
+	"github.com/ai-worker/ai-worker/sweep"
 )
 
 // noRedirects is a client as Cloud Tasks is one.
@@ -111,7 +111,7 @@ func (nobodyValidates) Validate(context.Context, string, string) (*idtoken.Paylo
 
 type noSweep struct{}
 
-func (noSweep) Sweep(context.Context) (enqueue.Swept, error) { return enqueue.Swept{}, nil }
+func (noSweep) Sweep(context.Context) (sweep.Swept, error) { return sweep.Swept{}, nil }
 
 func TestWorkerOutOfReach(t *testing.T) {
 	t.Parallel()

@@ -12,13 +12,13 @@ const newKey = "https://aistudio.google.com/apikey"
 
 // Gemini checks that a lane's key is accepted and its model is there, without
 // paying for a picture. look fails with a *generate.LookError.
-func Gemini(l Lane, look func(ctx context.Context, model string) error) Check {
+func Gemini(l LaneSettings, look func(ctx context.Context, model string) error) Check {
 	return Check{
-		Name: "gemini", Subject: l.Name, Needs: l.needs("GEMINI_API_KEY", "GEMINI_BASE_URL"),
+		Name: "gemini", Subject: l.Quota.Name, Needs: l.needs("GEMINI_API_KEY", "GEMINI_BASE_URL"),
 		Run: func(ctx context.Context) []Finding {
-			err := look(ctx, l.Model)
+			err := look(ctx, l.Quota.Model)
 			if err == nil {
-				return []Finding{ok("%s can be asked with the key of %s; quota and billing only show with a picture", l.Model, l.key())}
+				return []Finding{ok("%s can be asked with the key of %s; quota and billing only show with a picture", l.Quota.Model, l.key())}
 			}
 			if refusal, is := errors.AsType[*generate.LookError](err); is {
 				return []Finding{refused(l, refusal)}
@@ -29,15 +29,15 @@ func Gemini(l Lane, look func(ctx context.Context, model string) error) Check {
 }
 
 // WithoutKey is Gemini for a lane whose key this process does not have.
-func WithoutKey(l Lane) Check {
-	return Check{Name: "gemini", Subject: l.Name, Needs: l.needs("GEMINI_API_KEY"), Run: func(context.Context) []Finding {
+func WithoutKey(l LaneSettings) Check {
+	return Check{Name: "gemini", Subject: l.Quota.Name, Needs: l.needs("GEMINI_API_KEY"), Run: func(context.Context) []Finding {
 		return []Finding{skipped("no key is set with %s; only the worker needs one", l.key())}
 	}}
 }
 
 // refused is why Gemini does not serve the lane. Keys are named by their
 // setting; the provider's words come last, where nothing else explains them.
-func refused(l Lane, e *generate.LookError) Finding {
+func refused(l LaneSettings, e *generate.LookError) Finding {
 	key := l.key()
 	another := "Make another key at " + newKey + " and set " + key + "."
 	switch e.Why {
@@ -59,17 +59,17 @@ func refused(l Lane, e *generate.LookError) Finding {
 		return failed(another, "the key of %s is refused: %v", key, e)
 	case generate.RefusalModel:
 		return failed("Set "+l.model()+" to one of those at https://ai.google.dev/gemini-api/docs/models.",
-			"there is no model %s for the key of %s", l.Model, key)
+			"there is no model %s for the key of %s", l.Quota.Model, key)
 	case generate.RefusalUnfit:
 		return failed("Set "+l.model()+" to a model that draws: https://ai.google.dev/gemini-api/docs/image-generation.",
-			"the model %s draws nothing: %v", l.Model, e)
+			"the model %s draws nothing: %v", l.Quota.Model, e)
 	default:
 		return refusedForNow(l, e)
 	}
 }
 
 // refusedForNow is about what the key and the model are not to blame for.
-func refusedForNow(l Lane, e *generate.LookError) Finding {
+func refusedForNow(l LaneSettings, e *generate.LookError) Finding {
 	switch e.Why {
 	case generate.RefusalLocation:
 		return failed("Run it in a region that is served: https://ai.google.dev/gemini-api/docs/available-regions.",
@@ -87,6 +87,6 @@ func refusedForNow(l Lane, e *generate.LookError) Finding {
 			"Gemini does not answer as it should: %v", e)
 	default:
 		return failed("Look at what GEMINI_BASE_URL leads to, if it is set; else at Google's words.",
-			"Gemini refuses to tell about %s: %v", l.Model, e)
+			"Gemini refuses to tell about %s: %v", l.Quota.Model, e)
 	}
 }

@@ -15,7 +15,7 @@ import (
 const geminiKey = "AIzaTestTestTestTestTest"
 
 // geminiAt examines a lane whose Gemini is at an address.
-func geminiAt(t *testing.T, l doctor.Lane, address string) []doctor.Finding {
+func geminiAt(t *testing.T, l doctor.LaneSettings, address string) []doctor.Finding {
 	t.Helper()
 	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: geminiKey, BaseURL: address})
 	if err != nil {

@@ -7,40 +7,40 @@ import (
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// A Lane is one quota, with where its settings are.
-type Lane struct {
-	lane.Lane
+// A LaneSettings is one quota, with where its settings are.
+type LaneSettings struct {
+	Quota  lane.Lane
 	Listed bool // it is an entry of LANES, and not of the plain settings
 }
 
 // setting is where to set something of the lane: the plain setting, or the
 // field of its entry.
-func (l Lane) setting(plain, field string) string {
+func (l LaneSettings) setting(plain, field string) string {
 	if !l.Listed {
 		return plain
 	}
-	return fmt.Sprintf("%q of lane %q in LANES", field, l.Name)
+	return fmt.Sprintf("%q of lane %q in LANES", field, l.Quota.Name)
 }
 
-func (l Lane) key() string         { return l.setting("GEMINI_API_KEY", "api_key_env") }
-func (l Lane) model() string       { return l.setting("GEMINI_MODEL", "model") }
-func (l Lane) concurrency() string { return l.setting("WORKER_CONCURRENCY", "concurrency") }
+func (l LaneSettings) key() string         { return l.setting("GEMINI_API_KEY", "api_key_env") }
+func (l LaneSettings) model() string       { return l.setting("GEMINI_MODEL", "model") }
+func (l LaneSettings) concurrency() string { return l.setting("WORKER_CONCURRENCY", "concurrency") }
 
 // needs are the settings that make the lane what it is, beside others.
-func (l Lane) needs(others ...string) []string {
+func (l LaneSettings) needs(others ...string) []string {
 	return append(others, "LANES", "GEMINI_MODEL", "GEMINI_RPM", "WORKER_CONCURRENCY")
 }
 
 // rate is what the lane's queue is to dispatch a second.
-func (l Lane) rate() float64 { return float64(l.RPM) / 60 }
+func (l LaneSettings) rate() float64 { return float64(l.Quota.RPM) / 60 }
 
 // queue is the end of a command of gcloud: the queue's short name, and where
 // it is.
-func (l Lane) queue() string { return shortName(l.Queue) + " " + l.place() }
+func (l LaneSettings) queue() string { return shortName(l.Quota.Queue) + " " + l.place() }
 
 // place is where the queue is, for a command of gcloud.
-func (l Lane) place() string {
-	project, location := place(l.Queue)
+func (l LaneSettings) place() string {
+	project, location := place(l.Quota.Queue)
 	return fmt.Sprintf("--project=%s --location=%s", project, location)
 }
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // notChance is how many images must have failed, and none succeeded, for their
@@ -15,7 +15,7 @@ const notChance = 5
 
 // outcomes tells how images did lately, and for each code that is not their
 // callers' what to do about it.
-func outcomes(out status.Outcomes) []Finding {
+func outcomes(out record.Outcomes) []Finding {
 	total := out.Succeeded
 	ours := 0
 	for code, n := range out.Failed {

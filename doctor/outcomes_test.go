@@ -5,7 +5,7 @@ import (
 
 	"github.com/ai-worker/ai-worker/doctor"
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 func TestOutcomes(t *testing.T) {
@@ -34,7 +34,7 @@ func TestOutcomes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := record{outcomes: status.Outcomes{Succeeded: tt.succeeded, Failed: tt.failed}}
+			r := told{outcomes: record.Outcomes{Succeeded: tt.succeeded, Failed: tt.failed}}
 			expect(t, examineWork(t, r, nil)[1:], tt.want)
 		})
 	}

@@ -44,15 +44,15 @@ const (
 func once() gax.CallOption { return gax.WithRetry(func() gax.Retryer { return nil }) }
 
 // Queue checks that a lane's queue is there, runs, and is set up for the lane.
-func Queue(l Lane, open Open[Queues]) Check {
+func Queue(l LaneSettings, open Open[Queues]) Check {
 	return Check{
-		Name: "queue", Subject: l.Name, Needs: l.needs("CLOUD_TASKS_QUEUE", "CLOUD_TASKS_ENDPOINT"),
+		Name: "queue", Subject: l.Quota.Name, Needs: l.needs("CLOUD_TASKS_QUEUE", "CLOUD_TASKS_ENDPOINT"),
 		Run: func(ctx context.Context) []Finding {
 			client, err := open(ctx)
 			if err != nil {
 				return []Finding{noCredentials(err)}
 			}
-			q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Queue}, once())
+			q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Quota.Queue}, once())
 			if grpcstatus.Code(err) == codes.PermissionDenied {
 				// What looking needs is no news then.
 				return append([]Finding{queueTrouble(l, err)}, queuePermissions(ctx, l, client, permissionCreate)...)
@@ -63,7 +63,7 @@ func Queue(l Lane, open Open[Queues]) Check {
 			findings := slices.Concat(queueState(l, q), queueRate(l, q), queueRetry(l, q),
 				queuePermissions(ctx, l, client, permissionCreate, permissionGet))
 			if len(findings) == 0 {
-				findings = []Finding{ok("%s is running, %d a minute, %d at once", shortName(l.Queue), l.RPM, l.Concurrency)}
+				findings = []Finding{ok("%s is running, %d a minute, %d at once", shortName(l.Quota.Queue), l.Quota.RPM, l.Quota.Concurrency)}
 			}
 			return findings
 		},
@@ -75,9 +75,9 @@ func Queue(l Lane, open Open[Queues]) Check {
 // there.
 func SweepQueue(name string, open Open[Queues]) Check {
 	// As terraform makes it: more than the one task of ten minutes.
-	l := Lane{Lane: lane.Lane{Name: "sweeps", Queue: name, RPM: 60, Concurrency: 2}}
+	l := LaneSettings{Quota: lane.Lane{Name: "sweeps", Queue: name, RPM: 60, Concurrency: 2}}
 	return Check{
-		Name: "queue", Subject: l.Name, Needs: []string{"SWEEP_QUEUE", "CLOUD_TASKS_ENDPOINT"},
+		Name: "queue", Subject: l.Quota.Name, Needs: []string{"SWEEP_QUEUE", "CLOUD_TASKS_ENDPOINT"},
 		Run: func(ctx context.Context) []Finding {
 			if name == "" {
 				return []Finding{skipped("SWEEP_QUEUE is not set: what a crash lost is found by Cloud Scheduler's sweep only")}
@@ -105,13 +105,13 @@ func noCredentials(err error) Finding {
 		"there are no credentials for Google Cloud: %v", err)
 }
 
-func queueTrouble(l Lane, err error) Finding {
-	name := shortName(l.Queue)
-	project, _ := place(l.Queue)
+func queueTrouble(l LaneSettings, err error) Finding {
+	name := shortName(l.Quota.Queue)
+	project, _ := place(l.Quota.Queue)
 	switch message := grpcstatus.Convert(err).Message(); grpcstatus.Code(err) {
 	case codes.NotFound:
 		return failed("terraform apply, or: "+createQueue(l)+"\nA name that was deleted lately cannot be used again for days: raise its version in terraform.",
-			"there is no queue %s", l.Queue)
+			"there is no queue %s", l.Quota.Queue)
 	case codes.PermissionDenied:
 		if isDisabled(err) {
 			return failed("gcloud services enable cloudtasks.googleapis.com --project="+project, "Cloud Tasks is not enabled in project %s", project)
@@ -124,7 +124,7 @@ func queueTrouble(l Lane, err error) Finding {
 		return failed("Let this machine reach cloudtasks.googleapis.com, or start the emulator at CLOUD_TASKS_ENDPOINT.",
 			"Cloud Tasks cannot be reached: %s", message)
 	default:
-		return failed("Check CLOUD_TASKS_QUEUE, or the queue in LANES.", "queue %s cannot be looked at: %v", l.Queue, err)
+		return failed("Check CLOUD_TASKS_QUEUE, or the queue in LANES.", "queue %s cannot be looked at: %v", l.Quota.Queue, err)
 	}
 }
 
@@ -135,21 +135,21 @@ func isDisabled(err error) bool {
 }
 
 // createQueue is the queue as terraform makes it.
-func createQueue(l Lane) string {
+func createQueue(l LaneSettings) string {
 	return "gcloud tasks queues create " + l.queue() + limits(l) +
 		" --max-attempts=-1 --max-retry-duration=0s --min-backoff=5s --max-backoff=300s --max-doublings=6"
 }
 
-func limits(l Lane) string {
-	return fmt.Sprintf(" --max-dispatches-per-second=%.6g --max-concurrent-dispatches=%d", l.rate(), l.Concurrency)
+func limits(l LaneSettings) string {
+	return fmt.Sprintf(" --max-dispatches-per-second=%.6g --max-concurrent-dispatches=%d", l.rate(), l.Quota.Concurrency)
 }
 
-func bindQueue(l Lane, role string) string {
+func bindQueue(l LaneSettings, role string) string {
 	return "gcloud tasks queues add-iam-policy-binding " + l.queue() + " --member=serviceAccount:THIS_ACCOUNT --role=" + role
 }
 
-func queueState(l Lane, q *cloudtaskspb.Queue) []Finding {
-	name := shortName(l.Queue)
+func queueState(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
+	name := shortName(l.Quota.Queue)
 	switch q.GetState() { //nolint:exhaustive // an unspecified one is not known to be wrong
 	case cloudtaskspb.Queue_PAUSED:
 		return []Finding{failed("gcloud tasks queues resume "+l.queue(), "queue %s is paused: nothing on it is delivered", name)}
@@ -162,20 +162,20 @@ func queueState(l Lane, q *cloudtaskspb.Queue) []Finding {
 
 // queueRate holds the queue against the lane: its rate is the quota, and its
 // concurrency the lane's.
-func queueRate(l Lane, q *cloudtaskspb.Queue) []Finding {
+func queueRate(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	fix := "terraform apply, or: gcloud tasks queues update " + l.queue() + limits(l)
 	var findings []Finding
 	rate, want := q.GetRateLimits().GetMaxDispatchesPerSecond(), l.rate()
 	switch {
 	case rate < want*(1-rateTolerance):
 		findings = append(findings, warning(fix, "queue %s delivers %s a minute at most, and the lane's quota is %d: part of it stays unused",
-			shortName(l.Queue), aMinute(rate), l.RPM))
+			shortName(l.Quota.Queue), aMinute(rate), l.Quota.RPM))
 	case rate > want*(1+rateTolerance):
 		findings = append(findings, warning(fix, "queue %s delivers up to %s a minute, and the lane's quota is %d: deliveries are sent away in vain",
-			shortName(l.Queue), aMinute(rate), l.RPM))
+			shortName(l.Quota.Queue), aMinute(rate), l.Quota.RPM))
 	}
-	if got := int(q.GetRateLimits().GetMaxConcurrentDispatches()); got != l.Concurrency {
-		findings = append(findings, warning(fix, "queue %s delivers %d at once, and the lane is to have %d", shortName(l.Queue), got, l.Concurrency))
+	if got := int(q.GetRateLimits().GetMaxConcurrentDispatches()); got != l.Quota.Concurrency {
+		findings = append(findings, warning(fix, "queue %s delivers %d at once, and the lane is to have %d", shortName(l.Quota.Queue), got, l.Quota.Concurrency))
 	}
 	return findings
 }
@@ -185,33 +185,33 @@ func aMinute(rate float64) string {
 	return strconv.FormatFloat(math.Round(rate*60*100)/100, 'f', -1, 64)
 }
 
-func queueRetry(l Lane, q *cloudtaskspb.Queue) []Finding {
+func queueRetry(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	n := int(q.GetRetryConfig().GetMaxAttempts())
 	if n == unlimited || n >= fewAttempts {
 		return nil
 	}
 	return []Finding{warning("terraform apply, or: gcloud tasks queues update "+l.queue()+" --max-attempts=-1",
-		"queue %s gives up after %s, and deletes the task; only the sweep brings it back", shortName(l.Queue), count(n, "attempt"))}
+		"queue %s gives up after %s, and deletes the task; only the sweep brings it back", shortName(l.Quota.Queue), count(n, "attempt"))}
 }
 
 // queuePermissions asks what of that this account may do to the queue.
-func queuePermissions(ctx context.Context, l Lane, client Queues, want ...string) []Finding {
-	answer, err := client.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{Resource: l.Queue, Permissions: want}, once())
+func queuePermissions(ctx context.Context, l LaneSettings, client Queues, want ...string) []Finding {
+	answer, err := client.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{Resource: l.Quota.Queue, Permissions: want}, once())
 	switch {
 	case grpcstatus.Code(err) == codes.Unimplemented: // by some emulators
 		return nil
 	case err != nil:
 		return []Finding{warning("Run this again; if it stays so, look at the account's roles on the queue.",
-			"what this account may do to queue %s cannot be told: %v", shortName(l.Queue), err)}
+			"what this account may do to queue %s cannot be told: %v", shortName(l.Quota.Queue), err)}
 	}
 	var findings []Finding
 	if !slices.Contains(answer.GetPermissions(), permissionCreate) {
 		findings = append(findings, failed(bindQueue(l, "roles/cloudtasks.enqueuer"),
-			"this account may not create tasks on queue %s", shortName(l.Queue)))
+			"this account may not create tasks on queue %s", shortName(l.Quota.Queue)))
 	}
 	if slices.Contains(want, permissionGet) && !slices.Contains(answer.GetPermissions(), permissionGet) {
 		findings = append(findings, warning(bindQueue(l, "roles/cloudtasks.viewer"),
-			"this account may not look tasks up on queue %s, as the sweep must", shortName(l.Queue)))
+			"this account may not look tasks up on queue %s, as the sweep must", shortName(l.Quota.Queue)))
 	}
 	return findings
 }

@@ -80,7 +80,7 @@ func TestQueue(t *testing.T) {
 	q := setupQueue(t, cloudtasks.Options{})
 	expect(t, examine(t, doctor.Queue(laneA(), q.open)), want{doctor.OK, "a", "images-v1 is running, 60 a minute, 20 at once", ""})
 	slow := laneA() // whose rate is no round number
-	slow.RPM = 7
+	slow.Quota.RPM = 7
 	q.set(t, func(pb *cloudtaskspb.Queue) { pb.RateLimits.MaxDispatchesPerSecond = 0.117 })
 	expect(t, examine(t, doctor.Queue(slow, q.open)), want{doctor.OK, "a", "7 a minute", ""})
 }
@@ -145,8 +145,8 @@ func TestQueueThatIsMissing(t *testing.T) {
 	t.Parallel()
 	q := setupQueue(t, cloudtasks.Options{})
 	l := laneA()
-	l.Queue = "projects/p/locations/l/queues/other"
-	l.RPM = 10
+	l.Quota.Queue = "projects/p/locations/l/queues/other"
+	l.Quota.RPM = 10
 	expect(t, examine(t, doctor.Queue(l, q.open)), want{
 		doctor.Failed, "a", "there is no queue projects/p/locations/l/queues/other",
 		"gcloud tasks queues create other --project=p --location=l --max-dispatches-per-second=0.166667 --max-concurrent-dispatches=20 --max-attempts=-1",

@@ -3,7 +3,7 @@ package doctor
 import (
 	"context"
 
-	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/redis"
 )
 
 // Redis checks that Redis can be reached and runs this program's scripts. Jobs

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -10,19 +11,21 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/ai-worker/ai-worker/doctor"
-	"github.com/ai-worker/ai-worker/status/redis"
-	"github.com/ai-worker/ai-worker/status/redis/redistest"
+	"github.com/ai-worker/ai-worker/redis"
+	"github.com/ai-worker/ai-worker/redis/redistest"
 )
 
 // redisAt examines the server at an address.
 func redisAt(t *testing.T, address string) []doctor.Finding {
 	t.Helper()
-	client, err := redis.NewClient(address)
+	client, err := redis.NewClient(address, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return examine(t, doctor.Redis(func(ctx context.Context) (redis.Facts, error) { return redis.Inspect(ctx, client) }))
+	return examine(t, doctor.Redis(func(ctx context.Context) (redis.Facts, error) {
+		return redis.Inspect(ctx, client, "job:doctor", "job:doctor:events")
+	}))
 }
 
 // command gives a server a command over a connection that stays open.

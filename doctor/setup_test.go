@@ -19,8 +19,8 @@ const (
 )
 
 // laneA is the one lane of the plain settings.
-func laneA() doctor.Lane {
-	return doctor.Lane{Lane: lane.Lane{Name: "a", Model: model, RPM: 60, Concurrency: 20, Queue: queueName}}
+func laneA() doctor.LaneSettings {
+	return doctor.LaneSettings{Quota: lane.Lane{Name: "a", Model: model, RPM: 60, Concurrency: 20, Queue: queueName}}
 }
 
 // examine runs one check, whose settings are in order, and leaves the line

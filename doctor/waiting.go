@@ -10,11 +10,11 @@ import (
 	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
 
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // waiting tells whether what waits gets on, and if not, what keeps it.
-func (w Work) waiting(ctx context.Context, b status.Backlog, states []status.LaneState) Finding {
+func (w Work) waiting(ctx context.Context, b record.Backlog, states []record.LaneState) Finding {
 	switch {
 	case b.Waiting == 0:
 		return ok("nothing waits")
@@ -37,7 +37,7 @@ func (w Work) waiting(ctx context.Context, b status.Backlog, states []status.Lan
 func (w Work) takes(images int) time.Duration {
 	rpm := 0
 	for _, l := range w.Lanes {
-		rpm += l.RPM
+		rpm += l.Quota.RPM
 	}
 	return time.Duration(float64(images) / float64(max(rpm, 1)) * float64(time.Minute))
 }
@@ -49,7 +49,7 @@ type cause struct {
 }
 
 // cause looks for the likely cause, the most certain first.
-func (w Work) cause(ctx context.Context, states []status.LaneState) cause {
+func (w Work) cause(ctx context.Context, states []record.LaneState) cause {
 	if w.allClosed(states) {
 		return cause{what: "every lane is closed", fix: "Mend what the lanes' own lines say."}
 	}
@@ -59,14 +59,14 @@ func (w Work) cause(ctx context.Context, states []status.LaneState) cause {
 	}
 	var tasks []*cloudtaskspb.Task
 	for _, l := range w.Lanes {
-		q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Queue}, once())
+		q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Quota.Queue}, once())
 		if err != nil {
 			return cause{what: "a queue cannot be looked at", fix: "Mend what the queues' lines say."}
 		}
 		if q.GetState() == cloudtaskspb.Queue_PAUSED {
-			return cause{what: "queue " + shortName(l.Queue) + " is paused", fix: "gcloud tasks queues resume " + l.queue()}
+			return cause{what: "queue " + shortName(l.Quota.Queue) + " is paused", fix: "gcloud tasks queues resume " + l.queue()}
 		}
-		some, err := someTasks(ctx, client, l.Queue)
+		some, err := someTasks(ctx, client, l.Quota.Queue)
 		if err != nil {
 			return w.unknown()
 		}
@@ -75,7 +75,7 @@ func (w Work) cause(ctx context.Context, states []status.LaneState) cause {
 	return w.causeOf(tasks, time.Now())
 }
 
-func (w Work) allClosed(states []status.LaneState) bool {
+func (w Work) allClosed(states []record.LaneState) bool {
 	now := time.Now()
 	open := len(w.Lanes)
 	for _, s := range states {

@@ -16,12 +16,12 @@ import (
 
 	"github.com/ai-worker/ai-worker/doctor"
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // still is a record in which two images wait and nothing has moved for long.
-func still() record {
-	return record{backlog: status.Backlog{Waiting: 2, Waits: 30 * time.Minute, Idle: 20 * time.Minute}}
+func still() told {
+	return told{backlog: record.Backlog{Waiting: 2, Waits: 30 * time.Minute, Idle: 20 * time.Minute}}
 }
 
 // put creates a task for an address.
@@ -91,7 +91,7 @@ func TestWaitingForNoTask(t *testing.T) {
 // A long queue of a small quota is as it should be.
 func TestWaitingForLong(t *testing.T) {
 	t.Parallel()
-	r := record{backlog: status.Backlog{Waiting: 12_000, Processing: 20, Waits: 170 * time.Minute, Idle: time.Second}}
+	r := told{backlog: record.Backlog{Waiting: 12_000, Processing: 20, Waits: 170 * time.Minute, Idle: time.Second}}
 	expect(t, examineWork(t, r, nil)[:1], want{doctor.OK, "waiting", "12000 images wait, the oldest since 3h, which take 3h at the lanes' quota", ""})
 }
 
@@ -133,10 +133,10 @@ func TestWaitingForWhoKnowsWhat(t *testing.T) {
 	t.Parallel()
 	q := setupQueue(t, cloudtasks.Options{})
 	missing := laneA()
-	missing.Queue = "projects/p/locations/l/queues/other"
+	missing.Quota.Queue = "projects/p/locations/l/queues/other"
 	denied := refusing{looked: grpcstatus.Error(codes.PermissionDenied, "no")}
 	for name, tt := range map[string]struct {
-		lane   doctor.Lane
+		lane   doctor.LaneSettings
 		queues doctor.Open[doctor.Queues]
 		want   want
 	}{
@@ -153,7 +153,7 @@ func TestWaitingForWhoKnowsWhat(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got := examine(t, doctor.Work{Lanes: []doctor.Lane{tt.lane}, Record: still(), Queues: tt.queues, Account: account}.Check())
+			got := examine(t, doctor.Work{Lanes: []doctor.LaneSettings{tt.lane}, Record: still(), Queues: tt.queues, Account: account}.Check())
 			expect(t, got[:1], tt.want)
 		})
 	}

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // Record is the part of the record that tells how the work is going.
 type Record interface {
-	status.Reporter
-	LaneStates(context.Context) ([]status.LaneState, error)
+	record.Reporter
+	LaneStates(context.Context) ([]record.LaneState, error)
 }
 
 const (
@@ -32,7 +32,7 @@ const (
 // Work looks at how the work is going: what keeps lanes closed, why images
 // wait, and why they failed lately.
 type Work struct {
-	Lanes   []Lane
+	Lanes   []LaneSettings
 	Record  Record
 	Queues  Open[Queues]
 	Account string // that deliveries are signed as
@@ -65,7 +65,7 @@ func (w Work) Check() Check {
 
 // lanes tells which lanes are closed, and why. What is in the record of a lane
 // that is up, and of one that is gone and holds nothing, is no news.
-func (w Work) lanes(states []status.LaneState) []Finding {
+func (w Work) lanes(states []record.LaneState) []Finding {
 	var findings []Finding
 	for _, s := range states {
 		l, known := w.lane(s.Name)
@@ -80,17 +80,17 @@ func (w Work) lanes(states []status.LaneState) []Finding {
 	return findings
 }
 
-func (w Work) lane(name string) (Lane, bool) {
+func (w Work) lane(name string) (LaneSettings, bool) {
 	for _, l := range w.Lanes {
-		if l.Name == name {
+		if l.Quota.Name == name {
 			return l, true
 		}
 	}
-	return Lane{}, false
+	return LaneSettings{}, false
 }
 
 // closed is about a lane that was paused and has not been found in order since.
-func closed(l Lane, s status.LaneState) Finding {
+func closed(l LaneSettings, s record.LaneState) Finding {
 	kind, how := "paused", warning
 	if s.Broken {
 		kind, how = "broken", failed
@@ -110,7 +110,7 @@ func closed(l Lane, s status.LaneState) Finding {
 }
 
 // mendLane says what opens a lane.
-func mendLane(l Lane, s status.LaneState) string {
+func mendLane(l LaneSettings, s record.LaneState) string {
 	log := `Google's own words are in the log line "lane paused".`
 	switch {
 	case s.Broken:
@@ -128,7 +128,7 @@ func mendLane(l Lane, s status.LaneState) string {
 func (w Work) sweep() string {
 	project, location := "PROJECT", "REGION"
 	if len(w.Lanes) > 0 {
-		project, location = place(w.Lanes[0].Queue)
+		project, location = place(w.Lanes[0].Quota.Queue)
 	}
 	return fmt.Sprintf("gcloud scheduler jobs run ai-worker-sweep --project=%s --location=%s", project, location)
 }

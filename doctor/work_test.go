@@ -11,69 +11,64 @@ import (
 	"github.com/ai-worker/ai-worker/doctor"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
-	"github.com/ai-worker/ai-worker/status"
-	"github.com/ai-worker/ai-worker/status/sqlite"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/memory"
 )
 
 // A workTest is a record whose clock can be turned on, and a queue.
 type workTest struct {
-	store *sqlite.Store
-	queue *queueTest
-	now   time.Time
+	record *memory.Record
+	queue  *queueTest
+	now    time.Time
 }
 
 func setupWork(t *testing.T) *workTest {
 	t.Helper()
 	w := &workTest{now: time.Now(), queue: setupQueue(t, cloudtasks.Options{})}
-	store, err := sqlite.Open(t.Context(), sqlite.Memory, sqlite.WithClock(func() time.Time { return w.now }))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	w.store = store
+	w.record = memory.New(memory.WithClock(func() time.Time { return w.now }))
 	return w
 }
 
 // create records a job of one picture on a lane, and its task as put.
 func (w *workTest) create(t *testing.T, lane string) job.Task {
 	t.Helper()
-	_, tasks, err := w.store.Create(t.Context(), status.Submission{
+	_, tasks, err := w.record.Create(t.Context(), record.Draft{
 		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal,
 		Input: job.Input{Prompt: "a fox", Model: model, Count: 1}, Lanes: []string{lane}, ExpiresIn: time.Hour,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.store.Enqueued(t.Context(), tasks...); err != nil {
+	if err := w.record.Enqueued(t.Context(), tasks...); err != nil {
 		t.Fatal(err)
 	}
 	return tasks[0]
 }
 
-func (w *workTest) claim(t *testing.T, task job.Task) status.Claim {
+func (w *workTest) claim(t *testing.T, task job.Task) record.Claim {
 	t.Helper()
-	c, err := w.store.Claim(t.Context(), status.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
+	c, err := w.record.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-func (w *workTest) pause(t *testing.T, p status.Pause) {
+func (w *workTest) pause(t *testing.T, p record.Pause) {
 	t.Helper()
-	if err := w.store.Pause(t.Context(), []string{"a"}, p); err != nil {
+	if err := w.record.Pause(t.Context(), []string{"a"}, p); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func (w *workTest) examine(t *testing.T) []doctor.Finding {
 	t.Helper()
-	return examineWork(t, w.store, w.queue.open)
+	return examineWork(t, w.record, w.queue.open)
 }
 
 func examineWork(t *testing.T, r doctor.Record, queues doctor.Open[doctor.Queues]) []doctor.Finding {
 	t.Helper()
-	return examine(t, doctor.Work{Lanes: []doctor.Lane{laneA()}, Record: r, Queues: queues, Account: account}.Check())
+	return examine(t, doctor.Work{Lanes: []doctor.LaneSettings{laneA()}, Record: r, Queues: queues, Account: account}.Check())
 }
 
 // idle are the lines of a service that nobody uses.
@@ -89,10 +84,10 @@ func TestWork(t *testing.T) {
 	done, failed := w.claim(t, w.create(t, "a")), w.claim(t, w.create(t, "a"))
 	w.create(t, "a")
 	w.now = w.now.Add(90 * time.Second)
-	if _, err := w.store.Succeed(t.Context(), done, status.Success{}); err != nil {
+	if _, err := w.record.Succeed(t.Context(), done, record.Success{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.store.Fail(t.Context(), failed, job.Error{Code: job.CodeBlocked}); err != nil {
+	if _, err := w.record.Fail(t.Context(), failed, job.Error{Code: job.CodeBlocked}); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, w.examine(t),
@@ -102,7 +97,7 @@ func TestWork(t *testing.T) {
 
 func TestWorkWithoutARecord(t *testing.T) {
 	t.Parallel()
-	got := examineWork(t, record{err: errors.New("away")}, nil)
+	got := examineWork(t, told{err: errors.New("away")}, nil)
 	expect(t, got, want{doctor.Skipped, "", "see the database", ""})
 }
 
@@ -112,23 +107,23 @@ func TestWorkOnAClosedLane(t *testing.T) {
 	quota := job.Error{Code: job.CodeQuotaExhausted, Message: "The quota is used up."}
 	away := job.Error{Code: job.CodeProviderError, Message: "The provider is down."}
 	for name, tt := range map[string]struct {
-		pause status.Pause
+		pause record.Pause
 		want  want
 	}{
 		"broken": {
-			status.Pause{For: 5 * time.Minute, Broken: true, Reason: broken},
+			record.Pause{For: 5 * time.Minute, Broken: true, Reason: broken},
 			want{doctor.Failed, "a", "the lane is broken since", "gemini line of this lane"},
 		},
 		"out of quota": {
-			status.Pause{For: time.Hour, Reason: quota},
+			record.Pause{For: time.Hour, Reason: quota},
 			want{doctor.Warning, "a", "quota_exhausted: The quota is used up", "GEMINI_RPM"},
 		},
 		"left alone": {
-			status.Pause{For: 30 * time.Second, Reason: away},
+			record.Pause{For: 30 * time.Second, Reason: away},
 			want{doctor.Warning, "a", "the lane is paused since", "tried again by itself"},
 		},
 		"on probation": {
-			status.Pause{For: -time.Minute, Broken: true, Reason: broken},
+			record.Pause{For: -time.Minute, Broken: true, Reason: broken},
 			want{doctor.Warning, "a", "on probation: it was broken since", "The next delivery finds out"},
 		},
 	} {
@@ -156,7 +151,7 @@ func TestWorkOnALaneThatIsGone(t *testing.T) {
 // What of a lane is in order, or concerns nobody, is no news.
 func TestWorkOnLanesThatAreUp(t *testing.T) {
 	t.Parallel()
-	got := examineWork(t, record{states: []status.LaneState{{Name: "a"}, {Name: "of-old"}}}, nil)
+	got := examineWork(t, told{states: []record.LaneState{{Name: "a"}, {Name: "of-old"}}}, nil)
 	expect(t, got, idle()...)
 }
 
@@ -173,7 +168,7 @@ func TestWorkStandsStill(t *testing.T) {
 	w.now = w.now.Add(2 * time.Minute)
 	// No picture takes so long.
 	expect(t, w.examine(t)[:1], want{doctor.Failed, "waiting", "for 11 min none has been started: queue images-v1 is paused", "queues resume images-v1"})
-	if _, err := w.store.Succeed(t.Context(), c, status.Success{}); err != nil {
+	if _, err := w.record.Succeed(t.Context(), c, record.Success{}); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, w.examine(t)[:1], want{doctor.OK, "waiting", "3 images wait, the oldest since 11 min", ""})
@@ -187,7 +182,7 @@ func TestWorkStandsStillBeforeClosedLanes(t *testing.T) {
 	w := setupWork(t)
 	w.create(t, "a")
 	w.now = time.Now().Add(-4 * time.Minute)
-	w.pause(t, status.Pause{For: time.Hour, Reason: job.Error{Code: job.CodeQuotaExhausted}})
+	w.pause(t, record.Pause{For: time.Hour, Reason: job.Error{Code: job.CodeQuotaExhausted}})
 	w.now = time.Now().Add(4 * time.Minute)
 	expect(t, w.examine(t)[:2],
 		want{doctor.Warning, "a", "1 image waits on it", ""},
@@ -198,7 +193,7 @@ func TestWorkWithoutTasks(t *testing.T) {
 	t.Parallel()
 	w := setupWork(t)
 	c := w.claim(t, w.create(t, "a"))
-	if _, _, err := w.store.Requeue(t.Context(), c, status.Requeue{Lane: "a"}); err != nil {
+	if _, _, err := w.record.Requeue(t.Context(), c, record.Requeue{Lane: "a"}); err != nil {
 		t.Fatal(err)
 	}
 	w.now = w.now.Add(2 * time.Minute)

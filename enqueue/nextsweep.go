@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -16,9 +15,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
-
-// SweepPath is where sweeps are asked for, below Target.URL.
-const SweepPath = "/tasks/sweep"
 
 const (
 	// sweepInterval lies between sweeps while there is work.
@@ -32,10 +28,6 @@ const (
 	// sweepDeadline is how long Cloud Tasks listens to a sweep.
 	sweepDeadline = 3 * time.Minute
 )
-
-// ErrNoNextSweep: there is work, and no sweep could be asked for that comes
-// after this one.
-var ErrNoNextSweep = errors.New("enqueue: the next sweep could not be asked for")
 
 // nextSweep has a sweep come by a task of its own while there is work, and none
 // while there is not: a sweep that comes by the clock wakes a database that is
@@ -51,10 +43,10 @@ type nextSweep struct {
 	asked  atomic.Int64 // the end of the last interval that was asked for, in Unix seconds
 }
 
-// ask asks for a sweep at the end of the interval of now, give or take the
+// askFor asks for a sweep at the end of the interval of now, give or take the
 // margin, once an interval and process. Without a queue for it, only Cloud
 // Scheduler asks for sweeps.
-func (n *nextSweep) ask(ctx context.Context, now time.Time) error {
+func (n *nextSweep) askFor(ctx context.Context, now time.Time) error {
 	at := now.Add(sweepMargin).Truncate(sweepInterval).Add(sweepInterval)
 	if n.target.SweepQueue == "" || n.asked.Load() == at.Unix() { // a clock may have been ahead
 		return nil
@@ -63,7 +55,7 @@ func (n *nextSweep) ask(ctx context.Context, now time.Time) error {
 	defer cancel()
 	_, err := n.queue.CreateTask(ctx, n.target.sweepRequest(at), gax.WithRetry(newRetryer))
 	if err != nil && grpcstatus.Code(err) != codes.AlreadyExists {
-		return fmt.Errorf("%w: %w", ErrNoNextSweep, err)
+		return fmt.Errorf("enqueue: ask for a sweep: %w", err)
 	}
 	n.asked.Store(at.Unix())
 	return nil
@@ -76,7 +68,7 @@ func (t Target) sweepRequest(at time.Time) *cloudtaskspb.CreateTaskRequest {
 		Name: t.SweepQueue + "/tasks/sweep-" + hex.EncodeToString(sum[:8]),
 		MessageType: &cloudtaskspb.Task_HttpRequest{HttpRequest: t.signed(&cloudtaskspb.HttpRequest{
 			HttpMethod: cloudtaskspb.HttpMethod_POST,
-			Url:        t.URL + SweepPath,
+			Url:        t.SweepURL,
 			Headers:    map[string]string{"Content-Type": "application/json"},
 		})},
 		ScheduleTime:     timestamppb.New(at),

@@ -2,8 +2,6 @@ package enqueue_test
 
 import (
 	"bytes"
-	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -15,47 +13,47 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/lane"
 )
 
 const sweepQueue = "projects/p/locations/l/queues/sweep-v1"
 
-// setupSelfSwept is setupSweep for a service that has itself swept.
-func setupSelfSwept(t *testing.T) *sweepBundle {
+// setupSelfSwept is setup for a service that has itself swept.
+func setupSelfSwept(t *testing.T) *bundle {
 	t.Helper()
-	b := setupSweep(t)
-	b.Producer = selfSwept(b)
-	b.sweeper.Producer = b.Producer
+	b := setup(t)
+	b.Producer = b.newProducer(sweepQueue)
 	return b
 }
 
-// selfSwept is the producer of an instance that has just started.
-func selfSwept(b *sweepBundle) *enqueue.Producer {
-	return enqueue.New(b.store, b.queue, b.inputs, enqueue.Target{
-		URL: "https://worker.example.com", ServiceAccount: "tasks@p.iam.gserviceaccount.com",
-		Audience: "https://worker.example.com", DispatchDeadline: 10 * time.Minute, SweepQueue: sweepQueue,
-	}, []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.NewJSONHandler(b.log, nil)))
+func (b *bundle) submit(t *testing.T) job.Job {
+	t.Helper()
+	s := submission()
+	s.Input.Count = 1
+	j, err := b.Submit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
 }
 
 // sweeps are the sweeps asked for since the last call, and empties the queue.
-func (b *sweepBundle) sweeps() []*cloudtaskspb.CreateTaskRequest {
+func (b *bundle) sweeps() []*cloudtaskspb.CreateTaskRequest {
 	var asked []*cloudtaskspb.CreateTaskRequest
-	for _, r := range b.queue.requests {
+	for _, r := range b.queue.Requests {
 		if r.GetParent() == sweepQueue {
 			asked = append(asked, r)
 		}
 	}
-	b.queue.requests = nil
+	b.queue.Requests = nil
 	return asked
 }
 
 func TestSubmitAsksForASweepFirst(t *testing.T) {
 	b := setupSelfSwept(t)
 	before := time.Now().Truncate(10 * time.Minute)
-	b.submit(t, 1)
-	first := b.queue.requests[0]
+	b.submit(t)
+	first := b.queue.Requests[0]
 	asked := b.sweeps()
 	at := asked[0].GetTask().GetScheduleTime()
 	want := &cloudtaskspb.CreateTaskRequest{Parent: sweepQueue, Task: &cloudtaskspb.Task{
@@ -83,9 +81,9 @@ func TestSubmitAsksForASweepFirst(t *testing.T) {
 // All instances ask for the same sweep, and each asks once.
 func TestSubmitAsksForOneSweepAnInterval(t *testing.T) {
 	b, other := setupSelfSwept(t), setupSelfSwept(t)
-	b.submit(t, 1)
-	b.submit(t, 1)
-	other.submit(t, 1)
+	b.submit(t)
+	b.submit(t)
+	other.submit(t)
 	mine, others := b.sweeps(), other.sweeps()
 	if len(mine) != 1 || len(others) != 1 {
 		t.Fatalf("asked %d and %d times, want once each", len(mine), len(others))
@@ -100,9 +98,9 @@ func TestSubmitAsksForOneSweepAnInterval(t *testing.T) {
 
 func TestSubmitTakesASweepThatAnotherAskedFor(t *testing.T) {
 	b := setupSelfSwept(t)
-	b.queue.errs = []error{grpcstatus.Error(codes.AlreadyExists, "asked for already")}
-	b.submit(t, 1)
-	b.submit(t, 1)
+	b.queue.Errs = []error{grpcstatus.Error(codes.AlreadyExists, "asked for already")}
+	b.submit(t)
+	b.submit(t)
 	if got := len(b.sweeps()); got != 1 {
 		t.Errorf("asked %d times, want once", got)
 	}
@@ -127,7 +125,7 @@ func TestSweepIsAskedForDespiteClocks(t *testing.T) {
 		if err := b.AskForSweep(t.Context(), tt.now); err != nil {
 			t.Fatal(err)
 		}
-		asked := b.queue.requests[len(b.queue.requests)-1].GetTask().GetScheduleTime().AsTime()
+		asked := b.queue.Requests[len(b.queue.Requests)-1].GetTask().GetScheduleTime().AsTime()
 		if asked != tt.want {
 			t.Errorf("at %v: asked for %v, want %v", tt.now, asked, tt.want)
 		}
@@ -139,45 +137,17 @@ func TestSweepIsAskedForDespiteClocks(t *testing.T) {
 
 func TestSubmitGoesOnWithoutASweep(t *testing.T) {
 	b := setupSelfSwept(t)
-	b.queue.errs = []error{grpcstatus.Error(codes.NotFound, "no such queue")}
-	j := b.submit(t, 1)
-	if got := b.job(t, j.ID).Status; got != job.StatusQueued {
-		t.Errorf("the job is %s", got)
+	b.queue.Errs = []error{grpcstatus.Error(codes.NotFound, "no such queue")}
+	j := b.submit(t)
+	if got, err := b.record.Get(t.Context(), j.ID); err != nil || got.Status != job.StatusQueued {
+		t.Errorf("the job is %s, %v", got.Status, err)
 	}
 	if !bytes.Contains(b.log.Bytes(), []byte("Cloud Scheduler's sweep only")) {
 		t.Errorf("logged:\n%s", b.log)
 	}
 	b.sweeps()
-	b.submit(t, 1)
+	b.submit(t)
 	if got := len(b.sweeps()); got != 1 {
 		t.Errorf("asked %d times after a failure, want once more", got)
-	}
-}
-
-// Sweeps go on while there is work, and end with it. Each comes to another
-// instance here, which does not know what was asked for.
-func TestSweepAsksForTheNextWhileThereIsWork(t *testing.T) {
-	b := setupSelfSwept(t)
-	j := b.submit(t, 1)
-	b.sweeps()
-	for _, want := range []int{1, 0} {
-		b.sweeper.Producer = selfSwept(b)
-		b.sweep(t)
-		if got := len(b.sweeps()); got != want {
-			t.Errorf("asked %d times, want %d", got, want)
-		}
-		if _, err := b.store.Cancel(t.Context(), j.ID); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func TestSweepThatCannotAskForTheNextSaysSo(t *testing.T) {
-	b := setupSelfSwept(t)
-	b.queue.errs = []error{grpcstatus.Error(codes.NotFound, "no such queue")}
-	b.submit(t, 1)
-	b.queue.errs = []error{grpcstatus.Error(codes.PermissionDenied, "no")}
-	if _, err := b.sweeper.Sweep(t.Context()); !errors.Is(err, enqueue.ErrNoNextSweep) {
-		t.Errorf("got %v, want ErrNoNextSweep", err)
 	}
 }

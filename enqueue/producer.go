@@ -20,7 +20,7 @@ import (
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // A Queue is the part of the Cloud Tasks client that a producer uses.
@@ -38,7 +38,7 @@ type InputStore interface {
 
 // Producer records jobs and enqueues their images.
 type Producer struct {
-	store  status.Store
+	record record.Record
 	queue  Queue
 	inputs InputStore
 	target Target
@@ -50,10 +50,10 @@ type Producer struct {
 
 // New returns a producer that puts tasks on the queues of the lanes.
 func New(
-	store status.Store, queue Queue, inputs InputStore, target Target, lanes []lane.Lane, log *slog.Logger,
+	rec record.Record, queue Queue, inputs InputStore, target Target, lanes []lane.Lane, log *slog.Logger,
 ) *Producer {
 	p := &Producer{
-		store: store, queue: queue, inputs: inputs, target: target, lanes: lanes,
+		record: rec, queue: queue, inputs: inputs, target: target, lanes: lanes,
 		queues: make(map[string]string, len(lanes)), next: &nextSweep{queue: queue, target: target}, log: log,
 	}
 	for _, l := range lanes {
@@ -83,8 +83,8 @@ type Upload struct {
 }
 
 // Submit accepts a job: when it returns without an error, the job is recorded
-// and will be worked on. It fails with status.ErrIdempotencyMismatch, and with
-// the store's errors.
+// and will be worked on. It fails with record.ErrIdempotencyMismatch, and with
+// the record's errors.
 //
 // That a task cannot be created is no error of the job's: the row stands, and
 // says which tasks are missing.
@@ -97,7 +97,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	sub := status.Submission{
+	sub := record.Draft{
 		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
 		Input: s.Input, Metadata: s.Metadata, Lanes: make([]string, len(lanes)),
 		ExpiresIn: s.ExpiresIn, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
@@ -108,10 +108,10 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err := p.upload(ctx, &sub, s.Uploads); err != nil {
 		return job.Job{}, err
 	}
-	if err := p.next.ask(ctx, time.Now()); err != nil {
+	if err := p.AskForSweep(ctx, time.Now()); err != nil {
 		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", err)
 	}
-	j, tasks, err := p.store.Create(ctx, sub)
+	j, tasks, err := p.record.Create(ctx, sub)
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -124,15 +124,15 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 
 // upload stores the input pictures, before the row that names them. A repeated
 // request has stored them already, and its own copies would never be deleted.
-func (p *Producer) upload(ctx context.Context, sub *status.Submission, uploads []Upload) error {
+func (p *Producer) upload(ctx context.Context, sub *record.Draft, uploads []Upload) error {
 	if len(uploads) == 0 {
 		return nil
 	}
 	if sub.IdempotencyKey != "" {
-		switch _, err := p.store.ByIdempotencyKey(ctx, *sub); {
+		switch _, err := p.record.ByIdempotencyKey(ctx, *sub); {
 		case err == nil:
 			return nil
-		case !errors.Is(err, status.ErrNotFound):
+		case !errors.Is(err, record.ErrNotFound):
 			return err
 		}
 	}
@@ -166,7 +166,7 @@ func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) err
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return p.store.Enqueued(ctx, tasks...)
+	return p.record.Enqueued(ctx, tasks...)
 }
 
 // create puts one task on its lane's queue.
@@ -186,6 +186,33 @@ func (p *Producer) create(ctx context.Context, t job.Task, at time.Time) error {
 		return fmt.Errorf("enqueue: create task %s: %w", t.ID(), err)
 	}
 	return nil
+}
+
+// Gone reports whether a task is on no queue.
+func (p *Producer) Gone(ctx context.Context, t job.Task) (bool, error) {
+	queue, known := p.queues[t.Lane]
+	if !known {
+		return true, nil
+	}
+	_, err := p.queue.GetTask(ctx, &cloudtaskspb.GetTaskRequest{Name: taskName(queue, t)})
+	if grpcstatus.Code(err) == codes.NotFound {
+		return true, nil
+	}
+	return false, err
+}
+
+// LaneFor returns the lane itself, or another one if it is not configured.
+func (p *Producer) LaneFor(lane string) string {
+	if _, known := p.queues[lane]; known {
+		return lane
+	}
+	return p.lanes[0].Name
+}
+
+// AskForSweep has a sweep come soon after now, as long as there is a queue for
+// sweeps. It may be called often: one call an interval and process asks.
+func (p *Producer) AskForSweep(ctx context.Context, now time.Time) error {
+	return p.next.askFor(ctx, now)
 }
 
 const (

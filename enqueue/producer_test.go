@@ -6,14 +6,11 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 	"github.com/google/go-cmp/cmp"
-	"github.com/googleapis/gax-go/v2"
 	oteltrace "go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
@@ -22,89 +19,38 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/enqueue/enqueuetest"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
-	"github.com/ai-worker/ai-worker/status"
-	"github.com/ai-worker/ai-worker/status/sqlite"
+	"github.com/ai-worker/ai-worker/record/memory"
 )
 
 const queueName = "projects/p/locations/l/queues/images-v1"
 
-// queue notes what is created, and answers with errs first.
-type queue struct {
-	mu       sync.Mutex
-	requests []*cloudtaskspb.CreateTaskRequest
-	errs     []error
-	gone     []string // names of tasks that are not there any more
-	looked   atomic.Int64
-}
-
-func (q *queue) CreateTask(
-	ctx context.Context, req *cloudtaskspb.CreateTaskRequest, opts ...gax.CallOption,
-) (*cloudtaskspb.Task, error) {
-	call := func(context.Context, gax.CallSettings) error {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.requests = append(q.requests, req)
-		if len(q.errs) == 0 {
-			return nil
-		}
-		err := q.errs[0]
-		q.errs = q.errs[1:]
-		return err
-	}
-	return req.GetTask(), gax.Invoke(ctx, call, opts...)
-}
-
-func (q *queue) GetTask(
-	_ context.Context, req *cloudtaskspb.GetTaskRequest, _ ...gax.CallOption,
-) (*cloudtaskspb.Task, error) {
-	q.looked.Add(1)
-	if slices.Contains(q.gone, req.GetName()) {
-		return nil, grpcstatus.Error(codes.NotFound, "gone")
-	}
-	return &cloudtaskspb.Task{Name: req.GetName()}, nil
-}
-
-// inputs notes the keys of what is uploaded.
-type inputs struct {
-	stored []string
-	err    error
-}
-
-func (i *inputs) PutInput(_ context.Context, jobID string, n int, _ []byte, _ string) (string, error) {
-	key := jobID + "/" + string(rune('0'+n))
-	i.stored = append(i.stored, key)
-	return key, i.err
-}
-
 type bundle struct {
 	*enqueue.Producer
-	store  status.Store
-	queue  *queue
-	inputs *inputs
+	record *memory.Record
+	queue  *enqueuetest.Queue
+	inputs *enqueuetest.Inputs
 	log    *bytes.Buffer // a line of JSON for each entry
-	ahead  time.Duration // of the record's clock
 }
-
-// advance lets time pass in the record.
-func (b *bundle) advance(d time.Duration) { b.ahead += d }
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{queue: &queue{}, inputs: &inputs{}, log: &bytes.Buffer{}}
-	store, err := sqlite.Open(t.Context(), t.TempDir()+"/jobs.db",
-		sqlite.WithClock(func() time.Time { return time.Now().Add(b.ahead) }))
-	if err != nil {
-		t.Fatal(err)
+	b := &bundle{
+		record: memory.New(), queue: &enqueuetest.Queue{}, inputs: &enqueuetest.Inputs{}, log: &bytes.Buffer{},
 	}
-	t.Cleanup(func() { _ = store.Close() })
-	b.store = store
-	b.Producer = enqueue.New(store, b.queue, b.inputs, enqueue.Target{
-		URL: "https://worker.example.com", ServiceAccount: "tasks@p.iam.gserviceaccount.com",
-		Audience: "https://worker.example.com", DispatchDeadline: 10 * time.Minute,
-	}, []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.NewJSONHandler(b.log, nil)))
+	b.Producer = b.newProducer("")
 	return b
+}
+
+// newProducer returns the producer of another instance.
+func (b *bundle) newProducer(sweepQueue string) *enqueue.Producer {
+	return enqueue.New(b.record, b.queue, b.inputs, enqueue.Target{
+		GenerateURL: "https://worker.example.com/tasks/generate", SweepURL: "https://worker.example.com/tasks/sweep",
+		ServiceAccount: "tasks@p.iam.gserviceaccount.com", Audience: "https://worker.example.com",
+		DispatchDeadline: 10 * time.Minute, SweepQueue: sweepQueue,
+	}, []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.NewJSONHandler(b.log, nil)))
 }
 
 func submission() enqueue.Submission {
@@ -153,10 +99,10 @@ func TestSubmitPutsOneTaskPerPictureOnTheQueue(t *testing.T) {
 			},
 		})
 	}
-	slices.SortFunc(b.queue.requests, func(a, b *cloudtaskspb.CreateTaskRequest) int {
+	slices.SortFunc(b.queue.Requests, func(a, b *cloudtaskspb.CreateTaskRequest) int {
 		return bytes.Compare(a.GetTask().GetHttpRequest().GetBody(), b.GetTask().GetHttpRequest().GetBody())
 	})
-	if diff := cmp.Diff(want, b.queue.requests, protocmp.Transform()); diff != "" {
+	if diff := cmp.Diff(want, b.queue.Requests, protocmp.Transform()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
 }
@@ -167,7 +113,7 @@ func TestPutSchedulesForLater(t *testing.T) {
 	if err := b.Put(t.Context(), at, job.Task{JobID: "j", Index: 3, Dispatch: 2, Lane: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	got := b.queue.requests[0].GetTask().GetScheduleTime()
+	got := b.queue.Requests[0].GetTask().GetScheduleTime()
 	if diff := cmp.Diff(timestamppb.New(at), got, protocmp.Transform()); diff != "" {
 		t.Errorf("schedule time (-want +got):\n%s", diff)
 	}
@@ -175,7 +121,7 @@ func TestPutSchedulesForLater(t *testing.T) {
 
 func TestPutCountsAnExistingTaskAsPut(t *testing.T) {
 	b := setup(t)
-	b.queue.errs = []error{grpcstatus.Error(codes.AlreadyExists, "exists")}
+	b.queue.Errs = []error{grpcstatus.Error(codes.AlreadyExists, "exists")}
 	if err := b.Put(t.Context(), time.Time{}, job.Task{JobID: "j", Dispatch: 1, Lane: "a"}); err != nil {
 		t.Error(err)
 	}
@@ -183,39 +129,39 @@ func TestPutCountsAnExistingTaskAsPut(t *testing.T) {
 
 func TestPutRepeatsWhatMayHaveFailedOnTheWay(t *testing.T) {
 	b := setup(t)
-	b.queue.errs = []error{
+	b.queue.Errs = []error{
 		grpcstatus.Error(codes.Unavailable, "connection reset"),
 		grpcstatus.Error(codes.AlreadyExists, "the first one arrived after all"),
 	}
 	if err := b.Put(t.Context(), time.Time{}, job.Task{JobID: "j", Dispatch: 1, Lane: "a"}); err != nil {
 		t.Error(err)
 	}
-	if got := len(b.queue.requests); got != 2 {
+	if got := len(b.queue.Requests); got != 2 {
 		t.Errorf("%d requests, want 2", got)
 	}
 }
 
 func TestPutDoesNotRepeatWhatCannotSucceed(t *testing.T) {
 	b := setup(t)
-	b.queue.errs = []error{grpcstatus.Error(codes.NotFound, "no such queue")}
+	b.queue.Errs = []error{grpcstatus.Error(codes.NotFound, "no such queue")}
 	if err := b.Put(t.Context(), time.Time{}, job.Task{JobID: "j", Dispatch: 1, Lane: "a"}); err == nil {
 		t.Error("no error")
 	}
-	if got := len(b.queue.requests); got != 1 {
+	if got := len(b.queue.Requests); got != 1 {
 		t.Errorf("%d requests, want 1", got)
 	}
 }
 
 func TestSubmitAcceptsAJobWhoseTasksCannotBeCreated(t *testing.T) {
 	b := setup(t)
-	b.queue.errs = slices.Repeat([]error{grpcstatus.Error(codes.PermissionDenied, "no")}, 2)
+	b.queue.Errs = slices.Repeat([]error{grpcstatus.Error(codes.PermissionDenied, "no")}, 2)
 	s := submission()
 	s.IdempotencyKey, s.Fingerprint = "k", "f"
 	first, err := b.Submit(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.queue.requests = nil
+	b.queue.Requests = nil
 	again, err := b.Submit(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -223,14 +169,14 @@ func TestSubmitAcceptsAJobWhoseTasksCannotBeCreated(t *testing.T) {
 	if diff := cmp.Diff(first, again); diff != "" {
 		t.Errorf("the repeated request is answered with another job (-want +got):\n%s", diff)
 	}
-	if got := len(b.queue.requests); got != 2 {
+	if got := len(b.queue.Requests); got != 2 {
 		t.Errorf("the repeated request created %d tasks, want the 2 that were missing", got)
 	}
-	b.queue.requests = nil
+	b.queue.Requests = nil
 	if _, err := b.Submit(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(b.queue.requests); got != 0 {
+	if got := len(b.queue.Requests); got != 0 {
 		t.Errorf("the third request created %d tasks, want none", got)
 	}
 }
@@ -255,21 +201,21 @@ func TestSubmitStoresUploadsOnce(t *testing.T) {
 			t.Errorf("input images (-want +got):\n%s", diff)
 		}
 	}
-	if diff := cmp.Diff([]string{want.ID + "/1"}, b.inputs.stored); diff != "" {
+	if diff := cmp.Diff([]string{want.ID + "/1"}, b.inputs.Stored); diff != "" {
 		t.Errorf("uploads (-want +got):\n%s", diff)
 	}
 }
 
 func TestSubmitRecordsNothingWithoutItsUploads(t *testing.T) {
 	b := setup(t)
-	b.inputs.err = errors.New("bucket is gone")
+	b.inputs.Err = errors.New("bucket is gone")
 	s := submission()
 	s.Input.InputImages = []job.InputImage{{}}
 	s.Uploads = []enqueue.Upload{{Data: []byte("png"), ContentType: "image/png"}}
-	if _, err := b.Submit(t.Context(), s); !errors.Is(err, b.inputs.err) {
+	if _, err := b.Submit(t.Context(), s); !errors.Is(err, b.inputs.Err) {
 		t.Fatalf("got %v, want the store's error", err)
 	}
-	if len(b.queue.requests) != 0 {
+	if len(b.queue.Requests) != 0 {
 		t.Error("a task was created")
 	}
 }
@@ -279,7 +225,7 @@ func TestSubmitRecordsNothingWithoutItsUploads(t *testing.T) {
 func TestPutEndsWithItsContext(t *testing.T) {
 	b := setup(t)
 	for range 100 {
-		b.queue.errs = append(b.queue.errs, grpcstatus.Error(codes.Unavailable, "not now"))
+		b.queue.Errs = append(b.queue.Errs, grpcstatus.Error(codes.Unavailable, "not now"))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)

@@ -50,7 +50,7 @@ func (p *Producer) states(ctx context.Context) (map[string]lane.State, error) {
 	if len(p.lanes) == 1 {
 		return map[string]lane.State{}, nil
 	}
-	recorded, err := p.store.LaneStates(ctx)
+	recorded, err := p.record.LaneStates(ctx)
 	if err != nil {
 		return nil, err
 	}

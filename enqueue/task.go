@@ -12,12 +12,10 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// GeneratePath is where deliveries go, below Target.URL.
-const GeneratePath = "/tasks/generate"
-
 // A Target is whom deliveries call, and as whom.
 type Target struct {
-	URL              string // the worker's address
+	GenerateURL      string // where the worker takes deliveries
+	SweepURL         string // where it is asked for a sweep
 	ServiceAccount   string // email of the account that signs deliveries; empty for none
 	Audience         string // of the signed token
 	DispatchDeadline time.Duration
@@ -44,7 +42,7 @@ func (t Target) newRequest(queue string, task job.Task, at time.Time, headers ma
 	}
 	req := &cloudtaskspb.HttpRequest{
 		HttpMethod: cloudtaskspb.HttpMethod_POST,
-		Url:        t.URL + GeneratePath,
+		Url:        t.GenerateURL,
 		// Cloud Tasks sends none of its own.
 		Headers: map[string]string{"Content-Type": "application/json"},
 		Body:    body,

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/ai-worker/ai-worker/lane"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/snapshot"
 )
 
 // Health serves GET /health, and tells whose version answers. It asks nothing of
@@ -23,41 +24,41 @@ func Health(version string) http.HandlerFunc {
 	}
 }
 
-// LaneStates tell how lanes are doing.
-type LaneStates interface {
-	LaneStates(context.Context) ([]status.LaneState, error)
+// A LaneReader tells how lanes are doing.
+type LaneReader interface {
+	LaneStates(context.Context) ([]record.LaneState, error)
 }
 
 // Lanes shows how the lanes are doing.
 type Lanes struct {
 	Lanes  []lane.Lane
-	States LaneStates
+	Record LaneReader
 	Log    *slog.Logger
 }
 
 // laneResource is a lane as people see it.
 type laneResource struct {
-	Name        string         `json:"name"`
-	Model       string         `json:"model"`
-	Status      string         `json:"status"` // up, paused or broken
-	RPM         int            `json:"rpm"`
-	Concurrency int            `json:"concurrency"`
-	Waiting     int            `json:"waiting"` // pictures whose task is on its queue
-	Reason      *ErrorResource `json:"reason"`
-	Since       *time.Time     `json:"since"`
-	Until       *time.Time     `json:"until"` // when it is tried again
+	Name        string                  `json:"name"`
+	Model       string                  `json:"model"`
+	Status      string                  `json:"status"` // up, paused or broken
+	RPM         int                     `json:"rpm"`
+	Concurrency int                     `json:"concurrency"`
+	Waiting     int                     `json:"waiting"` // pictures whose task is on its queue
+	Reason      *snapshot.ErrorResource `json:"reason"`
+	Since       *time.Time              `json:"since"`
+	Until       *time.Time              `json:"until"` // when it is tried again
 }
 
 // Health serves GET /health/lanes: 200 with the lanes, whatever their state. An
 // alert goes by what is in it.
 func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
-	states, err := h.States.LaneStates(r.Context())
+	states, err := h.Record.LaneStates(r.Context())
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "lanes cannot be read", "error", err)
 		WriteProblem(w, http.StatusServiceUnavailable, "The record cannot be reached.")
 		return
 	}
-	known := make(map[string]status.LaneState, len(states))
+	known := make(map[string]record.LaneState, len(states))
 	for _, s := range states {
 		known[s.Name] = s
 	}
@@ -68,7 +69,7 @@ func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, map[string]any{"lanes": lanes})
 }
 
-func newLaneResource(l lane.Lane, s status.LaneState) laneResource {
+func newLaneResource(l lane.Lane, s record.LaneState) laneResource {
 	r := laneResource{
 		Name: l.Name, Model: l.Model, Status: "up", RPM: l.RPM, Concurrency: l.Concurrency, Waiting: s.Waiting,
 	}
@@ -79,9 +80,17 @@ func newLaneResource(l lane.Lane, s status.LaneState) laneResource {
 	if s.Broken {
 		r.Status = "broken"
 	}
-	r.Reason = &ErrorResource{Code: string(s.Reason.Code), Message: s.Reason.Message}
+	r.Reason = &snapshot.ErrorResource{Code: string(s.Reason.Code), Message: s.Reason.Message}
 	r.Since, r.Until = optional(s.Since), optional(s.Until)
 	return r
+}
+
+// optional returns nil for the zero time, which is null in JSON.
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

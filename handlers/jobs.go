@@ -17,7 +17,8 @@ import (
 
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/snapshot"
 )
 
 // A Producer accepts jobs.
@@ -25,17 +26,19 @@ type Producer interface {
 	Submit(context.Context, enqueue.Submission) (job.Job, error)
 }
 
-// A Canceler ends jobs. It fails with status.ErrNotFound.
+// A Canceler ends jobs. It fails with record.ErrNotFound.
 type Canceler interface {
 	Cancel(ctx context.Context, id string) (job.Job, error)
 }
 
-// Snapshots are jobs as callers see them. Both methods fail with
-// status.ErrNotFound.
+// Snapshots are jobs as callers see them. Those that look one up by its id
+// fail with record.ErrNotFound.
 type Snapshots interface {
-	Snapshot(ctx context.Context, id string) (status.Snapshot, error)
+	Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error)
 	// Await returns once the job has ended, or ctx has.
-	Await(ctx context.Context, id string) (status.Snapshot, error)
+	Await(ctx context.Context, id string) (snapshot.Snapshot, error)
+	// Render returns the snapshot of a job that is at hand.
+	Render(j job.Job) (snapshot.Snapshot, error)
 }
 
 // Jobs is the API for jobs.
@@ -43,29 +46,36 @@ type Jobs struct {
 	Producer  Producer
 	Snapshots Snapshots
 	Canceler  Canceler
-	Presenter Presenter
 	Models    []job.Model // the default one first
 	Log       *slog.Logger
 }
 
-// Register adds the operations to api.
-func (h *Jobs) Register(api huma.API) {
+// RegisterGenerate adds the operation that asks for pictures to api.
+func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 	huma.Register(api, huma.Operation{
-		OperationID: "generate-images", Method: http.MethodPost, Path: "/api/generate-images",
+		OperationID: "generate-images", Method: method, Path: path,
 		Summary:       "Ask for pictures",
 		Description:   "Records a job and returns at once; poll the job, or wait for it with Prefer: wait=N.",
 		DefaultStatus: http.StatusAccepted, MaxBodyBytes: MaxBody, BodyReadTimeout: noTimeout,
 		Responses: jobResponses(api, http.StatusAccepted, http.StatusCreated),
 		Errors:    []int{http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 	}, h.generate)
+}
+
+// RegisterGet adds the operation that shows a job to api.
+func (h *Jobs) RegisterGet(api huma.API, method, path string) {
 	huma.Register(api, huma.Operation{
-		OperationID: "get-job", Method: http.MethodGet, Path: "/api/jobs/{id}",
+		OperationID: "get-job", Method: method, Path: path,
 		Summary:   "See how a job is doing",
 		Responses: jobResponses(api, http.StatusOK),
 		Errors:    []int{http.StatusUnauthorized, http.StatusNotFound},
 	}, h.get)
+}
+
+// RegisterCancel adds the operation that ends a job to api.
+func (h *Jobs) RegisterCancel(api huma.API, method, path string) {
 	huma.Register(api, huma.Operation{
-		OperationID: "cancel-job", Method: http.MethodPost, Path: "/api/jobs/{id}/cancel",
+		OperationID: "cancel-job", Method: method, Path: path,
 		Summary:     "End a job",
 		Description: "Pictures that there are stay; a request that runs is cut. A job that has ended is left as it is.",
 		Responses:   jobResponses(api, http.StatusOK),
@@ -79,7 +89,7 @@ const noTimeout = -1
 
 // jobResponses documents answers that are a job.
 func jobResponses(api huma.API, codes ...int) map[string]*huma.Response {
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[JobResource](), true, "Job")
+	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[snapshot.JobResource](), true, "Job")
 	responses := make(map[string]*huma.Response)
 	for _, code := range codes {
 		responses[strconv.Itoa(code)] = &huma.Response{
@@ -120,20 +130,20 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 		return nil, problem(ctx, h.Log, err)
 	}
 	wait, applied := parseWait(in.Prefer)
-	var snap status.Snapshot
+	var snap snapshot.Snapshot
 	if wait > 0 {
 		snap, err = h.await(ctx, j.ID, wait)
 	} else {
 		snap, err = h.Snapshots.Snapshot(ctx, j.ID)
 	}
 	if err != nil { // the job is accepted; that much can be said
-		snap, err = h.snapshot(j)
+		snap, err = h.Snapshots.Render(j)
 	}
 	if err != nil {
 		return nil, problem(ctx, h.Log, err)
 	}
 	out := output(snap)
-	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, path(j.ID), applied
+	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, snapshot.Path(j.ID), applied
 	if wait > 0 && snap.Status.Terminal() { // who does not wait gets the same answer however quick the job is
 		out.Status = http.StatusCreated
 	}
@@ -147,13 +157,13 @@ type getInput struct {
 }
 
 // own is a job of the tenant whose request it is. Another one's is not found.
-func (h *Jobs) own(ctx context.Context, id string) (status.Snapshot, error) {
+func (h *Jobs) own(ctx context.Context, id string) (snapshot.Snapshot, error) {
 	if _, err := uuid.Parse(id); err != nil {
-		return status.Snapshot{}, status.ErrNotFound
+		return snapshot.Snapshot{}, record.ErrNotFound
 	}
 	snap, err := h.Snapshots.Snapshot(ctx, id)
 	if err == nil && snap.Tenant != tenant(ctx).Name {
-		err = status.ErrNotFound
+		err = record.ErrNotFound
 	}
 	return snap, err
 }
@@ -189,7 +199,7 @@ func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) 
 	if err != nil {
 		return nil, problem(ctx, h.Log, err)
 	}
-	snap, err := h.snapshot(j)
+	snap, err := h.Snapshots.Render(j)
 	if err != nil {
 		return nil, problem(ctx, h.Log, err)
 	}
@@ -198,20 +208,14 @@ func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) 
 	return out, nil
 }
 
-// snapshot is a job as callers see it.
-func (h *Jobs) snapshot(j job.Job) (status.Snapshot, error) {
-	doc, err := h.Presenter.JSON(j)
-	return status.Snapshot{JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status}, err
-}
-
 // await is the job as it is when it ends, or after the wait.
-func (h *Jobs) await(ctx context.Context, id string, wait time.Duration) (status.Snapshot, error) {
+func (h *Jobs) await(ctx context.Context, id string, wait time.Duration) (snapshot.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	return h.Snapshots.Await(ctx, id)
 }
 
-func output(s status.Snapshot) *jobOutput {
+func output(s snapshot.Snapshot) *jobOutput {
 	return &jobOutput{
 		ContentType:  "application/json",
 		CacheControl: "private, no-cache",

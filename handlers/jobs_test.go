@@ -14,7 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 func TestGenerateRecordsAJob(t *testing.T) {
@@ -156,9 +156,9 @@ func TestGetKnowsWhatTheCallerHas(t *testing.T) {
 }
 
 // claim takes the only image.
-func (b *bundle) claim(task job.Task) status.Claim {
+func (b *bundle) claim(task job.Task) record.Claim {
 	b.t.Helper()
-	c, err := b.store.Claim(b.t.Context(), status.ClaimRequest{Model: "banana", Task: task, Lease: lease})
+	c, err := b.record.Claim(b.t.Context(), record.ClaimRequest{Model: "banana", Task: task, Lease: lease})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestWaiting(t *testing.T) {
 	c := b.claim(job.Task{JobID: id, Dispatch: 1})
 	done := make(chan answer, 1)
 	go func() { done <- b.do(http.MethodGet, "/api/jobs/"+id, "", "Prefer", "wait=30") }()
-	_, err := b.store.Succeed(t.Context(), c, status.Success{
+	_, err := b.record.Succeed(t.Context(), c, record.Success{
 		Object: job.Object{
 			Key: "images/a/0", ContentType: "image/png", Width: 2, Height: 1, Bytes: 3, SHA256: "abc", ModelVersion: "banana-001",
 		},
@@ -200,7 +200,7 @@ func TestFailedJobsSayWhy(t *testing.T) {
 	b := setup(t)
 	id := b.generate(`{"prompt":"a"}`).job(t).ID
 	c := b.claim(job.Task{JobID: id, Dispatch: 1})
-	if _, err := b.store.Fail(t.Context(), c, job.Error{Code: job.CodeBlocked, Message: "Refused."}); err != nil {
+	if _, err := b.record.Fail(t.Context(), c, job.Error{Code: job.CodeBlocked, Message: "Refused."}); err != nil {
 		t.Fatal(err)
 	}
 	j := b.do(http.MethodGet, "/api/jobs/"+id, "").job(t)
@@ -243,7 +243,7 @@ func TestLaneHealth(t *testing.T) {
 	b := setup(t)
 	b.generate(`{"prompt":"a","count":2}`)
 	reason := job.Error{Code: job.CodeLaneUnavailable, Message: "The key is bad."}
-	err := b.store.Pause(t.Context(), []string{"c"}, status.Pause{For: time.Hour, Broken: true, Reason: reason})
+	err := b.record.Pause(t.Context(), []string{"c"}, record.Pause{For: time.Hour, Broken: true, Reason: reason})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ai-worker/ai-worker/enqueue"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // retryAfter is when a caller may try again what the service could not do.
@@ -23,11 +23,11 @@ func problem(ctx context.Context, log *slog.Logger, err error) error {
 	switch {
 	case errors.As(err, &told):
 		return told
-	case errors.Is(err, status.ErrNotFound):
+	case errors.Is(err, record.ErrNotFound):
 		return huma.Error404NotFound("There is no such job.")
 	case errors.Is(err, enqueue.ErrNoLane):
 		return huma.Error503ServiceUnavailable("No quota is configured for this model.")
-	case errors.Is(err, status.ErrIdempotencyMismatch):
+	case errors.Is(err, record.ErrIdempotencyMismatch):
 		return huma.Error422UnprocessableEntity("The Idempotency-Key was used for another request. " +
 			"Send the same body again, or use a new key.")
 	}

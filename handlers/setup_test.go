@@ -1,7 +1,6 @@
 package handlers_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -11,17 +10,17 @@ import (
 	"testing"
 	"time"
 
-	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 	"github.com/alicebob/miniredis/v2"
-	"github.com/googleapis/gax-go/v2"
 
 	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/enqueue/enqueuetest"
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/record/memory"
+	"github.com/ai-worker/ai-worker/redis"
 	"github.com/ai-worker/ai-worker/server"
-	"github.com/ai-worker/ai-worker/status/redis"
-	"github.com/ai-worker/ai-worker/status/sqlite"
+	"github.com/ai-worker/ai-worker/snapshot"
 )
 
 const (
@@ -29,61 +28,33 @@ const (
 	otherKey = "other-key-0123456789"
 )
 
-// acceptingQueue takes every task and does nothing with it.
-type acceptingQueue struct{}
-
-func (acceptingQueue) CreateTask(
-	_ context.Context, req *cloudtaskspb.CreateTaskRequest, _ ...gax.CallOption,
-) (*cloudtaskspb.Task, error) {
-	return req.GetTask(), nil
-}
-
-func (acceptingQueue) GetTask(
-	context.Context, *cloudtaskspb.GetTaskRequest, ...gax.CallOption,
-) (*cloudtaskspb.Task, error) {
-	return &cloudtaskspb.Task{}, nil
-}
-
-// acceptingInputs takes every input picture.
-type acceptingInputs struct{}
-
-func (acceptingInputs) PutInput(_ context.Context, jobID string, _ int, _ []byte, _ string) (string, error) {
-	return "inputs/" + jobID, nil
-}
-
 type bundle struct {
-	t     testing.TB
-	url   string
-	store *redis.Store
+	t      testing.TB
+	url    string
+	record *snapshot.Record
 }
 
 // setup serves the API on a record, a Redis, and a queue that goes nowhere.
 func setup(t testing.TB) *bundle {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	record, err := sqlite.Open(t.Context(), t.TempDir()+"/jobs.db")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = record.Close() })
-	client, err := redis.NewClient("redis://" + miniredis.RunT(t).Addr())
+	client, err := redis.NewClient("redis://"+miniredis.RunT(t).Addr(), log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	presenter := handlers.Presenter{
+	published := snapshot.NewRecord(memory.New(), client, snapshot.Renderer{
 		RPM: map[string]int{"banana": 60}, Now: func() time.Time { return now },
 		BaseURL:  "https://api.example.com",
 		ImageURL: func(key string) (string, error) { return "https://pictures.example.com/" + key, nil },
-	}
-	store := redis.New(record, client, presenter.JSON, log)
+	}, log)
 	lanes := []lane.Lane{
 		{Name: "a", Model: "banana", RPM: 60, Concurrency: 5, Queue: "projects/p/locations/l/queues/a"},
 		{Name: "c", Model: "cherry", RPM: 10, Concurrency: 1, Queue: "projects/p/locations/l/queues/c"},
 	}
-	cfg := server.Config{Version: "test", Log: log, Lanes: &handlers.Lanes{Lanes: lanes, States: store, Log: log}, Jobs: &handlers.Jobs{
-		Producer:  enqueue.New(store, acceptingQueue{}, acceptingInputs{}, enqueue.Target{}, lanes, log),
-		Snapshots: store, Canceler: store, Presenter: presenter, Log: log,
+	cfg := server.Config{Version: "test", Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log}, Jobs: &handlers.Jobs{
+		Producer:  enqueue.New(published, &enqueuetest.Queue{}, &enqueuetest.Inputs{}, enqueue.Target{}, lanes, log),
+		Snapshots: published, Canceler: published, Log: log,
 		Models: []job.Model{
 			{
 				Name: "banana", ImageSizes: []string{"1K", "2K"}, AspectRatios: []string{"1:1", "16:9"},
@@ -96,7 +67,7 @@ func setup(t testing.TB) *bundle {
 	cfg.Keys.Add("other", otherKey, 1)
 	srv := httptest.NewServer(server.New(cfg))
 	t.Cleanup(srv.Close)
-	return &bundle{t: t, url: srv.URL, store: store}
+	return &bundle{t: t, url: srv.URL, record: published}
 }
 
 // An answer is what came back.
@@ -138,9 +109,9 @@ func (b *bundle) generate(body string, headers ...string) answer {
 }
 
 // job is the answer's body as a job.
-func (a answer) job(t testing.TB) handlers.JobResource {
+func (a answer) job(t testing.TB) snapshot.JobResource {
 	t.Helper()
-	var j handlers.JobResource
+	var j snapshot.JobResource
 	decode(t, a.body, &j)
 	return j
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/sweep"
 	"github.com/ai-worker/ai-worker/worker"
 )
 
@@ -24,7 +25,7 @@ type Deliverer interface {
 
 // A Sweeper finds and mends what crashes left behind.
 type Sweeper interface {
-	Sweep(context.Context) (enqueue.Swept, error)
+	Sweep(context.Context) (sweep.Swept, error)
 }
 
 // Tasks takes deliveries from Cloud Tasks.
@@ -77,7 +78,7 @@ func (h *Tasks) Sweep(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "sweep met trouble", "error", err)
 	}
-	if errors.Is(err, enqueue.ErrNoNextSweep) {
+	if errors.Is(err, sweep.ErrNoNextSweep) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}

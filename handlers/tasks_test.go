@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/sweep"
 	"github.com/ai-worker/ai-worker/worker"
 )
 
@@ -107,9 +107,9 @@ func FuzzDelivery(f *testing.F) {
 	})
 }
 
-type sweepFunc func() (enqueue.Swept, error)
+type sweepFunc func() (sweep.Swept, error)
 
-func (f sweepFunc) Sweep(context.Context) (enqueue.Swept, error) { return f() }
+func (f sweepFunc) Sweep(context.Context) (sweep.Swept, error) { return f() }
 
 // A sweep after which no other would come must come again.
 func TestSweepIsRepeatedOnlyIfItIsTheLast(t *testing.T) {
@@ -119,10 +119,10 @@ func TestSweepIsRepeatedOnlyIfItIsTheLast(t *testing.T) {
 	}{
 		{nil, http.StatusOK},
 		{errors.New("a step failed"), http.StatusOK},
-		{errors.Join(errors.New("a step failed"), enqueue.ErrNoNextSweep), http.StatusServiceUnavailable},
+		{errors.Join(errors.New("a step failed"), sweep.ErrNoNextSweep), http.StatusServiceUnavailable},
 	} {
 		h := &handlers.Tasks{
-			Sweeper: sweepFunc(func() (enqueue.Swept, error) { return enqueue.Swept{Sent: 1}, tt.err }),
+			Sweeper: sweepFunc(func() (sweep.Swept, error) { return sweep.Swept{Sent: 1}, tt.err }),
 			Log:     slog.New(slog.DiscardHandler),
 		}
 		w := httptest.NewRecorder()

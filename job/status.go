@@ -54,10 +54,10 @@ const (
 )
 
 // transitions is the one table of what may happen to an image and where it
-// leads. Stores write it as guards in SQL; statustest holds them to it.
+// leads. Records write it as guards in SQL; recordtest holds them to it.
 //
 // A claim of a processing image is legal once its lease has run out, which
-// only the store can tell.
+// only the record can tell.
 var transitions = map[Status]map[Event]Status{
 	StatusQueued: {
 		EventClaim:  StatusProcessing,

@@ -2,12 +2,15 @@ package lane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/ai-worker/ai-worker/redis"
 )
 
 const (
@@ -17,8 +20,6 @@ const (
 	// every rate.
 	headroom = 0.01
 
-	// restAfterError is for how long Redis is left alone once it failed.
-	restAfterError = 2 * time.Second
 	// askTimeout bounds one question to Redis.
 	askTimeout = time.Second
 	// memory is how long Redis remembers a lane's next slot: far longer than
@@ -71,10 +72,9 @@ return {0, math.floor(later - now), instances}`)
 // instance keeps to its share of the quota.
 type Pacer struct {
 	lane      Lane
-	redis     *goredis.Client
+	redis     *redis.Client
 	instance  string // names this process among the instances
 	instances atomic.Int64
-	rest      atomic.Int64 // Unix nanoseconds; Redis is not asked before
 	local     slots
 	log       *slog.Logger
 }
@@ -82,8 +82,8 @@ type Pacer struct {
 // NewPacer returns a pacer for the lane, whose RPM must be positive. instance
 // names this process; instances is how many there are taken to be as long as
 // Redis has never said.
-func NewPacer(l Lane, redis *goredis.Client, instance string, instances int, log *slog.Logger) *Pacer {
-	p := &Pacer{lane: l, redis: redis, instance: instance, log: log, local: slots{now: time.Now}}
+func NewPacer(l Lane, client *redis.Client, instance string, instances int, log *slog.Logger) *Pacer {
+	p := &Pacer{lane: l, redis: client, instance: instance, log: log, local: slots{now: time.Now}}
 	p.instances.Store(int64(max(instances, 1)))
 	return p
 }
@@ -92,13 +92,12 @@ func NewPacer(l Lane, redis *goredis.Client, instance string, instances int, log
 // long to wait for it. Else it takes none, and returns when to come back: a
 // time of its own for each caller.
 func (p *Pacer) Take(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool) {
-	if time.Now().UnixNano() >= p.rest.Load() {
-		wait, taken, err := p.ask(ctx, patience)
-		if err == nil {
-			return wait, taken
-		}
-		p.rest.Store(time.Now().Add(restAfterError).UnixNano())
-		p.log.WarnContext(ctx, "Redis is not answering; pacing by this instance's share",
+	wait, taken, err := p.ask(ctx, patience)
+	if err == nil {
+		return wait, taken
+	}
+	if !errors.Is(err, redis.ErrResting) {
+		p.log.WarnContext(ctx, "pacing by this instance's share until Redis is back",
 			"lane", p.lane.Name, "instances", p.instances.Load(), "error", err)
 	}
 	return p.local.take(p.share(), patience)
@@ -106,17 +105,19 @@ func (p *Pacer) Take(ctx context.Context, patience time.Duration) (wait time.Dur
 
 // ask takes a slot in Redis.
 func (p *Pacer) ask(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool, err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
-	defer cancel()
 	key := "lane:" + p.lane.Name + ":"
-	answer, err := takeScript.Run(ctx, p.redis, []string{key + "next", key + "later", key + "instances"},
-		p.interval().Microseconds(), patience.Microseconds(), p.local.ahead().Microseconds(),
-		memory.Milliseconds(), p.instance, present.Microseconds()).Int64Slice()
+	var answer []int64
+	err = p.redis.Do(ctx, "take a slot", askTimeout, func(ctx context.Context, r *goredis.Client) error {
+		answer, err = takeScript.Run(ctx, r, []string{key + "next", key + "later", key + "instances"},
+			p.interval().Microseconds(), patience.Microseconds(), p.local.ahead().Microseconds(),
+			memory.Milliseconds(), p.instance, present.Microseconds()).Int64Slice()
+		if err == nil && len(answer) != 3 {
+			err = fmt.Errorf("lane: %d values from the pacer's script", len(answer))
+		}
+		return err
+	})
 	if err != nil {
 		return 0, false, err
-	}
-	if len(answer) != 3 {
-		return 0, false, fmt.Errorf("lane: %d values from the pacer's script", len(answer))
 	}
 	p.instances.Store(max(answer[2], 1))
 	wait, taken = time.Duration(answer[1])*time.Microsecond, answer[0] == 1

@@ -1,170 +1,325 @@
 package lane_test
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/ai-worker/ai-worker/lane"
-	"github.com/ai-worker/ai-worker/status/redis/redistest"
+	"github.com/ai-worker/ai-worker/redis"
+	"github.com/ai-worker/ai-worker/redis/redistest"
 )
 
-// instances are pacers of one lane that share a Redis, as processes do.
-func instances(t *testing.T, server *redistest.Server, rpm, n int) []*lane.Pacer {
+// fleet is pacers of one lane that share a Redis, as processes do.
+type fleet struct {
+	t       *testing.T
+	rpm     int
+	pacers  []*lane.Pacer
+	clients []*redis.Client
+	away    atomic.Bool // whether a pacer has said that Redis is
+}
+
+func newFleet(t *testing.T, url string, rpm, n int) *fleet {
 	t.Helper()
-	opts, err := goredis.ParseURL(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	opts.MaxRetries = -1
-	var pacers []*lane.Pacer
+	f := &fleet{t: t, rpm: rpm}
 	for i := range n {
-		client := goredis.NewClient(opts)
+		client, err := redis.NewClient(url, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(func() { _ = client.Close() })
+		f.clients = append(f.clients, client)
 		l := lane.Lane{Name: "a", RPM: rpm}
-		pacers = append(pacers, lane.NewPacer(l, client, string(rune('a'+i)), n, slog.New(slog.DiscardHandler)))
+		f.pacers = append(f.pacers, lane.NewPacer(l, client, fmt.Sprint(i), n, slog.New(outageNote{slog.DiscardHandler, &f.away})))
 	}
-	return pacers
+	return f
 }
 
-// takeAll takes n slots of all pacers at once, and returns when they are, from
-// the first one on.
-func takeAll(t *testing.T, pacers []*lane.Pacer, n int) []time.Duration {
-	t.Helper()
-	start := time.Now()
-	var mu sync.Mutex
-	var slots []time.Duration
-	var wg sync.WaitGroup
-	for i := range n {
-		wg.Go(func() {
-			wait, taken := pacers[i%len(pacers)].Take(t.Context(), time.Hour)
-			if !taken {
-				t.Error("a slot within the hour was not taken")
+// outageNote is a log that notes a pacer's warning.
+type outageNote struct {
+	slog.Handler
+
+	away *atomic.Bool
+}
+
+func (o outageNote) Enabled(context.Context, slog.Level) bool { return true }
+
+func (o outageNote) Handle(context.Context, slog.Record) error {
+	o.away.Store(true)
+	return nil
+}
+
+// interval is the time between two slots: a hundredth of the quota is left over.
+func (f *fleet) interval() time.Duration {
+	return time.Duration(float64(time.Minute) / (float64(f.rpm) * 0.99))
+}
+
+// An answer is what a pacer said. By which clock it said so is known to lie
+// between two readings, however long the answer took: nothing that is concluded
+// from it depends on the speed of the machine.
+type answer struct {
+	wait          time.Duration
+	taken         bool
+	before, after time.Time
+}
+
+// earliest and latest are the bounds of the time that the answer tells.
+func (a answer) earliest() time.Time { return a.before.Add(a.wait - precision) }
+func (a answer) latest() time.Time   { return a.after.Add(a.wait + precision) }
+
+// precision is that of the numbers in Redis, with the roundings on the way.
+const precision = 2 * time.Microsecond
+
+// now is the time by the clock that Redis goes by, which may be set while the
+// monotonic one goes on.
+func now() time.Time { return time.Now().Round(0) }
+
+// take asks the i-th pacer.
+func (f *fleet) take(i int, patience time.Duration) answer {
+	f.t.Helper()
+	a := answer{before: now()}
+	a.wait, a.taken = f.pacers[i%len(f.pacers)].Take(f.t.Context(), patience)
+	a.after = now()
+	return a
+}
+
+// takeAll takes n slots, from one pacer after the other.
+func (f *fleet) takeAll(n int) []answer {
+	f.t.Helper()
+	answers := make([]answer, n)
+	for i := range answers {
+		answers[i] = f.take(i, 24*time.Hour)
+		if !answers[i].taken {
+			f.t.Fatalf("a slot in %s was not taken", answers[i].wait)
+		}
+	}
+	return answers
+}
+
+// wantQuota fails if more than the quota of the slots lie within a minute.
+func (f *fleet) wantQuota(answers []answer) {
+	f.t.Helper()
+	byEarliest := func(a, b answer) int { return a.earliest().Compare(b.earliest()) }
+	sorted := slices.SortedFunc(slices.Values(answers), byEarliest)
+	for i := range sorted[:max(0, len(sorted)-f.rpm)] {
+		window := sorted[i : i+f.rpm+1]
+		last := window[0].latest()
+		for _, a := range window {
+			if a.latest().After(last) {
+				last = a.latest()
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			slots = append(slots, time.Since(start)+wait)
-		})
+		}
+		if within := last.Sub(window[0].earliest()); within <= time.Minute {
+			f.t.Fatalf("requests %d to %d lie within %s", i, i+f.rpm, within)
+		}
 	}
-	wg.Wait()
-	slices.Sort(slots)
-	for i := range slots {
-		slots[n-1-i] -= slots[0]
-	}
-	return slots
 }
 
-// The clocks of the test and of Redis are read at different moments.
-const slack = 150 * time.Millisecond
+// wantSpacing fails unless each slot comes one interval after the one before,
+// or at once if that has passed already: neither earlier nor later.
+func (f *fleet) wantSpacing(answers []answer) {
+	f.t.Helper()
+	for i, a := range answers[1:] {
+		before := answers[i]
+		if a.latest().Before(before.earliest().Add(f.interval())) {
+			f.t.Fatalf("slot %d comes %s after the one before, want %s", i+1, a.latest().Sub(before.earliest()), f.interval())
+		}
+		if next := before.latest().Add(f.interval()); a.earliest().After(next) && a.earliest().After(a.after) {
+			f.t.Fatalf("slot %d comes %s after the one before, want %s", i+1, a.earliest().Sub(before.latest()), f.interval())
+		}
+	}
+}
+
+// withRedis returns what ask asks of a new fleet, with all of it answered by
+// Redis. A pacer gives Redis a second: on a machine that stands still for
+// longer it keeps to its share, as it should, and is asked again.
+func withRedis(t *testing.T, server *redistest.Server, rpm, n int, ask func(*fleet) []answer) (*fleet, []answer) {
+	t.Helper()
+	for range tries {
+		server.Restart() // and forget
+		f := newFleet(t, server.URL(), rpm, n)
+		if answers := ask(f); !f.away.Load() {
+			return f, answers
+		}
+	}
+	t.Fatal("Redis is there, and the pacers do without")
+	return nil, nil
+}
+
+const tries = 20
 
 func TestPacersShareAQuota(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	for _, rpm := range []int{10, 60, 1000} {
 		for _, n := range []int{1, 3} {
-			server.Stop() // and forget
-			server.Restart()
-			slots := takeAll(t, instances(t, server, rpm, n), 2*rpm)
-			for i := rpm; i < len(slots); i++ {
-				if window := slots[i] - slots[i-rpm]; window <= time.Minute-slack {
-					t.Fatalf("rpm %d, %d instances: requests %d to %d lie within %s", rpm, n, i-rpm, i, window)
-				}
-			}
-			most := time.Duration(float64(len(slots)-1)/float64(rpm)*float64(time.Minute))*102/100 + slack
-			if took := slots[len(slots)-1]; took > most {
-				t.Errorf("rpm %d, %d instances: %d slots took %s, want at most %s", rpm, n, len(slots), took, most)
+			f, answers := withRedis(t, server, rpm, n, func(f *fleet) []answer { return f.takeAll(2 * rpm) })
+			f.wantQuota(answers)
+			f.wantSpacing(answers)
+			// A lane without memory begins with a wait: the slot before may have
+			// been taken just now.
+			if got := answers[0].wait; got < f.interval()-precision || got > f.interval()+precision {
+				t.Errorf("rpm %d, %d instances: the first slot is in %s, want %s", rpm, n, got, f.interval())
 			}
 		}
 	}
 }
 
+// All ask at once, and no two of them get the same slot.
+func TestPacersAskedAtOnce(t *testing.T) {
+	t.Parallel()
+	const rpm, n = 60, 3
+	f, answers := withRedis(t, redistest.Start(t), rpm, n, func(f *fleet) []answer {
+		answers := make([]answer, 2*rpm)
+		var wg sync.WaitGroup
+		for i := range answers {
+			wg.Go(func() { answers[i] = f.take(i, 24*time.Hour) })
+		}
+		wg.Wait()
+		return answers
+	})
+	f.wantQuota(answers)
+}
+
+// Who is told to come back is told a time of its own, at which there is a slot.
 func TestPacerLeavesSlotsThatAreFarAway(t *testing.T) {
 	t.Parallel()
-	pacers := instances(t, redistest.Start(t), 10, 2)
-	const patience = 20 * time.Second
-	var taken, later []time.Duration
-	for i := range 9 {
-		wait, ok := pacers[i%2].Take(t.Context(), patience)
-		if ok {
-			taken = append(taken, wait)
-		} else {
-			later = append(later, wait)
+	// Slots are a minute apart, and patience ends half-way between two: what
+	// the machine takes for the nine of them is nothing against that.
+	const rpm, patience = 1, 210 * time.Second
+	f, answers := withRedis(t, redistest.Start(t), rpm, 2, func(f *fleet) (answers []answer) {
+		for i := range 9 {
+			answers = append(answers, f.take(i, patience))
+		}
+		return answers
+	})
+	for i, a := range answers {
+		if want := i < 3; a.taken != want {
+			t.Errorf("caller %d, in %s: taken is %v, want %v", i, a.wait, a.taken, want)
 		}
 	}
-	// The first slot of a lane without memory is an interval (6.06 s) away.
-	if len(taken) != 3 || taken[2] > patience {
-		t.Errorf("took slots in %v, want three within %s", taken, patience)
-	}
-	for i, wait := range later {
-		want := time.Duration(float64(time.Minute) / 9.9 * float64(4+i))
-		if wait < want-slack || wait > want+slack {
-			t.Errorf("caller %d shall come back in %s, want %s", i, wait, want)
-		}
+	f.wantSpacing(answers)
+}
+
+// What an instance left behind long ago, and what none can have: the clock was
+// set back.
+func TestPacerMeetsTheSlotThatRedisKnows(t *testing.T) {
+	t.Parallel()
+	const rpm = 60
+	interval := (&fleet{rpm: rpm}).interval()
+	for name, tt := range map[string]struct {
+		known time.Duration // until the next slot
+		want  time.Duration
+	}{
+		"idle":           {-10 * time.Minute, 0},
+		"clock set back": {10 * time.Hour, interval},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, answers := withRedis(t, redistest.Start(t), rpm, 1, func(f *fleet) []answer {
+				f.know(now().Add(tt.known))
+				return []answer{f.take(0, time.Minute), f.take(0, time.Minute)}
+			})
+			if first := answers[0]; first.wait < tt.want-precision || first.wait > tt.want+precision || !first.taken {
+				t.Errorf("the next slot is in %s, want %s", first.wait, tt.want)
+			}
+			f.wantSpacing(answers) // nothing was saved up
+		})
 	}
 }
 
-// A lane that has been idle has its next slot at once, and no burst.
-func TestPacerDoesNotSaveUp(t *testing.T) {
-	t.Parallel()
-	pacer := instances(t, redistest.Start(t), 600, 1)[0]
-	for range 2 {
-		wait, _ := pacer.Take(t.Context(), time.Minute)
-		time.Sleep(wait + 300*time.Millisecond)
+// know leaves a time in Redis as that of the next slot.
+func (f *fleet) know(next time.Time) {
+	f.t.Helper()
+	set := func(ctx context.Context, r *goredis.Client) error {
+		return r.Set(ctx, "lane:a:next", next.UnixMicro(), 0).Err()
 	}
-	first, _ := pacer.Take(t.Context(), time.Minute)
-	second, _ := pacer.Take(t.Context(), time.Minute)
-	if first > 0 || second < 50*time.Millisecond {
-		t.Errorf("the next slots are in %s and %s, want 0 and an interval", first, second)
+	if err := f.clients[0].Do(f.t.Context(), "set a slot", time.Minute, set); err != nil {
+		f.t.Log(err)
+		f.away.Store(true)
 	}
 }
 
 // While Redis is away, the instances together keep to the quota, over the
-// change as well; and when it is back, so do they.
+// change as well; and when it is back, so do they, and use all of it.
 func TestPacersKeepToTheQuotaThroughAnOutage(t *testing.T) {
 	t.Parallel()
 	const rpm, n = 60, 3
 	server := redistest.Start(t)
-	pacers := instances(t, server, rpm, n)
-	start := time.Now()
-	var slots []time.Duration
-	take := func(i int) {
-		wait, taken := pacers[i%n].Take(t.Context(), time.Hour)
-		if !taken {
-			t.Fatal("a slot within the hour was not taken")
+	var before, during []answer
+	f, after := withRedis(t, server, rpm, n, func(f *fleet) []answer {
+		before = f.takeAll(rpm / 2)
+		if f.away.Load() {
+			return nil
 		}
-		slots = append(slots, time.Since(start)+wait)
+		server.Stop()
+		during = f.takeAll(2 * rpm)
+		server.Restart()
+		f.awaitRedis()
+		f.away.Store(false)
+		return f.takeAll(2 * rpm)
+	})
+	f.wantQuota(slices.Concat(before, during, after))
+	f.wantSpacing(after[n-1:]) // once each has told what it knows
+	// An instance tells Redis, which has forgotten all, of its own slots.
+	if last, first := during[len(during)-n], after[0]; first.latest().Before(last.earliest()) {
+		t.Errorf("a slot comes %s before one of the same instance during the outage", last.earliest().Sub(first.latest()))
 	}
-	for i := range rpm / 2 {
-		take(i)
-	}
-	server.Stop()
-	for i := range 2 * rpm {
-		take(i)
-	}
-	slices.Sort(slots)
-	for i := rpm; i < len(slots); i++ {
-		if window := slots[i] - slots[i-rpm]; window <= time.Minute-slack {
-			t.Fatalf("requests %d to %d lie within %s", i-rpm, i, window)
+}
+
+// awaitRedis returns once every instance asks Redis again, which it leaves alone
+// for a while after a failure.
+func (f *fleet) awaitRedis() {
+	f.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	ping := func(ctx context.Context, r *goredis.Client) error { return r.Ping(ctx).Err() }
+	for _, client := range f.clients {
+		for client.Do(f.t.Context(), "ping", time.Minute, ping) != nil {
+			select {
+			case <-tick.C:
+			case <-f.t.Context().Done():
+				f.t.Fatal("Redis is back and not used")
+			}
 		}
 	}
-	server.Restart()
-	before := slots[len(slots)-1]
-	deadline := time.Now().Add(20 * time.Second)
-	for i := 0; ; i++ {
-		take(i)
-		// Slots come at the whole rate again, not at a third of it.
-		if gap := slots[len(slots)-1] - slots[len(slots)-2]; gap > 0 && gap < 1100*time.Millisecond {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("Redis is back and not used")
-		}
+}
+
+// Without Redis an instance has its share of the quota, less a request: here of
+// 59.4 a minute for three.
+func TestPacerKeepsToItsShare(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, "redis://127.0.0.1:1", 60, 3)
+	pacer := f.pacers[0]
+	clock := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	pacer.SetClock(func() time.Time { return clock })
+	type told struct {
+		Wait  time.Duration
+		Taken bool
 	}
-	if slots[len(slots)-1] < before {
-		t.Errorf("a slot at %s comes before the last one of the outage, at %s", slots[len(slots)-1], before)
+	ask := func(n int) (answers []told) {
+		for range n {
+			wait, taken := pacer.Take(t.Context(), 10*time.Second)
+			answers = append(answers, told{wait, taken})
+		}
+		return answers
+	}
+	perMinute := 59.4/3 - 1
+	share := time.Duration(float64(time.Minute) / perMinute) // 3.19 s
+	want := []told{{0, true}, {share, true}, {2 * share, true}, {3 * share, true}, {4 * share, false}, {5 * share, false}}
+	if diff := cmp.Diff(want, ask(6)); diff != "" {
+		t.Errorf("slots (-want +got):\n%s", diff)
+	}
+	clock = clock.Add(time.Hour) // which saves nothing up
+	if diff := cmp.Diff(want, ask(6)); diff != "" {
+		t.Errorf("slots after an idle hour (-want +got):\n%s", diff)
 	}
 }

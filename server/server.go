@@ -15,8 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
-	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/snapshot"
 )
 
 // Config is what a server serves. Jobs is nil in a process that only works,
@@ -45,7 +45,14 @@ func New(cfg Config) http.Handler {
 	return r
 }
 
-// install is every route and who calls it.
+// Where Cloud Tasks delivers, below the worker's address. Tasks name these
+// paths, so that a change of one leaves tasks behind that nobody takes.
+const (
+	GeneratePath = "/tasks/generate"
+	SweepPath    = "/tasks/sweep"
+)
+
+// install adds every route, and says who calls it.
 func install(r chi.Router, cfg Config) {
 	// Cloud Run's probes, and people: whether the process serves.
 	r.Get("/health", handlers.Health(cfg.Version))
@@ -58,7 +65,9 @@ func install(r chi.Router, cfg Config) {
 		r.Group(func(r chi.Router) {
 			r.Use(cfg.Keys.authenticate)
 			api = humachi.New(r, handlers.APIConfig(cfg.Version))
-			cfg.Jobs.Register(api)
+			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
+			cfg.Jobs.RegisterGet(api, http.MethodGet, snapshot.Path("{id}"))
+			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
 		})
 		// Whoever writes a client.
 		r.Get("/openapi.json", handlers.OpenAPI(api))
@@ -66,9 +75,9 @@ func install(r chi.Router, cfg Config) {
 
 	if cfg.Tasks != nil {
 		// Cloud Tasks, with a token of the service account for deliveries.
-		r.With(cfg.OIDC.authenticate).Post(enqueue.GeneratePath, cfg.Tasks.Generate)
+		r.With(cfg.OIDC.authenticate).Post(GeneratePath, cfg.Tasks.Generate)
 		// Cloud Tasks while there is work, and Cloud Scheduler, with the same.
-		r.With(cfg.OIDC.authenticate).Post(enqueue.SweepPath, cfg.Tasks.Sweep)
+		r.With(cfg.OIDC.authenticate).Post(SweepPath, cfg.Tasks.Sweep)
 	}
 }
 

@@ -8,39 +8,39 @@ import (
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // An attempt is one claimed image on its way.
 type attempt struct {
-	*Worker
-	lane  *openLane
-	claim status.Claim
-	log   *slog.Logger
+	worker *Worker
+	lane   *openLane
+	claim  record.Claim
+	log    *slog.Logger
 	// late ends a little after the delivery does. What must not be lost is
 	// done in it: all of it together, or the process would end too late.
 	late context.Context //nolint:containedctx // one for all steps is what it is for
 }
 
 // run takes a claimed image to the end of its attempt.
-func (w *Worker) run(ctx context.Context, l *openLane, c status.Claim) (Verdict, error) {
+func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim) (Verdict, error) {
 	img := c.Image()
-	a := &attempt{Worker: w, lane: l, claim: c, log: w.Log.With(
-		"job_id", c.Job.ID, "index", c.Index, "attempt", img.Attempts, "tenant", c.Job.Tenant, "lane", l.Name)}
+	a := &attempt{worker: w, lane: l, claim: c, log: w.log.With(
+		"job_id", c.Job.ID, "index", c.Index, "attempt", img.Attempts, "tenant", c.Job.Tenant, "lane", l.quota.Name)}
 
-	late, cancel := lastChance(ctx, w.Limits.Farewell)
+	late, cancel := lastChance(ctx, w.limits.Farewell)
 	defer cancel()
 	a.late = late
 
 	started := time.Now()
-	obj, err := a.picture(ctx)
+	obj, err := a.drawUnderLease(ctx)
 	switch {
 	case errors.Is(err, errClaimLost):
 		a.log.InfoContext(ctx, "attempt cut short: the image is no longer this delivery's")
 		// Nor is the task: it may be what another image waits for.
 		return VerdictAgain, nil
 	case err != nil:
-		return a.ended(ctx, err)
+		return a.handleFailure(ctx, err)
 	}
 	verdict, err := a.succeed(obj)
 	if err == nil {
@@ -55,30 +55,30 @@ func (w *Worker) run(ctx context.Context, l *openLane, c status.Claim) (Verdict,
 
 // costMicros is the picture's list price in millionths of a US dollar, 0 if it
 // is not known.
-func (a *attempt) costMicros() int64 { return a.lane.Model.Price(a.claim.Job.Input.ImageSize) }
+func (a *attempt) costMicros() int64 { return a.lane.model.Price(a.claim.Job.Input.ImageSize) }
 
-// picture is the image's picture, stored, made under a lease that is renewed
-// for as long as that takes. It fails with errClaimLost if the lease is lost
-// before.
+// drawUnderLease draws and stores the image's picture, and renews the lease for
+// as long as that takes. It fails with errClaimLost if the lease is lost before.
 //
 // What comes of it is recorded after the last renewal, which would else take
 // the record's own word, that the image has ended, for the loss of the claim.
-func (a *attempt) picture(ctx context.Context) (job.Object, error) {
+func (a *attempt) drawUnderLease(ctx context.Context) (job.Object, error) {
 	ctx, stop := a.keepLease(ctx)
 	defer stop()
-	obj, err := a.produce(ctx)
+	obj, err := a.findOrDraw(ctx)
 	if err != nil && errors.Is(context.Cause(ctx), errClaimLost) {
 		return job.Object{}, errClaimLost
 	}
 	return obj, err
 }
 
-// produce is the image's picture, made and stored. One that an earlier attempt stored
-// before it was cut off is found and not asked for again.
-func (a *attempt) produce(ctx context.Context) (job.Object, error) {
+// findOrDraw asks the model for the image's picture and uploads it. One that an
+// earlier attempt stored before it was cut off is found, and not asked for
+// again.
+func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	j, img := a.claim.Job, a.claim.Image()
 	if a.claim.Reclaimed {
-		obj, found, err := a.Images.Stat(ctx, j.ID, img.Index)
+		obj, found, err := a.worker.images.Stat(ctx, j.ID, img.Index)
 		if err != nil {
 			return job.Object{}, storageAway(err)
 		}
@@ -89,34 +89,34 @@ func (a *attempt) produce(ctx context.Context) (job.Object, error) {
 	if !time.Now().Before(j.ExpiresAt) {
 		return job.Object{}, deadlineFailure()
 	}
-	if img.Attempts > a.Limits.MaxAttempts {
-		return job.Object{}, exhaustedFailure(a.Limits.MaxAttempts)
+	if img.Attempts > a.worker.limits.MaxAttempts {
+		return job.Object{}, exhaustedFailure(a.worker.limits.MaxAttempts)
 	}
 	pic, err := a.generate(ctx)
 	if err != nil {
 		return job.Object{}, err
 	}
-	return a.store(pic)
+	return a.upload(pic)
 }
 
 // generate asks the model once.
 func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
-	req, err := a.request(ctx)
+	req, err := a.newRequest(ctx)
 	if err != nil {
 		return job.Picture{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.Limits.generateTimeout(req.ImageSize))
+	ctx, cancel := context.WithTimeout(ctx, a.worker.limits.generateTimeout(req.ImageSize))
 	defer cancel()
 	asked := time.Now()
-	pic, err := a.lane.Generator.Generate(ctx, req)
+	pic, err := a.lane.generator.Generate(ctx, req)
 	if err == nil {
-		a.served(ctx, a.lane, asked)
+		a.worker.noteAnswer(ctx, a.lane, asked)
 	}
 	return pic, err
 }
 
-// request is the image's part of its job, as the model is asked for it.
-func (a *attempt) request(ctx context.Context) (job.Request, error) {
+// newRequest returns the image's part of its job, as the model is asked for it.
+func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	in := a.claim.Job.Input
 	req := job.Request{
 		Model: in.Model, Prompt: in.Prompt, AspectRatio: in.AspectRatio, ImageSize: in.ImageSize,
@@ -126,7 +126,7 @@ func (a *attempt) request(ctx context.Context) (job.Request, error) {
 		req.Seed = &seed
 	}
 	for _, img := range in.InputImages {
-		src, err := a.Images.Source(ctx, img)
+		src, err := a.worker.images.Source(ctx, img)
 		if err != nil {
 			return job.Request{}, storageAway(err)
 		}
@@ -135,12 +135,12 @@ func (a *attempt) request(ctx context.Context) (job.Request, error) {
 	return req, nil
 }
 
-// store uploads the picture until it is stored or time runs out: it is paid
+// upload uploads the picture until it is stored or time runs out: it is paid
 // for.
-func (a *attempt) store(pic job.Picture) (job.Object, error) {
+func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 	ctx := a.late
 	for try := 1; ; try++ {
-		obj, err := a.Images.Put(ctx, a.claim.Job.ID, a.claim.Index, pic)
+		obj, err := a.worker.images.Put(ctx, a.claim.Job.ID, a.claim.Index, pic)
 		if err == nil {
 			return obj, nil
 		}
@@ -154,31 +154,33 @@ func (a *attempt) store(pic job.Picture) (job.Object, error) {
 // succeed records the stored picture. If the record cannot be reached for as
 // long as there is time, the task comes again, and finds the picture.
 func (a *attempt) succeed(obj job.Object) (Verdict, error) {
-	success := status.Success{Object: obj, CostMicros: a.costMicros()}
-	return a.record("succeeded", func(ctx context.Context) error {
-		_, err := a.Store.Succeed(ctx, a.claim, success)
+	success := record.Success{Object: obj, CostMicros: a.costMicros()}
+	return a.write("succeeded", func(ctx context.Context) error {
+		_, err := a.worker.record.Succeed(ctx, a.claim, success)
 		return err
 	})
 }
 
-// ended is what becomes of the image when its attempt brought no picture.
-func (a *attempt) ended(ctx context.Context, err error) (Verdict, error) {
+// handleFailure decides what becomes of the image when its attempt brought no
+// picture, and records it: the attempt is given back, or the image fails, or it
+// waits for another one.
+func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error) {
 	var f *job.Failure
 	if !errors.As(err, &f) || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
 		a.log.InfoContext(ctx, "attempt given back", "error", err)
-		return a.requeue(status.Requeue{Lane: a.lane.Name, GiveBack: true}, time.Time{})
+		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, time.Time{})
 	}
 	img := a.claim.Image()
 	a.log.WarnContext(ctx, "attempt failed", "code", f.Public.Code, "billable", f.Billable, "error", err)
-	a.failed(a.late, a.lane, f)
-	if f.Final(img.Attempts, a.Limits.MaxAttempts) {
-		return a.record("failed", func(ctx context.Context) error {
-			_, err := a.Store.Fail(ctx, a.claim, f.Public)
+	a.worker.noteFailure(a.late, a.lane, f)
+	if f.Final(img.Attempts, a.worker.limits.MaxAttempts) {
+		return a.write("failed", func(ctx context.Context) error {
+			_, err := a.worker.record.Fail(ctx, a.claim, f.Public)
 			return err
 		})
 	}
-	to, at := a.nextLane(ctx, a.lane, f)
-	r := status.Requeue{Lane: to, GiveBack: !f.SpendsAttempt(), Reason: &f.Public}
+	to, at := a.worker.nextLane(ctx, a.lane, f)
+	r := record.Requeue{Lane: to, GiveBack: !f.SpendsAttempt(), Reason: &f.Public}
 	if r.After = retryDelay(f, img.Attempts); r.After > 0 {
 		r.After = capped(r.After, a.claim.Job)
 		at = latest(at, time.Now().Add(r.After))
@@ -189,32 +191,32 @@ func (a *attempt) ended(ctx context.Context, err error) (Verdict, error) {
 // requeue records that the image waits, and puts its next task on the queue,
 // to be delivered not before at. A task that cannot be created is left to the
 // sweep: the record says that it is missing.
-func (a *attempt) requeue(r status.Requeue, at time.Time) (Verdict, error) {
+func (a *attempt) requeue(r record.Requeue, at time.Time) (Verdict, error) {
 	var next job.Task
-	verdict, err := a.record("queued", func(ctx context.Context) (err error) {
-		_, next, err = a.Store.Requeue(ctx, a.claim, r)
+	verdict, err := a.write("queued", func(ctx context.Context) (err error) {
+		_, next, err = a.worker.record.Requeue(ctx, a.claim, r)
 		return err
 	})
 	if err != nil || next == (job.Task{}) {
 		return verdict, err
 	}
-	if err := a.Router.Put(a.late, at, next); err != nil {
+	if err := a.worker.router.Put(a.late, at, next); err != nil {
 		return VerdictDone, fmt.Errorf("worker: task of image %s/%d: %w", a.claim.Job.ID, a.claim.Index, err)
 	}
 	return VerdictDone, nil
 }
 
-// record writes a transition, again and again while the record cannot be
+// write writes a transition, again and again while the record cannot be
 // reached and there is time. The transitions may be repeated.
-func (a *attempt) record(to string, write func(context.Context) error) (Verdict, error) {
+func (a *attempt) write(to string, transition func(context.Context) error) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(a.late, recordPatience)
 	defer cancel()
 	for try := 1; ; try++ {
-		err := write(ctx)
+		err := transition(ctx)
 		switch {
 		case err == nil:
 			return VerdictDone, nil
-		case errors.Is(err, status.ErrClaimLost):
+		case errors.Is(err, record.ErrClaimLost):
 			a.log.InfoContext(ctx, "result dropped: the image is no longer this delivery's", "result", to)
 			return VerdictAgain, nil // as where the attempt is cut short
 		}

@@ -9,14 +9,17 @@ import (
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // openLane is a lane with what this process knows of its state. The record
 // knows more; this keeps slots from being taken in vain.
 type openLane struct {
-	Lane
-	breaker lane.Breaker
+	quota     lane.Lane
+	model     job.Model
+	generator Generator
+	pacer     Pacer
+	breaker   lane.Breaker
 
 	mu      sync.Mutex
 	closed  time.Time // the lane is paused until then
@@ -55,24 +58,24 @@ func (l *openLane) open(sent time.Time) (news bool) {
 	return news
 }
 
-// served takes note of the answer to a request sent at a time, which shows the
+// noteAnswer takes note of the answer to a request sent at a time, which shows the
 // lane to be in order, and ends the pause that it was on probation after. The
 // first such answer of a process is recorded in any case: another one may have
 // paused the lane and be gone.
-func (w *Worker) served(ctx context.Context, l *openLane, sent time.Time) {
+func (w *Worker) noteAnswer(ctx context.Context, l *openLane, sent time.Time) {
 	if !l.open(sent) {
 		return
 	}
-	if err := w.Store.Resume(ctx, l.Name); err != nil {
-		w.Log.WarnContext(ctx, "lane works, but is not recorded so", "lane", l.Name, "error", err)
+	if err := w.record.Resume(ctx, l.quota.Name); err != nil {
+		w.log.WarnContext(ctx, "lane works, but is not recorded so", "lane", l.quota.Name, "error", err)
 		return
 	}
-	w.Log.InfoContext(ctx, "lane works", "lane", l.Name)
+	w.log.InfoContext(ctx, "lane works", "lane", l.quota.Name)
 }
 
-// failed takes note of a failure, which may close the lane, or all lanes of
+// noteFailure takes note of a failure, which may close the lane, or all lanes of
 // its billing account.
-func (w *Worker) failed(ctx context.Context, l *openLane, f *job.Failure) {
+func (w *Worker) noteFailure(ctx context.Context, l *openLane, f *job.Failure) {
 	d := lane.ClosedFor(f, time.Now())
 	if d == 0 && f.ByProvider() {
 		d = l.breaker.Failed()
@@ -80,18 +83,14 @@ func (w *Worker) failed(ctx context.Context, l *openLane, f *job.Failure) {
 	if d <= 0 {
 		return
 	}
-	var lanes []lane.Lane
-	for _, other := range w.Lanes {
-		lanes = append(lanes, other.Lane)
-	}
-	names := lane.Closes(f, l.Lane.Lane, lanes)
+	names := lane.Closes(f, l.quota, w.quotas)
 	for _, name := range names {
 		w.lanes[name].close(d)
 	}
 	broken := f.Remedy == job.RemedyStop
-	w.Log.ErrorContext(ctx, "lane paused", "lanes", names, "for", d.String(), "broken", broken, "error", f)
-	if err := w.Store.Pause(ctx, names, status.Pause{For: d, Broken: broken, Reason: f.Public}); err != nil {
-		w.Log.ErrorContext(ctx, "the pause is not recorded; other instances find out themselves", "error", err)
+	w.log.ErrorContext(ctx, "lane paused", "lanes", names, "for", d.String(), "broken", broken, "error", f)
+	if err := w.record.Pause(ctx, names, record.Pause{For: d, Broken: broken, Reason: f.Public}); err != nil {
+		w.log.ErrorContext(ctx, "the pause is not recorded; other instances find out themselves", "error", err)
 	}
 }
 
@@ -100,9 +99,9 @@ func (w *Worker) failed(ctx context.Context, l *openLane, f *job.Failure) {
 func (w *Worker) passOn(ctx context.Context, t job.Task, from string, closed time.Duration) (Verdict, error) {
 	model := ""
 	if l, ok := w.lanes[from]; ok {
-		model = l.Model.Name
+		model = l.model.Name
 	}
-	to, at, err := w.Router.Route(ctx, model)
+	to, at, err := w.router.Route(ctx, model)
 	if err != nil {
 		return VerdictUnavailable, fmt.Errorf("worker: pass task %s on: %w", t.ID(), err)
 	}
@@ -117,11 +116,11 @@ func (w *Worker) passOn(ctx context.Context, t job.Task, from string, closed tim
 
 // postpone gives the task's image a task on a lane, for not before at.
 func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Time) (Verdict, error) {
-	next, err := w.Store.Postpone(ctx, t, to)
+	next, err := w.record.Postpone(ctx, t, to)
 	if err != nil {
 		return claimVerdict(ctx, err)
 	}
-	if err := w.Router.Put(ctx, at, next); err != nil {
+	if err := w.router.Put(ctx, at, next); err != nil {
 		// The record says that the task is missing; the sweep makes up for it.
 		return VerdictDone, fmt.Errorf("worker: postpone task %s: %w", t.ID(), err)
 	}
@@ -132,16 +131,16 @@ func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Ti
 // which it cannot be served there.
 func (w *Worker) nextLane(ctx context.Context, l *openLane, f *job.Failure) (to string, at time.Time) {
 	if f.Remedy == job.RemedyRetry && l.closedFor() <= 0 {
-		return l.Name, time.Time{} // the lane is not at fault
+		return l.quota.Name, time.Time{} // the lane is not at fault
 	}
-	to, at, err := w.Router.Route(ctx, l.Model.Name)
+	to, at, err := w.router.Route(ctx, l.model.Name)
 	if err != nil || to == "" {
 		if err != nil && !errors.Is(err, context.Canceled) {
-			w.Log.WarnContext(ctx, "no other lane could be looked for", "error", err)
+			w.log.WarnContext(ctx, "no other lane could be looked for", "error", err)
 		}
-		to = l.Name
+		to = l.quota.Name
 	}
-	if to == l.Name {
+	if to == l.quota.Name {
 		if left := l.closedFor(); left > 0 {
 			at = time.Now().Add(left)
 		}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 var (
@@ -23,16 +23,16 @@ var (
 // no longer the attempt's.
 func (a *attempt) keepLease(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	unwatch := a.Cancels.OnCancel(ctx, a.claim.Job.ID, func() { cancel(errClaimLost) })
+	unwatch := a.worker.cancels.OnCancel(ctx, a.claim.Job.ID, func() { cancel(errClaimLost) })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		wait := a.Limits.Heartbeat
+		wait := a.worker.limits.Heartbeat
 		for sleep(ctx, wait) {
-			err := a.Store.Renew(ctx, a.claim, a.Limits.Lease)
-			wait = a.Limits.Heartbeat
+			err := a.worker.record.Renew(ctx, a.claim, a.worker.limits.Lease)
+			wait = a.worker.limits.Heartbeat
 			switch {
-			case errors.Is(err, status.ErrClaimLost):
+			case errors.Is(err, record.ErrClaimLost):
 				cancel(errClaimLost)
 			case err != nil && ctx.Err() == nil:
 				a.log.WarnContext(ctx, "lease not renewed", "error", err)

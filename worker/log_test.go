@@ -61,8 +61,9 @@ func TestDeliverLogsWhatAPictureCost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, log := setup(t), &lines{}
-			b.Log = slog.New(slog.NewJSONHandler(log, nil))
-			b.Lanes[0].Model.Prices["1K"] = tt.prices["1K"]
+			b.config.Log = slog.New(slog.NewJSONHandler(log, nil))
+			b.config.Lanes[0].Model.Prices = tt.prices
+			b.start(b.config)
 			_, tasks := b.create(t, 1)
 			if _, err := b.deliver(t, tasks[0]); err != nil {
 				t.Fatal(err)
@@ -90,7 +91,8 @@ func TestDeliverLogsWhichLanesItPauses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, log := setup(t), &lines{}
-			b.Log = slog.New(slog.NewJSONHandler(log, nil))
+			b.config.Log = slog.New(slog.NewJSONHandler(log, nil))
+			b.start(b.config)
 			b.generator.answer = func(context.Context) (job.Picture, error) { return job.Picture{}, &tt.failure }
 			_, tasks := b.create(t, 1)
 			if _, err := b.deliver(t, tasks[0]); err != nil {

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // Verdict is what a delivery's outcome means for its task.
@@ -25,9 +25,9 @@ const (
 // claimVerdict is the verdict on a delivery that could not claim an image.
 func claimVerdict(ctx context.Context, err error) (Verdict, error) {
 	switch {
-	case errors.Is(err, status.ErrNothingDue):
+	case errors.Is(err, record.ErrNothingDue):
 		return VerdictDone, nil
-	case errors.Is(err, status.ErrHeld):
+	case errors.Is(err, record.ErrHeld):
 		return VerdictAgain, nil
 	case ctx.Err() != nil:
 		return VerdictAgain, nil

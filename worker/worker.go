@@ -12,7 +12,7 @@ import (
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
-	"github.com/ai-worker/ai-worker/status"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // A Generator asks a model for one picture, with one request. It fails with a
@@ -119,9 +119,9 @@ func DefaultLimits() Limits {
 	}
 }
 
-// A Lane is what the worker needs to use one lane's slots.
-type Lane struct {
-	lane.Lane
+// A LaneConfig is what the worker needs to use one lane's slots.
+type LaneConfig struct {
+	Lane      lane.Lane
 	Model     job.Model
 	Generator Generator
 	Pacer     Pacer
@@ -129,8 +129,8 @@ type Lane struct {
 
 // Config is what a worker works with.
 type Config struct {
-	Lanes   []Lane
-	Store   status.Store
+	Lanes   []LaneConfig
+	Record  record.Record
 	Images  ImageStore
 	Router  Router
 	Cancels Cancels
@@ -140,15 +140,26 @@ type Config struct {
 
 // Worker works deliveries off. It is safe for concurrent use.
 type Worker struct {
-	Config
-	lanes map[string]*openLane
+	record   record.Record
+	images   ImageStore
+	router   Router
+	cancels  Cancels
+	limits   Limits
+	log      *slog.Logger
+	quotas   []lane.Lane
+	lanes    map[string]*openLane // by name
+	fallback string               // the lane of deliveries whose own is not configured any more
 }
 
 // New returns a worker.
 func New(cfg Config) *Worker {
-	w := &Worker{Config: cfg, lanes: make(map[string]*openLane)}
+	w := &Worker{
+		record: cfg.Record, images: cfg.Images, router: cfg.Router, cancels: cfg.Cancels, limits: cfg.Limits, log: cfg.Log,
+		lanes: make(map[string]*openLane, len(cfg.Lanes)), fallback: cfg.Lanes[0].Lane.Name,
+	}
 	for _, l := range cfg.Lanes {
-		w.lanes[l.Name] = &openLane{Lane: l}
+		w.quotas = append(w.quotas, l.Lane)
+		w.lanes[l.Lane.Name] = &openLane{quota: l.Lane, model: l.Model, generator: l.Generator, pacer: l.Pacer}
 	}
 	return w
 }
@@ -160,28 +171,28 @@ func New(cfg Config) *Worker {
 // The error says what was wrong with the service, for the log; the verdict
 // stands with or without it.
 func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, w.Limits.DeliveryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, w.limits.DeliveryTimeout)
 	defer cancel()
 
 	l, known := w.lanes[t.Lane]
 	if !known {
-		w.Log.WarnContext(ctx, "delivery on a lane that is not configured any more", "lane", t.Lane)
-		return w.passOn(ctx, t, w.Lanes[0].Name, 0)
+		w.log.WarnContext(ctx, "delivery on a lane that is not configured any more", "lane", t.Lane)
+		return w.passOn(ctx, t, w.fallback, 0)
 	}
 	if left := l.closedFor(); left > 0 {
-		return w.passOn(ctx, t, l.Name, left)
+		return w.passOn(ctx, t, l.quota.Name, left)
 	}
-	wait, taken := l.Pacer.Take(ctx, w.Limits.Patience)
+	wait, taken := l.pacer.Take(ctx, w.limits.Patience)
 	if !taken {
-		return w.postpone(ctx, t, l.Name, time.Now().Add(wait))
+		return w.postpone(ctx, t, l.quota.Name, time.Now().Add(wait))
 	}
 	if !sleep(ctx, wait) {
 		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
 	}
-	c, err := w.Store.Claim(ctx, status.ClaimRequest{Model: l.Model.Name, Task: t, Lease: w.Limits.Lease})
-	if paused, ok := errors.AsType[*status.PausedError](err); ok {
+	c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.model.Name, Task: t, Lease: w.limits.Lease})
+	if paused, ok := errors.AsType[*record.PausedError](err); ok {
 		l.close(paused.For)
-		return w.passOn(ctx, t, l.Name, paused.For)
+		return w.passOn(ctx, t, l.quota.Name, paused.For)
 	}
 	if err != nil {
 		return claimVerdict(ctx, err)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,10 +21,11 @@ import (
 	"github.com/ai-worker/ai-worker/cmd/internal/service"
 	"github.com/ai-worker/ai-worker/config"
 	"github.com/ai-worker/ai-worker/doctor"
-	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/generate"
-	"github.com/ai-worker/ai-worker/status/postgres"
-	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/redis"
+	"github.com/ai-worker/ai-worker/server"
+	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
 )
 
@@ -81,7 +84,7 @@ func examine(ctx context.Context, flags []string, getenv func(string) string, st
 // when they are used.
 type patient struct {
 	cfg      config.Config
-	lanes    []doctor.Lane
+	lanes    []doctor.LaneSettings
 	pool     *pgxpool.Pool
 	poolErr  error
 	pictures *storage.R2
@@ -96,10 +99,10 @@ func newPatient(ctx context.Context, cfg config.Config, listed bool) *patient {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	if len(cfg.Lanes) == 0 { // LANES cannot be read: what is to be skipped for that
-		p.cfg.Lanes = []config.Lane{{}}
+		p.cfg.Lanes = []config.KeyedLane{{}}
 	}
 	for _, l := range p.cfg.Lanes {
-		p.lanes = append(p.lanes, doctor.Lane{Lane: l.Lane, Listed: listed})
+		p.lanes = append(p.lanes, doctor.LaneSettings{Quota: l.Lane, Listed: listed})
 	}
 	p.pool, p.poolErr = postgres.NewPool(ctx, cfg.DatabaseURL.Reveal())
 	p.pictures = storage.NewR2(storage.Config{
@@ -149,7 +152,7 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 	checks = append(checks, doctor.SweepQueue(tasks.SweepQueue, p.queues), doctor.Concurrency(p.lanes, p.record()))
 	if !setupOnly {
 		checks = append(checks, doctor.Worker(doctor.Delivery{
-			WorkerURL: tasks.WorkerURL, SweepPath: enqueue.SweepPath, Audience: tasks.Audience, Account: tasks.ServiceAccount,
+			WorkerURL: tasks.WorkerURL, SweepPath: server.SweepPath, Audience: tasks.Audience, Account: tasks.ServiceAccount,
 			Emulator: emulator, HTTP: p.http,
 		}))
 	}
@@ -171,7 +174,7 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 }
 
 // gemini is the check of a lane's key and model.
-func (p *patient) gemini(l doctor.Lane, key config.Secret) doctor.Check {
+func (p *patient) gemini(l doctor.LaneSettings, key config.Secret) doctor.Check {
 	if key == "" {
 		return doctor.WithoutKey(l)
 	}
@@ -205,12 +208,13 @@ func (p *patient) databaseAhead(ctx context.Context) (time.Duration, error) {
 }
 
 func (p *patient) inspectRedis(ctx context.Context) (redis.Facts, error) {
-	client, err := redis.NewClient(p.cfg.RedisURL.Reveal())
+	client, err := redis.NewClient(p.cfg.RedisURL.Reveal(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return redis.Facts{Address: "REDIS_URL"}, err
 	}
 	defer func() { _ = client.Close() }()
-	return redis.Inspect(ctx, client)
+	probe := "doctor-" + rand.Text()
+	return redis.Inspect(ctx, client, snapshot.Key(probe), snapshot.EventsChannel(probe))
 }
 
 // secrets are all that must not be shown, whoever repeats them.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/ai-worker/ai-worker/cmd/internal/service"
 	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/record/postgres"
 	"github.com/ai-worker/ai-worker/server"
-	"github.com/ai-worker/ai-worker/status/postgres"
 )
 
 // serve runs the service until ctx ends.

@@ -77,26 +77,26 @@ func (e *environment) gemini(ctx context.Context, cfg *config.Config) error {
 	}
 	cfg.Gemini.BaseURL = address
 	for i := range cfg.Lanes {
-		cfg.Lanes[i].APIKey = config.Secret("embedded-" + cfg.Lanes[i].Name) // a quota each
+		cfg.Lanes[i].APIKey = config.Secret("embedded-" + cfg.Lanes[i].Lane.Name) // a quota each
 	}
 	e.add("Gemini", kindEmbedded, "draws your prompt, "+quota(cfg.Lanes))
 	return nil
 }
 
 // quota describes the lanes.
-func quota(lanes []config.Lane) string {
+func quota(lanes []config.KeyedLane) string {
 	texts := make([]string, len(lanes))
 	for i, l := range lanes {
-		texts[i] = fmt.Sprintf("%s at %d requests a minute", l.Model, l.RPM)
+		texts[i] = fmt.Sprintf("%s at %d requests a minute", l.Lane.Model, l.Lane.RPM)
 	}
 	return strings.Join(texts, ", ")
 }
 
 // slowest is the lowest quota of the lanes: the stand-in has one for all keys.
-func slowest(lanes []config.Lane) int {
-	rpm := lanes[0].RPM
+func slowest(lanes []config.KeyedLane) int {
+	rpm := lanes[0].Lane.RPM
 	for _, l := range lanes {
-		rpm = min(rpm, l.RPM)
+		rpm = min(rpm, l.Lane.RPM)
 	}
 	return rpm
 }
@@ -159,7 +159,7 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config, port string
 	}
 	e.mux.Handle("GET "+keysPath, emu.JWKS())
 	cfg.Tasks = config.Tasks{
-		Queue: cfg.Lanes[0].Queue, SweepQueue: sweeps.GetName(), WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
+		Queue: cfg.Lanes[0].Lane.Queue, SweepQueue: sweeps.GetName(), WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
 		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath,
 	}
 	e.add("Cloud Tasks", kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")

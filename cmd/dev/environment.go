@@ -13,9 +13,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/ai-worker/ai-worker/config"
-	"github.com/ai-worker/ai-worker/status"
-	"github.com/ai-worker/ai-worker/status/postgres"
-	"github.com/ai-worker/ai-worker/status/sqlite"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/memory"
 )
 
 // environment is what the service runs against: the real services where their
@@ -43,11 +43,11 @@ const (
 
 // fillIn starts a substitute for every service whose settings are absent, and
 // points the settings there. It returns the record.
-func (e *environment) fillIn(ctx context.Context, cfg *config.Config, getenv func(string) string) (status.Store, error) {
+func (e *environment) fillIn(ctx context.Context, cfg *config.Config, getenv func(string) string) (record.Record, error) {
 	if err := os.MkdirAll(e.dir, 0o750); err != nil {
 		return nil, fmt.Errorf("directory for jobs and pictures: %w", err)
 	}
-	record, err := e.record(ctx, cfg)
+	rec, err := e.record(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +61,12 @@ func (e *environment) fillIn(ctx context.Context, cfg *config.Config, getenv fun
 			return nil, err
 		}
 	}
-	return record, nil
+	return rec, nil
 }
 
-// record is the real Postgres, migrated, or SQLite.
-func (e *environment) record(ctx context.Context, cfg *config.Config) (status.Store, error) {
+// record returns the real Postgres, migrated, or a record in memory with a
+// journal.
+func (e *environment) record(ctx context.Context, cfg *config.Config) (record.Record, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		if _, err := postgres.Migrate(ctx, url); err != nil {
 			return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -78,14 +79,14 @@ func (e *environment) record(ctx context.Context, cfg *config.Config) (status.St
 		e.add("Postgres", kindReal, "DATABASE_URL")
 		return postgres.New(pool), nil
 	}
-	path := filepath.Join(e.dir, "jobs.db")
-	store, err := sqlite.Open(ctx, path)
+	dir := filepath.Join(e.dir, "record")
+	rec, err := memory.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	e.onClose(store.Close)
-	e.add("Postgres", kindEmbedded, "SQLite at "+path)
-	return store, nil
+	e.onClose(rec.Close)
+	e.add("Postgres", kindEmbedded, "in memory, with a journal in "+dir)
+	return rec, nil
 }
 
 func (e *environment) add(service, kind, detail string) {

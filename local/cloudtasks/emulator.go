@@ -201,5 +201,5 @@ func (e *engine) quiesce() {
 func (e *engine) release() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.journal.close()
+	return e.journal.Close()
 }

@@ -13,6 +13,8 @@ import (
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+
+	"github.com/ai-worker/ai-worker/local/journal"
 )
 
 // An engine holds the queues and sends their tasks. One lock guards all of it; no
@@ -41,7 +43,7 @@ type engine struct {
 	rng        *rand.Rand
 	seq        uint64
 	sent       uint64 // deliveries, for Duplicates.Every
-	journal    *journal
+	journal    *journal.Journal[entry]
 }
 
 func newEngine(opts Options, s *signer) *engine {
@@ -56,7 +58,7 @@ func newEngine(opts Options, s *signer) *engine {
 		operations: make(map[string]*longrunningpb.Operation),
 		cmek:       make(map[string]*cloudtaskspb.CmekConfig),
 		rng:        rand.New(rand.NewPCG(opts.Seed, opts.Seed)),
-		journal:    &journal{},
+		journal:    &journal.Journal[entry]{},
 	}
 }
 

@@ -141,7 +141,7 @@ func (e *engine) keep(en entry) error {
 	if e.closed {
 		return status.Error(codes.Unavailable, errShutdown.Error())
 	}
-	if err := e.journal.write(en); err != nil {
+	if err := e.journal.Write(en); err != nil {
 		return status.Errorf(codes.Unavailable, "the emulator cannot keep its state: %v", err)
 	}
 	return nil

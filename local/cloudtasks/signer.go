@@ -20,6 +20,8 @@ import (
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/ai-worker/ai-worker/local/journal"
 )
 
 const (
@@ -86,7 +88,7 @@ func makeKey(path string) (*rsa.PrivateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, replaceFile(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
+	return key, journal.ReplaceFile(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
 }
 
 // idToken is what Google signs for a service account: its audience is the target

@@ -2,8 +2,10 @@ package cloudtasks
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -11,11 +13,40 @@ import (
 	"cloud.google.com/go/iam/apiv1/iampb"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/ai-worker/ai-worker/local/journal"
 )
+
+// journalFile, in Options.StateDir, has one entry a line, oldest first.
+const journalFile = "cloudtasks.jsonl"
+
+// An op is what an entry of the journal says.
+type op string
+
+const (
+	opQueue        op = "queue"         // a queue as it is now
+	opQueueDeleted op = "queue_deleted" // a queue is gone, and its tasks with it
+	opPolicy       op = "policy"        // a queue's access policy as it is now
+	opTask         op = "task"          // a task as it is now; its body only the first time
+	opEnded        op = "ended"         // a task is gone
+	opPurged       op = "purged"        // all tasks of a queue are gone
+)
+
+// An entry is one line of the journal.
+type entry struct {
+	Op       op              `json:"op"`
+	At       time.Time       `json:"at"`
+	Name     string          `json:"name,omitempty"`
+	Message  json.RawMessage `json:"message,omitempty"` // of Cloud Tasks or IAM, in protojson
+	Body     []byte          `json:"body,omitempty"`
+	Executed int             `json:"executed,omitempty"`
+	Previous int             `json:"previous,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+}
 
 // load brings back the state that was kept in dir, and goes on keeping it there.
 func (e *engine) load(dir string) error {
-	j, err := openJournal(dir, e.apply)
+	j, err := journal.Open(filepath.Join(dir, journalFile), e.apply)
 	if err != nil {
 		return err
 	}
@@ -26,14 +57,14 @@ func (e *engine) load(dir string) error {
 // record keeps a change whose loss only repeats work: if the disk refuses it, a
 // restart would deliver again what was delivered.
 func (e *engine) record(en entry) {
-	if err := e.journal.write(en); err != nil {
+	if err := e.journal.Write(en); err != nil {
 		e.log.Error("cloud tasks: the change is not kept", slog.String("op", string(en.Op)), slog.Any("error", err))
 	}
 }
 
 // recordTask is record for a task as it is now.
 func (e *engine) recordTask(t *task, now time.Time) {
-	if e.journal.keeps() && !t.ended {
+	if e.journal.Keeps() && !t.ended {
 		e.record(taskEntry(t, now, false))
 	}
 }
@@ -42,10 +73,10 @@ func (e *engine) recordTask(t *task, now time.Time) {
 // recorded change has been made, or it would drop the one in between.
 func (e *engine) compact() {
 	state := len(e.queues) + len(e.tasks) + len(e.ended.ended) + len(e.deleted.ended)
-	if !e.journal.overgrown(state) {
+	if !e.journal.Overgrown(state) {
 		return
 	}
-	if err := e.journal.compact(e.entries(e.clock.Now())); err != nil {
+	if err := e.journal.Compact(e.entries(e.clock.Now())); err != nil {
 		e.log.Error("cloud tasks: the journal could not be compacted", slog.Any("error", err))
 	}
 }

@@ -98,7 +98,7 @@ func (e *engine) createTask(in *cloudtaskspb.CreateTaskRequest) (*task, error) {
 
 // keepTask is keep for a new task.
 func (e *engine) keepTask(t *task) error {
-	if !e.journal.keeps() && !e.closed {
+	if !e.journal.Keeps() && !e.closed {
 		return nil
 	}
 	return e.keep(taskEntry(t, e.clock.Now(), true))

@@ -36,7 +36,8 @@ func (r resource) final() bool {
 	return r.Status == "succeeded" || r.Status == "partial" || r.Status == "failed"
 }
 
-// callTimeout is how long a caller waits before trying again.
+// callTimeout is how long a caller waits before trying again. Nothing fails with
+// it.
 const callTimeout = 10 * time.Second
 
 // submit submits a job at its time, and again under the same key until it is

@@ -41,7 +41,7 @@ const (
 	shortSeconds = 30
 	// picturesPerSecond keeps three workers busy, and two cores not too much.
 	picturesPerSecond = 3
-	// endPatience bounds the wait for everything to end once nothing breaks.
+	// endPatience bounds the wait for the next image to end once nothing breaks.
 	endPatience = 100 * time.Second
 	// hangPatience is added where Gemini may leave a request without an answer,
 	// which the worker ends after two minutes.

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/snapshot"
 )
 
 // A row is one image in the record.
@@ -139,9 +139,10 @@ func (d *deployment) checkJob(j *submitted, images []row) {
 }
 
 // see polls a job until it is seen to have ended, if it has. What Redis missed
-// while it was away may hide that for as long as a snapshot is believed.
+// while it was away may hide that for as long as a snapshot is believed; on a
+// machine that is slow, a little longer.
 func (d *deployment) see(id string, ended bool) (seen resource, err error) {
-	ctx, cancel := context.WithTimeout(d.t.Context(), redis.MaxAge+time.Second)
+	ctx, cancel := context.WithTimeout(d.t.Context(), snapshot.MaxAge+time.Minute)
 	defer cancel()
 	until(ctx, func() bool {
 		seen, err = d.get(id)

@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	startTimeout = 30 * time.Second
-	// stopTimeout is above the ten seconds that Cloud Run gives.
-	stopTimeout = 10 * time.Second
+	startTimeout = 2 * time.Minute
+	// stopTimeout is for a worker that hangs. That one ends within the ten seconds
+	// of Cloud Run is for the worker itself to say: by its own clock it has nine,
+	// and it ends with an error if anything is left of it by then.
+	stopTimeout = time.Minute
 )
 
 // endsInTime says whether a worker that is asked to end does so in order and in

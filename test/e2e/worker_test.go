@@ -20,8 +20,8 @@ import (
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 	"github.com/ai-worker/ai-worker/local/gemini"
 	"github.com/ai-worker/ai-worker/local/s3"
-	"github.com/ai-worker/ai-worker/status/postgres/postgrestest"
-	"github.com/ai-worker/ai-worker/status/redis/redistest"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+	"github.com/ai-worker/ai-worker/redis/redistest"
 )
 
 const (

@@ -28,8 +28,8 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
-	"github.com/ai-worker/ai-worker/status"
-	"github.com/ai-worker/ai-worker/status/sqlite"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/memory"
 	"github.com/ai-worker/ai-worker/worker"
 )
 
@@ -52,21 +52,21 @@ type start struct {
 type simulation struct {
 	t        *testing.T
 	began    time.Time
-	store    *observed
+	record   *observed
 	producer *enqueue.Producer
 }
 
 // observed is a record that notes each claim.
 type observed struct {
-	status.Store
+	record.Record
 	began time.Time
 
 	mu     sync.Mutex
 	starts []start
 }
 
-func (o *observed) Claim(ctx context.Context, r status.ClaimRequest) (status.Claim, error) {
-	c, err := o.Store.Claim(ctx, r)
+func (o *observed) Claim(ctx context.Context, r record.ClaimRequest) (record.Claim, error) {
+	c, err := o.Record.Claim(ctx, r)
 	if err == nil {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -117,14 +117,9 @@ func (instant) OnCancel(context.Context, string, func()) func() { return func() 
 // simulate runs f against a service with a quota of 60 requests a minute.
 func simulate(t *testing.T, f func(*simulation)) {
 	t.Helper()
-	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		log := slog.New(slog.DiscardHandler)
-		record, err := sqlite.Open(t.Context(), dir+"/jobs.db")
-		if err != nil {
-			t.Fatal(err)
-		}
-		store := &observed{Store: record, began: time.Now()}
+		observed := &observed{Record: memory.New(), began: time.Now()}
 		tasks := &handlers.Tasks{Process: t.Context(), Log: log}
 		emulator, err := cloudtasks.New(cloudtasks.Options{
 			Transport: cloudtasks.HandlerTransport(http.HandlerFunc(tasks.Generate)),
@@ -143,18 +138,15 @@ func simulate(t *testing.T, f func(*simulation)) {
 			t.Fatal(err)
 		}
 		l := lane.Lane{Name: "a", Model: "m", RPM: 60, Concurrency: 40, Queue: queueName}
-		producer := enqueue.New(store, queue{emulator.Service()}, nil, enqueue.Target{
-			URL: "http://worker", DispatchDeadline: 10 * time.Minute,
+		producer := enqueue.New(observed, queue{emulator.Service()}, nil, enqueue.Target{
+			GenerateURL: "http://worker/tasks/generate", DispatchDeadline: 10 * time.Minute,
 		}, []lane.Lane{l}, log)
 		tasks.Worker = worker.New(worker.Config{
-			Lanes: []worker.Lane{{Lane: l, Model: job.Model{Name: "m"}, Generator: instant{}, Pacer: instant{}}},
-			Store: store, Images: instant{}, Router: producer, Cancels: instant{}, Limits: worker.DefaultLimits(), Log: log,
+			Lanes:  []worker.LaneConfig{{Lane: l, Model: job.Model{Name: "m"}, Generator: instant{}, Pacer: instant{}}},
+			Record: observed, Images: instant{}, Router: producer, Cancels: instant{}, Limits: worker.DefaultLimits(), Log: log,
 		})
-		f(&simulation{t: t, began: store.began, store: store, producer: producer})
+		f(&simulation{t: t, began: observed.began, record: observed, producer: producer})
 		if err := emulator.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-		if err := record.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -183,9 +175,9 @@ func (s *simulation) until(at time.Duration) { time.Sleep(time.Until(s.began.Add
 
 // starts are those so far.
 func (s *simulation) starts() []start {
-	s.store.mu.Lock()
-	defer s.store.mu.Unlock()
-	return append([]start(nil), s.store.starts...)
+	s.record.mu.Lock()
+	defer s.record.mu.Unlock()
+	return append([]start(nil), s.record.starts...)
 }
 
 // Three tenants of weights 1, 1 and 2: at every moment a tenant has work, it
@@ -289,7 +281,7 @@ func TestEstimatesHold(t *testing.T) {
 		asked := time.Since(s.began)
 		estimates := map[string]time.Duration{}
 		for _, id := range ids {
-			j, err := s.store.Get(s.t.Context(), id)
+			j, err := s.record.Get(s.t.Context(), id)
 			if err != nil {
 				t.Fatal(err)
 			}

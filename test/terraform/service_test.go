@@ -231,7 +231,7 @@ func settingsAreAccepted(t *testing.T, g *googleAPIs, lanes []lane.Lane) {
 		var got []lane.Lane
 		for _, l := range cfg.Lanes {
 			if service == "ai-worker" && l.APIKey == "" {
-				t.Errorf("lane %s has no key", l.Name)
+				t.Errorf("lane %s has no key", l.Lane.Name)
 			}
 			got = append(got, l.Lane)
 		}

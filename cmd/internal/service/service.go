@@ -25,10 +25,12 @@ import (
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/redis"
 	"github.com/ai-worker/ai-worker/server"
-	"github.com/ai-worker/ai-worker/status"
-	"github.com/ai-worker/ai-worker/status/redis"
+	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
+	"github.com/ai-worker/ai-worker/sweep"
 	"github.com/ai-worker/ai-worker/worker"
 )
 
@@ -40,20 +42,20 @@ const dispatchDeadline = 10 * time.Minute
 type Service struct {
 	handler http.Handler
 	abort   context.CancelCauseFunc
-	redis   *goredis.Client
+	redis   *redis.Client
 	queue   *cloudtasks.Client
-	sweeper *enqueue.Sweeper
+	sweeper *sweep.Sweeper
 	log     *slog.Logger
 }
 
 // New puts the service together on a record. It connects to nothing yet. The
 // record stays the caller's to close.
-func New(ctx context.Context, cfg config.Config, record status.Store, version string, log *slog.Logger) (*Service, error) {
+func New(ctx context.Context, cfg config.Config, rec record.Record, version string, log *slog.Logger) (*Service, error) {
 	process, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	s := &Service{abort: abort, log: log}
 	goredis.SetLogger(redisLog{log})
 	var err error
-	if s.redis, err = redis.NewClient(string(cfg.RedisURL)); err != nil {
+	if s.redis, err = redis.NewClient(cfg.RedisURL.Reveal(), log); err != nil {
 		return nil, err
 	}
 	if s.queue, err = NewQueueClient(ctx, cfg.Tasks); err != nil {
@@ -67,23 +69,26 @@ func New(ctx context.Context, cfg config.Config, record status.Store, version st
 	rpm := make(map[string]int)
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
-		rpm[l.Model] += l.RPM
+		rpm[l.Lane.Model] += l.Lane.RPM
 	}
-	presenter := handlers.Presenter{RPM: rpm, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
-	store := redis.New(record, s.redis, presenter.JSON, log)
-	producer := enqueue.New(store, s.queue, pictures, enqueue.Target{
-		URL: cfg.Tasks.WorkerURL, ServiceAccount: cfg.Tasks.ServiceAccount,
-		Audience: cfg.Tasks.Audience, DispatchDeadline: dispatchDeadline, SweepQueue: cfg.Tasks.SweepQueue,
+	renderer := snapshot.Renderer{RPM: rpm, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
+	published := snapshot.NewRecord(rec, s.redis, renderer, log)
+	producer := enqueue.New(published, s.queue, pictures, enqueue.Target{
+		GenerateURL: cfg.Tasks.WorkerURL + server.GeneratePath, SweepURL: cfg.Tasks.WorkerURL + server.SweepPath,
+		ServiceAccount: cfg.Tasks.ServiceAccount,
+		Audience:       cfg.Tasks.Audience, DispatchDeadline: dispatchDeadline, SweepQueue: cfg.Tasks.SweepQueue,
 	}, lanes, log)
 
-	s.sweeper = &enqueue.Sweeper{Producer: producer, Objects: pictures, Retention: cfg.Retention}
+	s.sweeper = &sweep.Sweeper{
+		Record: published, Producer: producer, Objects: pictures, Retention: cfg.Retention, Log: log,
+	}
 
 	routes := server.Config{
-		Version: version, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, States: store, Log: log},
+		Version: version, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
-			Producer: producer, Snapshots: store, Canceler: store, Presenter: presenter, Models: cfg.Models(), Log: log,
+			Producer: producer, Snapshots: published, Canceler: published, Models: cfg.Models(), Log: log,
 		}
 		for _, key := range cfg.APIKeys {
 			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
@@ -93,7 +98,7 @@ func New(ctx context.Context, cfg config.Config, record status.Store, version st
 		if routes.OIDC, err = newOIDC(ctx, cfg.Tasks, log); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		w, err := newWorker(ctx, cfg, s.redis, store, pictures, producer, log)
+		w, err := newWorker(ctx, cfg, s.redis, published, pictures, producer, log)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -139,7 +144,7 @@ func newOIDC(ctx context.Context, cfg config.Tasks, log *slog.Logger) (*server.O
 }
 
 func newWorker(
-	ctx context.Context, cfg config.Config, client *goredis.Client, store *redis.Store,
+	ctx context.Context, cfg config.Config, client *redis.Client, published *snapshot.Record,
 	pictures *storage.R2, producer *enqueue.Producer, log *slog.Logger,
 ) (*worker.Worker, error) {
 	instance := rand.Text()
@@ -147,14 +152,14 @@ func newWorker(
 	for _, m := range cfg.Models() {
 		models[m.Name] = m
 	}
-	lanes := make([]worker.Lane, len(cfg.Lanes))
+	lanes := make([]worker.LaneConfig, len(cfg.Lanes))
 	for i, l := range cfg.Lanes {
 		gemini, err := generate.NewGemini(ctx, generate.Config{APIKey: l.APIKey.Reveal(), BaseURL: cfg.Gemini.BaseURL})
 		if err != nil {
-			return nil, fmt.Errorf("lane %s: its key, or GEMINI_BASE_URL: %w", l.Name, err)
+			return nil, fmt.Errorf("lane %s: its key, or GEMINI_BASE_URL: %w", l.Lane.Name, err)
 		}
-		lanes[i] = worker.Lane{
-			Lane: l.Lane, Model: models[l.Model], Generator: gemini,
+		lanes[i] = worker.LaneConfig{
+			Lane: l.Lane, Model: models[l.Lane.Model], Generator: gemini,
 			Pacer: lane.NewPacer(l.Lane, client, instance, cfg.Instances, log),
 		}
 	}
@@ -163,7 +168,7 @@ func newWorker(
 		return nil, err
 	}
 	return worker.New(worker.Config{
-		Lanes: lanes, Store: store, Images: pictures, Router: producer, Cancels: store,
+		Lanes: lanes, Record: published, Images: pictures, Router: producer, Cancels: published,
 		Limits: limits, Log: log,
 	}), nil
 }

@@ -1,0 +1,67 @@
+// Package enqueuetest has what a test hands a producer in place of Cloud Tasks
+// and the bucket.
+package enqueuetest
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"github.com/googleapis/gax-go/v2"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+)
+
+// A Queue notes what is created on it, and answers with Errs first.
+type Queue struct {
+	mu       sync.Mutex
+	Requests []*cloudtaskspb.CreateTaskRequest
+	Errs     []error
+	Gone     []string // names of tasks that are not there any more
+	Looked   atomic.Int64
+}
+
+// CreateTask notes the request, and retries as a client does.
+func (q *Queue) CreateTask(
+	ctx context.Context, req *cloudtaskspb.CreateTaskRequest, opts ...gax.CallOption,
+) (*cloudtaskspb.Task, error) {
+	call := func(context.Context, gax.CallSettings) error {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.Requests = append(q.Requests, req)
+		if len(q.Errs) == 0 {
+			return nil
+		}
+		err := q.Errs[0]
+		q.Errs = q.Errs[1:]
+		return err
+	}
+	return req.GetTask(), gax.Invoke(ctx, call, opts...)
+}
+
+// GetTask finds every task but those in Gone.
+func (q *Queue) GetTask(
+	_ context.Context, req *cloudtaskspb.GetTaskRequest, _ ...gax.CallOption,
+) (*cloudtaskspb.Task, error) {
+	q.Looked.Add(1)
+	if slices.Contains(q.Gone, req.GetName()) {
+		return nil, grpcstatus.Error(codes.NotFound, "gone")
+	}
+	return &cloudtaskspb.Task{Name: req.GetName()}, nil
+}
+
+// Inputs notes the keys of what is uploaded.
+type Inputs struct {
+	Stored []string
+	Err    error
+}
+
+// PutInput notes the key, and answers with Err.
+func (i *Inputs) PutInput(_ context.Context, jobID string, n int, _ []byte, _ string) (string, error) {
+	key := jobID + "/" + strconv.Itoa(n)
+	i.Stored = append(i.Stored, key)
+	return key, i.Err
+}

@@ -1,0 +1,116 @@
+package memory
+
+import (
+	"maps"
+	"slices"
+)
+
+// A change is one line of the journal: what one call changed, each thing as it
+// is afterwards.
+type change struct {
+	Jobs    []*entry     `json:"jobs,omitempty"`
+	Deleted []string     `json:"deleted,omitempty"`
+	Turns   []turnLine   `json:"turns,omitempty"`
+	Tenants []tenantLine `json:"tenants,omitempty"`
+	Lanes   []laneLine   `json:"lanes,omitempty"`
+}
+
+type turnLine struct {
+	Class   class
+	Virtual float64
+}
+
+type tenantLine struct {
+	Name   tenantName
+	Tenant tenant
+}
+
+type laneLine struct {
+	Name string
+	Lane lane
+}
+
+func (c *change) empty() bool {
+	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes) == 0
+}
+
+// The setters make a change and note it. All changes go through them, those
+// that come back from the journal too.
+
+func (r *Record) setJob(e *entry, c *change) {
+	r.jobs[e.Job.ID] = e
+	if r.open[e.Job.ID] = e; e.ended() {
+		delete(r.open, e.Job.ID)
+	}
+	if e.Key != "" {
+		r.keys[keyName{e.Job.Tenant, e.Key}] = e.Job.ID
+	}
+	if !slices.Contains(c.Jobs, e) {
+		c.Jobs = append(c.Jobs, e)
+	}
+}
+
+func (r *Record) deleteJob(e *entry, c *change) {
+	delete(r.jobs, e.Job.ID)
+	delete(r.open, e.Job.ID)
+	delete(r.keys, keyName{e.Job.Tenant, e.Key})
+	c.Deleted = append(c.Deleted, e.Job.ID)
+}
+
+func (r *Record) setTurn(k class, virtual float64, c *change) {
+	r.turns[k] = virtual
+	c.Turns = append(c.Turns, turnLine{k, virtual})
+}
+
+func (r *Record) setTenant(name tenantName, t tenant, c *change) {
+	r.tenants[name] = t
+	c.Tenants = append(c.Tenants, tenantLine{name, t})
+}
+
+func (r *Record) setLane(name string, l lane, c *change) {
+	r.lanes[name] = l
+	c.Lanes = append(c.Lanes, laneLine{name, l})
+}
+
+// apply makes a change that comes from the journal.
+func (r *Record) apply(kept change) error {
+	var c change
+	for _, e := range kept.Jobs {
+		r.setJob(e, &c)
+	}
+	for _, id := range kept.Deleted {
+		if e := r.jobs[id]; e != nil {
+			r.deleteJob(e, &c)
+		}
+	}
+	for _, l := range kept.Turns {
+		r.setTurn(l.Class, l.Virtual, &c)
+	}
+	for _, l := range kept.Tenants {
+		r.setTenant(l.Name, l.Tenant, &c)
+	}
+	for _, l := range kept.Lanes {
+		r.setLane(l.Name, l.Lane, &c)
+	}
+	return nil
+}
+
+// state returns changes that make all that there is: a job a line, since lines
+// should not grow with their number, and all else in one.
+func (r *Record) state() []change {
+	var rest change
+	for k, virtual := range r.turns {
+		rest.Turns = append(rest.Turns, turnLine{k, virtual})
+	}
+	for name, t := range r.tenants {
+		rest.Tenants = append(rest.Tenants, tenantLine{name, t})
+	}
+	for name, l := range r.lanes {
+		rest.Lanes = append(rest.Lanes, laneLine{name, l})
+	}
+	all := []change{rest}
+	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {
+		all = append(all, change{Jobs: []*entry{r.jobs[id]}})
+	}
+	return all
+}

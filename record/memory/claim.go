@@ -1,0 +1,145 @@
+package memory
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// Claim implements record.Record.
+func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim record.Claim, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		if err := r.usable(req.Task.Lane, now); err != nil {
+			return err
+		}
+		p, err := r.pick(req, now)
+		if err != nil {
+			return err
+		}
+		r.exchange(p, req.Task, now, c)
+		r.moveOn(p, c)
+		claim = r.take(p, req, now, c)
+		return nil
+	})
+	return claim, err
+}
+
+// pick chooses the image whose turn it is: the first of those that any slot of
+// the model may take, and of the one that this delivery was for. That one's
+// time has come with its task, even if it waits for a later one, or if the
+// lease on it has run out.
+func (r *Record) pick(req record.ClaimRequest, now time.Time) (place, error) {
+	due := r.places(func(p place) bool {
+		anybodys := p.image.queued() && p.image.Ready && p.entry.Job.Input.Model == req.Model
+		own := p.image.holds(req.Task) && (p.image.queued() || p.image.lapsed(now))
+		return anybodys || own
+	})
+	if len(due) > 0 {
+		return slices.MinFunc(due, place.compare), nil
+	}
+	if _, held := r.holder(req.Task); held {
+		return place{}, record.ErrHeld // under a lease: else it would be due
+	}
+	return place{}, record.ErrNothingDue
+}
+
+// exchange gives p's task to the image that holds the delivered one, so that
+// every waiting image goes on having one that is still to come. What is known
+// of the task goes with it. An image whose time has come with the task that it
+// gives away waits for it no longer.
+func (r *Record) exchange(p place, delivered job.Task, now time.Time, c *change) {
+	holder, held := r.holder(delivered)
+	if !held || holder == p {
+		return
+	}
+	h := holder.image
+	h.Task, h.HandedOutAt, h.Enqueued = p.image.Task, p.image.HandedOutAt, p.image.Enqueued
+	h.Ready = h.Ready || !h.DueAt.After(now)
+	r.setJob(holder.entry, c)
+}
+
+// moveOn makes the virtual time that of a claimed image. It never goes back: an
+// image that was put back has an old tag.
+func (r *Record) moveOn(p place, c *change) {
+	if class := p.entry.class(); p.image.StartTag > r.turns[class] {
+		r.setTurn(class, p.image.StartTag, c)
+	}
+}
+
+// take makes p the claimant's, with the delivered task.
+func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change) record.Claim {
+	e, i := p.entry, p.image
+	i.move(job.EventClaim)
+	i.Claims++
+	i.Claim = uuid.NewString()
+	i.DueAt = now.Add(micros(req.Lease))
+	i.Task, i.Enqueued = req.Task, true
+	i.Image.Attempts++
+	i.Image.StartedAt, i.Image.Error = now, nil
+	if e.Job.StartedAt.IsZero() {
+		e.Job.StartedAt = now
+	}
+	e.moved(now)
+	r.setJob(e, c)
+	return record.Claim{
+		Token: i.Claim, Job: e.snapshot(), Index: i.Image.Index, Dispatch: i.Dispatch, Reclaimed: i.Claims > 1,
+	}
+}
+
+// claimed returns the claim's image while the claim holds.
+func (r *Record) claimed(c record.Claim) (place, error) {
+	p, ok := r.lastClaimed(c)
+	if !ok || p.image.Image.Status != job.StatusProcessing {
+		return place{}, record.ErrClaimLost
+	}
+	return p, nil
+}
+
+// lastClaimed returns the claim's image if nobody else has claimed it since.
+func (r *Record) lastClaimed(c record.Claim) (place, bool) {
+	e := r.jobs[c.Job.ID]
+	if e == nil || c.Index >= len(e.Images) || e.Images[c.Index].Claim != c.Token {
+		return place{}, false
+	}
+	return place{e, e.Images[c.Index]}, true
+}
+
+// Renew implements record.Record.
+func (r *Record) Renew(ctx context.Context, claim record.Claim, lease time.Duration) error {
+	return r.update(ctx, func(now time.Time, c *change) error {
+		p, err := r.claimed(claim)
+		if err != nil {
+			return err
+		}
+		p.image.DueAt = now.Add(micros(lease))
+		r.setJob(p.entry, c)
+		return nil
+	})
+}
+
+// Postpone implements record.Record. The claim that put the image back may
+// still be repeated.
+func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (next job.Task, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		p, held := r.holder(t)
+		switch {
+		case !held:
+			return record.ErrNothingDue
+		case !p.image.queued():
+			return record.ErrHeld
+		}
+		i := p.image
+		i.redispatch(p.entry.Job.ID, lane, now)
+		i.Ready = i.Ready || !i.DueAt.After(now)
+		next = i.Task
+		r.setJob(p.entry, c)
+		r.knowLanes(c, lane)
+		return nil
+	})
+	return next, err
+}

@@ -1,0 +1,100 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+	"time"
+)
+
+// Create implements record.Record.
+func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks []job.Task, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		e, err := r.byKey(d)
+		switch {
+		case err != nil:
+			return err
+		case e == nil:
+			if e, err = r.insert(d, now, c); err != nil {
+				return err
+			}
+		}
+		j, tasks = e.snapshot(), e.pending()
+		return nil
+	})
+	return j, tasks, err
+}
+
+// insert records a job. Its first image's start tag is the greater of the
+// virtual time and its tenant's finish tag, which moves behind the last image.
+func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error) {
+	if r.jobs[d.ID] != nil {
+		return nil, errExists
+	}
+	class := class{d.Input.Model, d.Priority}
+	name := tenantName{class, d.Tenant}
+	tag := max(r.turns[class], r.tenants[name].Finish, 0)
+	e, err := newEntry(d, tag, now)
+	if err != nil {
+		return nil, err
+	}
+	r.setJob(e, c)
+	r.setTenant(name, tenant{Finish: tag + float64(d.Input.Count)/d.Weight, Weight: d.Weight}, c)
+	r.knowLanes(c, d.Lanes...)
+	return e, nil
+}
+
+// ByIdempotencyKey implements record.Record.
+func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (j job.Job, err error) {
+	err = r.view(ctx, func(time.Time) error {
+		e, err := r.byKey(d)
+		switch {
+		case err != nil:
+			return err
+		case e == nil:
+			return record.ErrNotFound
+		}
+		j = e.snapshot()
+		return nil
+	})
+	return j, err
+}
+
+// byKey returns the job that was recorded for d's idempotency key, or nil.
+func (r *Record) byKey(d record.Draft) (*entry, error) {
+	if d.IdempotencyKey == "" {
+		return nil, nil //nolint:nilnil // there is none, which is no error
+	}
+	e := r.jobs[r.keys[keyName{d.Tenant, d.IdempotencyKey}]]
+	if e != nil && e.Fingerprint != d.Fingerprint {
+		return nil, record.ErrIdempotencyMismatch
+	}
+	return e, nil
+}
+
+// pending returns the tasks that the job's waiting images hold and that are not
+// known to be on a queue. After an exchange they may bear another image's name.
+func (e *entry) pending() []job.Task {
+	var tasks []job.Task
+	for _, i := range e.Images {
+		if i.queued() && !i.Enqueued {
+			tasks = append(tasks, i.Task)
+		}
+	}
+	return tasks
+}
+
+// Enqueued implements record.Record. It goes by the task and not by the image,
+// since a delivery may have exchanged them in the meantime.
+func (r *Record) Enqueued(ctx context.Context, tasks ...job.Task) error {
+	return r.update(ctx, func(_ time.Time, c *change) error {
+		for _, t := range tasks {
+			if p, held := r.holder(t); held && !p.image.Enqueued {
+				p.image.Enqueued = true
+				r.setJob(p.entry, c)
+			}
+		}
+		return nil
+	})
+}

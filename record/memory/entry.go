@@ -1,0 +1,238 @@
+package memory
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// An entry is a job as the record keeps it. Its status follows from its images.
+type entry struct {
+	Job         job.Job // without images: they are beside it
+	Metadata    []byte  // handed back as it came, to the byte
+	Key         string  // its idempotency key
+	Fingerprint string
+	Images      []*image
+}
+
+// An image is one picture with what the record has to know to give it a turn.
+type image struct {
+	Image    job.Image
+	Dispatch int     // times it was put on a queue under its own name
+	Claims   int     // all of them
+	Claim    string  // token of the latest claim, unless it was ended for the claimant
+	StartTag float64 // its turn among those of its class
+
+	Task        job.Task  // will bring it a slot
+	HandedOutAt time.Time // when a caller last got the task, to put it on a queue
+	Enqueued    bool      // the task is known to be on a queue
+
+	// Queued: any slot of its model may take it. One that waits for a later
+	// time is not ready: its task comes at that time, and brings it a slot.
+	Ready bool
+	// Queued: since when, or from when on, a delivery is awaited. Processing:
+	// the end of its lease.
+	DueAt time.Time
+}
+
+// A class is what shares one order of turns.
+type class struct {
+	Model    string
+	Priority job.Priority
+}
+
+// A tenantName is a tenant in a class.
+type tenantName struct {
+	class
+	Tenant string
+}
+
+// A tenant is its part in the turns of a class.
+type tenant struct {
+	Finish float64 // the finish tag of its last image
+	Weight float64 // of its last job
+}
+
+// A keyName is an idempotency key of a tenant.
+type keyName struct{ Tenant, Key string }
+
+// newEntry returns a job that was just recorded, all its images queued and
+// ready. Their start tags begin at tag.
+func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
+	input, err := copyInput(d.Input)
+	if err != nil {
+		return nil, fmt.Errorf("memory: the input of job %s: %w", d.ID, err)
+	}
+	e := &entry{
+		Job: job.Job{
+			ID: d.ID, Tenant: d.Tenant, Version: 1, Priority: d.Priority, Input: input,
+			CreatedAt: now, ExpiresAt: now.Add(micros(d.ExpiresIn)),
+		},
+		Metadata: slices.Clone(d.Metadata), Key: d.IdempotencyKey, Fingerprint: d.Fingerprint,
+	}
+	for i, t := range d.Tasks() {
+		e.Images = append(e.Images, &image{
+			Image:    job.Image{Index: i, Status: job.StatusQueued},
+			Dispatch: 1, StartTag: tag + float64(i)/d.Weight,
+			Task: t, HandedOutAt: now, Ready: true, DueAt: now,
+		})
+	}
+	return e, nil
+}
+
+// copyInput returns a copy that shares nothing, as it comes back from JSON: a
+// record may keep inputs so.
+func copyInput(in job.Input) (out job.Input, err error) {
+	doc, err := json.Marshal(in)
+	if err != nil {
+		return out, err
+	}
+	return out, json.Unmarshal(doc, &out)
+}
+
+// micros is a duration as Postgres takes it.
+func micros(d time.Duration) time.Duration { return d.Truncate(time.Microsecond) }
+
+// snapshot returns the job as callers of the record get it.
+func (e *entry) snapshot() job.Job {
+	j := e.Job
+	if e.Metadata != nil {
+		j.Metadata = slices.Clone(e.Metadata)
+	}
+	for _, i := range e.Images {
+		j.Images = append(j.Images, i.Image)
+	}
+	j.Status = j.Progress().Status(!j.StartedAt.IsZero())
+	return j
+}
+
+// moved ends a transition: it makes the job's next version of what its images
+// are by now.
+func (e *entry) moved(now time.Time) {
+	e.Job.Version++
+	p := e.snapshot().Progress()
+	if p.Queued+p.Processing == 0 {
+		e.Job.CompletedAt = now
+	}
+}
+
+// ended reports whether all images of the job have ended.
+func (e *entry) ended() bool { return !e.Job.CompletedAt.IsZero() }
+
+func (e *entry) class() class { return class{e.Job.Input.Model, e.Job.Priority} }
+
+// openImages returns the images that have not ended.
+func (e *entry) openImages() []*image {
+	return slices.DeleteFunc(slices.Clone(e.Images), func(i *image) bool { return i.Image.Status.Terminal() })
+}
+
+// move moves an image, which must be where the event is allowed.
+func (i *image) move(event job.Event) {
+	next, err := i.Image.Status.Next(event)
+	if err != nil {
+		panic(err) // the caller has looked
+	}
+	i.Image.Status = next
+}
+
+// end ends an image for its owner: a claim of it is lost.
+func (i *image) end(event job.Event, reason *job.Error, now time.Time) {
+	i.move(event)
+	i.Image.CompletedAt, i.Image.Error, i.Claim = now, reason, ""
+}
+
+// redispatch gives an image the task of its next dispatch, on a lane.
+func (i *image) redispatch(jobID, lane string, now time.Time) {
+	i.Dispatch++
+	i.Task = job.Task{JobID: jobID, Index: i.Image.Index, Dispatch: i.Dispatch, Lane: lane}
+	i.HandedOutAt, i.Enqueued = now, false
+}
+
+// lapsed reports whether the image is being worked on under a lease that has
+// run out by a time.
+func (i *image) lapsed(by time.Time) bool {
+	return i.Image.Status == job.StatusProcessing && !i.DueAt.After(by)
+}
+
+func (i *image) queued() bool { return i.Image.Status == job.StatusQueued }
+
+// holds reports whether the image holds a task. The lane is no part of the
+// task's name, and an image that has ended holds none.
+func (i *image) holds(t job.Task) bool {
+	return !i.Image.Status.Terminal() &&
+		i.Task.JobID == t.JobID && i.Task.Index == t.Index && i.Task.Dispatch == t.Dispatch
+}
+
+// A place is an image of a job, with its turn.
+type place struct {
+	entry *entry
+	image *image
+}
+
+// compare orders places by their turns: by priority, by start tag, then the
+// first recorded first.
+func (p place) compare(q place) int {
+	return cmp.Or(
+		cmp.Compare(rank(p.entry.Job.Priority), rank(q.entry.Job.Priority)),
+		cmp.Compare(p.image.StartTag, q.image.StartTag),
+		p.compareRecorded(q),
+	)
+}
+
+// compareRecorded orders places by when they were recorded.
+func (p place) compareRecorded(q place) int {
+	return cmp.Or(p.entry.Job.CreatedAt.Compare(q.entry.Job.CreatedAt), p.compareName(q))
+}
+
+// compareName orders places by job and index.
+func (p place) compareName(q place) int {
+	return cmp.Or(
+		cmp.Compare(p.entry.Job.ID, q.entry.Job.ID),
+		cmp.Compare(p.image.Image.Index, q.image.Image.Index),
+	)
+}
+
+// rank orders priorities: the smaller goes first.
+func rank(p job.Priority) int {
+	if p == job.PriorityLow {
+		return 1
+	}
+	return 0
+}
+
+// places returns the open images that pass a test, in no order.
+func (r *Record) places(test func(p place) bool) []place {
+	var all []place
+	for _, e := range r.open {
+		for _, i := range e.openImages() {
+			if p := (place{e, i}); test(p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
+}
+
+// page returns the first limit of the open images that pass a test, by a time
+// and then by name.
+func (r *Record) page(limit int, by func(*image) time.Time, test func(*image) bool) []place {
+	found := r.places(func(p place) bool { return test(p.image) })
+	slices.SortFunc(found, func(p, q place) int {
+		return cmp.Or(by(p.image).Compare(by(q.image)), p.compareName(q))
+	})
+	return found[:min(limit, len(found))]
+}
+
+// holder returns the image that holds a task.
+func (r *Record) holder(t job.Task) (place, bool) {
+	held := r.places(func(p place) bool { return p.image.holds(t) })
+	if len(held) == 0 {
+		return place{}, false
+	}
+	return held[0], true
+}

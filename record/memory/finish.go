@@ -1,0 +1,98 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// Succeed implements record.Record.
+func (r *Record) Succeed(ctx context.Context, claim record.Claim, s record.Success) (job.Job, error) {
+	return r.finish(ctx, claim, job.EventSucceed, func(p place, now time.Time, _ *change) {
+		p.image.Image.CompletedAt, p.image.Image.Object, p.image.Image.CostMicros = now, s.Object, s.CostMicros
+	})
+}
+
+// Fail implements record.Record.
+func (r *Record) Fail(ctx context.Context, claim record.Claim, reason job.Error) (job.Job, error) {
+	return r.finish(ctx, claim, job.EventFail, func(p place, now time.Time, _ *change) {
+		p.image.Image.CompletedAt, p.image.Image.Error = now, &reason
+	})
+}
+
+// Requeue implements record.Record.
+func (r *Record) Requeue(ctx context.Context, claim record.Claim, q record.Requeue) (job.Job, job.Task, error) {
+	j, err := r.finish(ctx, claim, job.EventRequeue, func(p place, now time.Time, c *change) {
+		i := p.image
+		if q.GiveBack {
+			i.Image.Attempts--
+		}
+		i.redispatch(p.entry.Job.ID, q.Lane, now)
+		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
+		i.Image.Error = copyError(q.Reason)
+		r.knowLanes(c, q.Lane)
+	})
+	if err != nil {
+		return job.Job{}, job.Task{}, err
+	}
+	return j, claim.NextTask(q.Lane), nil
+}
+
+func copyError(e *job.Error) *job.Error {
+	if e == nil {
+		return nil
+	}
+	kept := *e
+	return &kept
+}
+
+// finish ends a claim by an event, with what else set says. Where that has
+// happened already, under the same claim, it counts as done: the answer to the
+// first call may have been lost on its way.
+func (r *Record) finish(
+	ctx context.Context, claim record.Claim, event job.Event, set func(p place, now time.Time, c *change),
+) (j job.Job, err error) {
+	to, err := job.StatusProcessing.Next(event)
+	if err != nil {
+		return job.Job{}, err
+	}
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		if p, same := r.lastClaimed(claim); same && p.image.Image.Status == to {
+			j = p.entry.snapshot()
+			return nil
+		}
+		p, err := r.claimed(claim)
+		if err != nil {
+			return err
+		}
+		p.image.move(event)
+		set(p, now, c)
+		p.entry.moved(now)
+		r.setJob(p.entry, c)
+		j = p.entry.snapshot()
+		return nil
+	})
+	return j, err
+}
+
+// Cancel implements record.Record.
+func (r *Record) Cancel(ctx context.Context, id string) (j job.Job, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		e := r.jobs[id]
+		if e == nil {
+			return record.ErrNotFound
+		}
+		if open := e.openImages(); len(open) > 0 {
+			for _, i := range open {
+				i.end(job.EventCancel, nil, now)
+			}
+			e.moved(now)
+			r.setJob(e, c)
+		}
+		j = e.snapshot()
+		return nil
+	})
+	return j, err
+}

@@ -1,0 +1,93 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// A lane is its pause, the zero lane one that is up. What waits on it is
+// counted from the images.
+type lane struct {
+	Until  time.Time
+	Since  time.Time
+	Broken bool
+	Reason *job.Error
+}
+
+// LaneStates implements record.Record.
+func (r *Record) LaneStates(ctx context.Context) (states []record.LaneState, err error) {
+	err = r.view(ctx, func(time.Time) error {
+		for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
+			states = append(states, r.laneState(name))
+		}
+		return nil
+	})
+	return states, err
+}
+
+func (r *Record) laneState(name string) record.LaneState {
+	l := r.lanes[name]
+	waiting := r.places(func(p place) bool { return p.image.queued() && p.image.Task.Lane == name })
+	return record.LaneState{
+		Name: name, Waiting: len(waiting), Until: l.Until, Broken: l.Broken, Reason: copyError(l.Reason), Since: l.Since,
+	}
+}
+
+// usable fails with a *record.PausedError if the lane may not be used now.
+func (r *Record) usable(name string, now time.Time) error {
+	l := r.lanes[name]
+	if !l.Until.After(now) {
+		return nil
+	}
+	return &record.PausedError{Lane: r.laneState(name), For: l.Until.Sub(now)}
+}
+
+// Pause implements record.Record.
+func (r *Record) Pause(ctx context.Context, lanes []string, p record.Pause) error {
+	return r.update(ctx, func(now time.Time, c *change) error {
+		for _, name := range lanes {
+			r.setLane(name, r.lanes[name].pausedBy(p, now), c)
+		}
+		return nil
+	})
+}
+
+// pausedBy returns what a pause makes of a lane. One that lasts longer stays as
+// it is. Of a broken lane that only has to wait as well, the reason stays.
+func (l lane) pausedBy(p record.Pause, now time.Time) lane {
+	until := now.Add(micros(p.For))
+	if l.Until.After(until) {
+		return l
+	}
+	next := lane{Until: until, Since: l.Since, Broken: l.Broken || p.Broken, Reason: &p.Reason}
+	if l.Broken && !p.Broken {
+		next.Reason = l.Reason
+	}
+	next.Since = cmp.Or(next.Since, now)
+	return next
+}
+
+// Resume implements record.Record.
+func (r *Record) Resume(ctx context.Context, name string) error {
+	return r.update(ctx, func(_ time.Time, c *change) error {
+		if _, known := r.lanes[name]; known {
+			r.setLane(name, lane{}, c)
+		}
+		return nil
+	})
+}
+
+// knowLanes makes lanes known that are given tasks.
+func (r *Record) knowLanes(c *change, names ...string) {
+	for _, name := range names {
+		if _, known := r.lanes[name]; !known {
+			r.setLane(name, lane{}, c)
+		}
+	}
+}

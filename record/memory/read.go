@@ -1,0 +1,64 @@
+package memory
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// Get implements record.Record.
+func (r *Record) Get(ctx context.Context, id string) (j job.Job, err error) {
+	err = r.view(ctx, func(time.Time) error {
+		e := r.jobs[id]
+		if e == nil {
+			return record.ErrNotFound
+		}
+		j = e.snapshot()
+		if j.Status == job.StatusQueued {
+			n := r.ahead(e)
+			j.Ahead = &n
+		}
+		return nil
+	})
+	return j, err
+}
+
+// ahead estimates how many images start before the first one of a job that has
+// not started. It goes by the tenants and not by their images, as a record must
+// in which a million wait.
+func (r *Record) ahead(e *entry) int {
+	first := place{e, e.Images[slices.IndexFunc(e.Images, (*image).queued)]}
+	n := 0
+	for name, t := range r.tenants {
+		if name.Model == e.Job.Input.Model && rank(name.Priority) <= rank(e.Job.Priority) {
+			n += r.tenantsTurns(name, t, first)
+		}
+	}
+	// Of each tenant one image may have the very same tag. Of these the earlier
+	// recorded ones count.
+	level := r.places(func(p place) bool {
+		return p.entry.class() == e.class() && p.image.StartTag == first.image.StartTag &&
+			p.image.queued() && p.image.Ready && p.compareRecorded(first) < 0
+	})
+	return n + len(level)
+}
+
+// tenantsTurns estimates how many images of a tenant go before another one. Its
+// waiting images are taken to be its latest, 1/weight apart up to its finish
+// tag: so many of them come after the other as fit between. That misjudges a
+// tenant who canceled some, or whose weight changed, until those have had their
+// turn. The thousandth makes up for rounding.
+func (r *Record) tenantsTurns(name tenantName, t tenant, other place) int {
+	waiting := len(r.places(func(p place) bool {
+		return p.image.queued() && p.entry.class() == name.class && p.entry.Job.Tenant == name.Tenant
+	}))
+	if rank(name.Priority) < rank(other.entry.Job.Priority) {
+		return waiting
+	}
+	later := int(math.Floor((t.Finish-other.image.StartTag)*t.Weight + 0.001))
+	return min(waiting, max(0, waiting-later))
+}

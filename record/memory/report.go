@@ -1,0 +1,95 @@
+package memory
+
+import (
+	"context"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// Backlog implements record.Reporter.
+func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Backlog, err error) {
+	err = r.view(ctx, func(now time.Time) error {
+		var oldest, active time.Time
+		for _, p := range r.places(func(place) bool { return true }) {
+			if p.image.queued() {
+				b.Waiting++
+				oldest = earliest(oldest, p.entry.Job.CreatedAt)
+			} else {
+				b.Processing++
+			}
+			if p.image.unsent(now.Add(-micros(unsent))) && b.Unsent < record.MaxUnsent {
+				b.Unsent++
+			}
+		}
+		for _, e := range r.open {
+			for _, i := range e.Images {
+				active = latest(active, i.Image.StartedAt, i.Image.CompletedAt)
+			}
+		}
+		if ended := r.endedSince(time.Time{}); len(ended) > 0 {
+			active = latest(active, ended[0].Job.CompletedAt)
+		}
+		if b.Waiting > 0 {
+			b.Waits = now.Sub(oldest)
+			b.Idle = b.Waits
+			if !active.IsZero() {
+				b.Idle = max(0, min(now.Sub(active), b.Waits))
+			}
+		}
+		return nil
+	})
+	return b, err
+}
+
+// earliest returns the earlier of two times, of which a may be zero for none.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(t time.Time, others ...time.Time) time.Time {
+	for _, other := range others {
+		if other.After(t) {
+			t = other
+		}
+	}
+	return t
+}
+
+// Outcomes implements record.Reporter.
+func (r *Record) Outcomes(ctx context.Context, since time.Duration) (out record.Outcomes, err error) {
+	err = r.view(ctx, func(now time.Time) error {
+		took := make(map[string][]time.Duration) // by model
+		ended := r.endedSince(now.Add(-max(micros(since), record.RunsSince)))
+		for _, e := range ended[:min(record.MaxOutcomes, len(ended))] {
+			lately := 0
+			if e.Job.CompletedAt.After(now.Add(-micros(since))) {
+				lately = 1
+			}
+			model := e.Job.Input.Model
+			for _, i := range e.Images {
+				img := i.Image
+				if img.Status == job.StatusSucceeded && len(took[model]) < record.MaxRuns {
+					took[model] = append(took[model], img.CompletedAt.Sub(img.StartedAt))
+				}
+				out.Add(model, img.Status, code(img.Error), lately, nil)
+			}
+		}
+		for model, t := range took {
+			out.Add(model, job.StatusSucceeded, "", 0, t)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func code(e *job.Error) job.Code {
+	if e == nil {
+		return ""
+	}
+	return e.Code
+}

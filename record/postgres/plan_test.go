@@ -1,0 +1,300 @@
+package postgres_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+)
+
+// What a statement may touch. Reading a backlog takes thousands of blocks.
+const (
+	claimBlocks   = 150 // a few index pages for each of its rows
+	aheadBlocks   = 50
+	nothingBlocks = 10 // the way down one index
+
+	backlogBlocks  = 500    // the images of activeJobs jobs
+	outcomesBlocks = 10_000 // those of record.MaxOutcomes jobs, an index's way down for each
+)
+
+func TestClaimCostsTheSameWithAnyBacklog(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		analyze bool // statistics are fresh; else they tell of an empty table
+		waiting int
+		history bool // there are many more that no slot may take
+	}{
+		{"1k", true, 1_000, false},
+		{"100k", true, 100_000, false},
+		{"10 in 100k of each other state", true, 10, true},
+		{"10k all of a sudden", false, 10_000, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+			exec(t, pool, "ALTER TABLE images SET (autovacuum_enabled = false)")
+			exec(t, pool, "ANALYZE jobs, images")
+			if test.history {
+				seedHistory(t, pool)
+			}
+			seed(t, pool, backlog{count: test.waiting, tenants: 3})
+			if test.analyze {
+				exec(t, pool, "ANALYZE jobs, images")
+			}
+			if _, err := postgres.New(pool).Claim(t.Context(), request(test.waiting-1)); err != nil {
+				t.Fatal(err)
+			}
+
+			plan := explain(t, pool, tr.find(t, "WITH paused AS"))
+			turn := plan.index("images_turn")
+			if turn == nil || turn.Rows != 1 || turn.Removed != 0 {
+				t.Errorf("the scan of images_turn is %+v, want one that stops at the first image", turn)
+			}
+			if plan.index("images_task") == nil {
+				t.Error("the holder of a task is not looked up in images_task")
+			}
+			plan.wantBlocks(t, "a claim", claimBlocks)
+		})
+	}
+}
+
+func TestAheadCostsTheSameWithAnyBacklog(t *testing.T) {
+	t.Parallel()
+	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+	seed(t, pool, backlog{count: 100_000, tenants: 10})
+	exec(t, pool, "ANALYZE jobs, images, tenants")
+	j, err := postgres.New(pool).Get(t.Context(), backlogTask(77_777).JobID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 77_777; j.Ahead == nil || *j.Ahead != want {
+		t.Errorf("Ahead is %v, want %d", j.Ahead, want)
+	}
+	explain(t, pool, tr.find(t, "WITH mine AS")).wantBlocks(t, "Ahead", aheadBlocks)
+}
+
+func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
+	t.Parallel()
+	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+	seed(t, pool, backlog{count: 100_000, tenants: 3})
+	seedHistory(t, pool)
+	exec(t, pool, "ANALYZE jobs, images")
+	store := postgres.New(pool)
+	const age, limit = time.Hour, 100
+	for name, call := range map[string]func() (int, error){
+		"Unsent": func() (int, error) {
+			tasks, err := store.Unsent(t.Context(), age, limit)
+			return len(tasks), err
+		},
+		"Unheard": func() (int, error) {
+			tasks, err := store.Unheard(t.Context(), age, limit)
+			return len(tasks), err
+		},
+		"Reap": func() (int, error) {
+			jobs, _, err := store.Reap(t.Context(), age, limit)
+			return len(jobs), err
+		},
+		"Expire": func() (int, error) {
+			jobs, err := store.Expire(t.Context(), job.Error{}, limit)
+			return len(jobs), err
+		},
+		"Retired": func() (int, error) {
+			jobs, err := store.Retired(t.Context(), age, limit)
+			return len(jobs), err
+		},
+	} {
+		tr.reset()
+		n, err := call()
+		if err != nil || n != 0 || len(tr.statements) != 1 {
+			t.Errorf("%s found %d in %d statements, error %v; want nothing in one", name, n, len(tr.statements), err)
+			continue
+		}
+		explain(t, pool, &tr.statements[0]).wantBlocks(t, name, nothingBlocks)
+	}
+}
+
+// The record is asked how the work goes with every sweep, however much of it
+// there was and is.
+func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		analyze bool // statistics are fresh; else they tell of an empty table
+		ended   int
+	}{
+		{"1k", true, 1_000},
+		{"100k", true, 100_000},
+		{"100k all of a sudden", false, 100_000},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+			for _, table := range []string{"jobs", "images"} {
+				exec(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
+			}
+			exec(t, pool, "ANALYZE jobs, images")
+			seed(t, pool, backlog{first: 1_000_000, count: test.ended, tenants: 3, state: "succeeded"})
+			seed(t, pool, backlog{first: 2_000_000, count: 200, tenants: 3, state: "processing"})
+			seed(t, pool, backlog{count: 10_000, tenants: 3})
+			seed(t, pool, backlog{first: 3_000_000, count: 10_000, tenants: 3, state: "later"})
+			if test.analyze {
+				exec(t, pool, "ANALYZE jobs, images")
+			}
+			store := postgres.New(pool)
+
+			got, err := store.Backlog(t.Context(), time.Hour)
+			want := record.Backlog{Waiting: 20_000, Processing: 200, Waits: got.Waits, Idle: got.Idle}
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("Backlog: error %v (-want +got):\n%s", err, diff)
+			}
+			explain(t, pool, tr.find(t, "FROM lanes")).wantBlocks(t, "Backlog", backlogBlocks)
+
+			out, err := store.Outcomes(t.Context(), time.Hour)
+			wantOut := record.Outcomes{
+				Succeeded: record.MaxOutcomes,
+				Runs: map[string]record.Runs{model: {
+					Pictures: record.MaxRuns, Median: 20 * time.Second, P95: 20 * time.Second,
+				}},
+			}
+			if diff := cmp.Diff(wantOut, out); diff != "" || err != nil {
+				t.Errorf("Outcomes: error %v (-want +got):\n%s", err, diff)
+			}
+			explain(t, pool, tr.find(t, "WITH page AS")).wantBlocks(t, "Outcomes", outcomesBlocks)
+		})
+	}
+}
+
+// A plan is a node of EXPLAIN's tree.
+type plan struct {
+	Type    string  `json:"Node Type"`
+	Index   string  `json:"Index Name"`
+	Rows    float64 `json:"Actual Rows"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Hit     int     `json:"Shared Hit Blocks"`
+	Read    int     `json:"Shared Read Blocks"`
+	Plans   []plan
+}
+
+// index returns the node that scans an index.
+func (p *plan) index(name string) *plan {
+	if p.Index == name {
+		return p
+	}
+	for i := range p.Plans {
+		if found := p.Plans[i].index(name); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func (p *plan) wantBlocks(t *testing.T, what string, most int) {
+	t.Helper()
+	blocks := p.Hit + p.Read
+	t.Logf("%s touches %d blocks", what, blocks)
+	if blocks > most {
+		t.Errorf("%s touches %d blocks, want at most %d", what, blocks, most)
+	}
+}
+
+// explain runs a statement for its plan, and takes back what it did.
+func explain(t *testing.T, pool *pgxpool.Pool, q *pgx.QueuedQuery) *plan {
+	t.Helper()
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	var text string
+	if err := tx.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+q.SQL, q.Arguments...).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	var plans []struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &plans); err != nil {
+		t.Fatal(err)
+	}
+	return &plans[0].Plan
+}
+
+// A backlog is as many jobs of one image each.
+type backlog struct {
+	first, count int
+	tenants      int    // who take turns
+	state        string // of the images: "processing", "succeeded", "later" if they wait for a time; else ready
+}
+
+// seed records a backlog, as Create and the methods after it would have.
+func seed(t testing.TB, pool *pgxpool.Pool, b backlog) {
+	t.Helper()
+	queries := []string{`
+WITH created AS (
+    INSERT INTO jobs (id, tenant, priority, input, fingerprint, total, queued, processing, succeeded,
+                      created_at, started_at, completed_at, expires_at)
+    SELECT lpad(to_hex(i), 32, '0')::uuid, 'tenant-' || i % @tenants::int, 0,
+           '{"prompt": "a lighthouse", "model": "model-a", "count": 1}', '',
+           1, (NOT begun)::int, (@state = 'processing')::int, (@state = 'succeeded')::int,
+           now(), CASE WHEN begun THEN now() END, CASE WHEN @state = 'succeeded' THEN now() END,
+           now() + interval '1 day'
+    FROM generate_series(@first::int, @last::int) AS i, (SELECT @state IN ('processing', 'succeeded')) AS s (begun)
+    RETURNING id
+)
+INSERT INTO images (job_id, idx, model, priority, recorded_at, expires_at, start_tag, status, ready, due_at,
+                    task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, started_at, completed_at)
+SELECT id, 0, 'model-a', 0, now(), now() + interval '1 day', (row_number() OVER (ORDER BY id) - 1 + @first::int) / @tenants::int,
+       CASE WHEN @state IN ('processing', 'succeeded') THEN @state ELSE 'queued' END, @state <> 'later',
+       CASE WHEN @state = 'later' THEN now() + interval '1 hour' ELSE now() END,
+       id, 0, 1, 'lane', now(),
+       CASE WHEN @state IN ('processing', 'succeeded') THEN now() - interval '20 seconds' END,
+       CASE WHEN @state = 'succeeded' THEN now() END
+FROM created`, `
+INSERT INTO turns VALUES ('model-a', 0) ON CONFLICT DO NOTHING`, `
+INSERT INTO tenants AS t
+SELECT 'model-a', 0, 'tenant-' || i % @tenants::int, max(i) / @tenants::int + 1, 1, count(*)
+FROM generate_series(@first::int, @last::int) AS i WHERE @state IN ('', 'later') GROUP BY 3
+ON CONFLICT (model, priority, tenant) DO UPDATE SET finish = excluded.finish, waiting = t.waiting + excluded.waiting`, `
+INSERT INTO lanes AS l SELECT 'lane', @last::int - @first::int + 1 WHERE @state IN ('', 'later')
+ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting`}
+	args := pgx.NamedArgs{"first": b.first, "last": b.first + b.count - 1, "tenants": b.tenants, "state": b.state}
+	for _, query := range queries {
+		if _, err := pool.Exec(t.Context(), query, args); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// seedHistory records 100,000 images of each state that no slot may take.
+func seedHistory(t testing.TB, pool *pgxpool.Pool) {
+	t.Helper()
+	for i, state := range []string{"processing", "later", "succeeded"} {
+		seed(t, pool, backlog{first: 1_000_000 * (i + 1), count: 100_000, tenants: 3, state: state})
+	}
+}
+
+// request is the delivery of the i-th image's task.
+func request(i int) record.ClaimRequest {
+	return record.ClaimRequest{Model: model, Task: backlogTask(i), Lease: time.Hour}
+}
+
+func exec(t testing.TB, pool *pgxpool.Pool, sql string) {
+	t.Helper()
+	if _, err := pool.Exec(t.Context(), sql); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// backlogTask is the task of the i-th image of the backlog.
+func backlogTask(i int) job.Task {
+	digits := fmt.Sprintf("%032x", i)
+	id := fmt.Sprintf("%s-%s-%s-%s-%s", digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+	return job.Task{JobID: id, Dispatch: 1, Lane: lane}
+}

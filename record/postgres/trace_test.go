@@ -1,0 +1,109 @@
+package postgres_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+)
+
+// A trace notes what goes to the database.
+type trace struct {
+	mu         sync.Mutex
+	statements []pgx.QueuedQuery
+	roundTrips int
+}
+
+func (tr *trace) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	tr.note(data.SQL, data.Args)
+	tr.trip()
+	return ctx
+}
+
+func (tr *trace) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (tr *trace) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	tr.trip()
+	return ctx
+}
+
+func (tr *trace) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	tr.note(data.SQL, data.Args)
+}
+
+func (tr *trace) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+func (tr *trace) note(sql string, args []any) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.statements = append(tr.statements, pgx.QueuedQuery{SQL: sql, Arguments: args})
+}
+
+func (tr *trace) trip() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.roundTrips++
+}
+
+func (tr *trace) reset() {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.statements, tr.roundTrips = nil, 0
+}
+
+// find returns the statement that contains part.
+func (tr *trace) find(t *testing.T, part string) *pgx.QueuedQuery {
+	t.Helper()
+	for i, s := range tr.statements {
+		if strings.Contains(s.SQL, part) {
+			return &tr.statements[i]
+		}
+	}
+	t.Fatalf("no statement contains %q", part)
+	return nil
+}
+
+func newTracedPool(t *testing.T, url string) (*pgxpool.Pool, *trace) {
+	t.Helper()
+	cfg := newPool(t, url).Config()
+	tr := &trace{}
+	cfg.ConnConfig.Tracer = tr
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, tr
+}
+
+// Databases that are billed and pooled by use make each statement count. A
+// picture takes two round trips: claim (lock, claim, read) and finish (move,
+// read).
+func TestPictureTakesTwoRoundTrips(t *testing.T) {
+	t.Parallel()
+	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+	store := postgres.New(pool)
+	tasks := create(t, store, 2)
+	for _, task := range []job.Task{tasks[1], tasks[0]} {
+		tr.reset()
+		c, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Succeed(t.Context(), c, record.Success{}); err != nil {
+			t.Fatal(err)
+		}
+		if len(tr.statements) != 5 || tr.roundTrips != 2 {
+			t.Errorf("%d statements in %d round trips, want 5 in 2", len(tr.statements), tr.roundTrips)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package postgres_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+)
+
+// A task comes twice while its image's lease is being renewed. The image must
+// get the task of the one that the second delivery takes, or nothing would
+// bring it back should its worker die.
+func TestClaimWaitsForTheHolderOfItsTask(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewRecord(t)
+	store, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
+	tasks := create(t, store, 2)
+	claim(t, store, tasks[0])
+
+	release := hold.image(tasks[0])
+	claimed := start(func() { claim(t, store, tasks[0]) })
+	hold.until(1, claimed)
+	release()
+	<-claimed
+
+	_, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: tasks[1], Lease: time.Hour})
+	if !errors.Is(err, record.ErrHeld) {
+		t.Errorf("the other task gets %v, want %v", err, record.ErrHeld)
+	}
+}
+
+// A producer notes that a task exists while a claim hands it on.
+func TestEnqueuedFollowsATaskThatIsJustExchanged(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewRecord(t)
+	store, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
+	s := submission(2)
+	s.IdempotencyKey = "key"
+	_, tasks, err := store.Create(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	release := hold.image(tasks[1])
+	claimed := start(func() { claim(t, store, tasks[1]) }) // takes image 0, and waits for image 1
+	hold.until(1, claimed)
+	noted := start(func() {
+		if err := store.Enqueued(t.Context(), tasks[0]); err != nil {
+			t.Error(err)
+		}
+	})
+	hold.until(2, noted)
+	release()
+	<-claimed
+	<-noted
+
+	if _, pending, err := store.Create(t.Context(), s); err != nil || len(pending) != 0 {
+		t.Errorf("tasks %v are not noted as enqueued, error %v", pending, err)
+	}
+}
+
+func claim(t *testing.T, store record.Record, task job.Task) {
+	t.Helper()
+	if _, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour}); err != nil {
+		t.Errorf("Claim: %v", err)
+	}
+}
+
+// start runs f and closes the channel when it is done.
+func start(f func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	return done
+}
+
+// A holdUp makes others wait. Its pool is not the store's, which they may use
+// up.
+type holdUp struct {
+	t    *testing.T
+	pool *pgxpool.Pool
+}
+
+// image locks an image until release is called.
+func (h holdUp) image(t job.Task) (release func()) {
+	h.t.Helper()
+	tx, err := h.pool.Begin(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	const query = `SELECT FROM images WHERE job_id = $1 AND idx = $2 FOR UPDATE`
+	if _, err := tx.Exec(h.t.Context(), query, t.JobID, t.Index); err != nil {
+		h.t.Fatal(err)
+	}
+	return func() {
+		h.t.Helper()
+		if err := tx.Commit(h.t.Context()); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+// until returns when as many connections of this database wait for a lock, or
+// when that to wait for is done without.
+func (h holdUp) until(waiting int, done <-chan struct{}) {
+	h.t.Helper()
+	const query = `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE NOT l.granted AND a.datname = current_database()`
+	for n := 0; n < waiting; {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		if err := h.pool.QueryRow(h.t.Context(), query).Scan(&n); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}

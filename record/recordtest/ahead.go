@@ -1,0 +1,183 @@
+package recordtest
+
+import (
+	"math/rand/v2"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+var aheadTests = []contractTest{
+	{"is the queue position where one tenant waits", aheadPosition},
+	{"is exact for one tenant at any time", aheadExact},
+	{"is gone once an image started", aheadStarted},
+	{"is gone once the job ended", aheadEnded},
+	{"counts normal images before low ones", aheadPriority},
+	{"counts other tenants' turns by their weight", aheadTenants},
+	{"is never negative where a turn was passed over", aheadPassed},
+	{"is never negative nor more than what waits", aheadBounds},
+}
+
+// wantAhead checks what Get tells of a job that has not started.
+func (f *fixture) wantAhead(id string, want int) {
+	f.Helper()
+	j, err := f.store.Get(f.ctx, id)
+	f.wantErr(err, nil)
+	f.wantEqual("the images ahead", j.Ahead, &want)
+}
+
+func (f *fixture) wantNoAhead(id string) {
+	f.Helper()
+	j, err := f.store.Get(f.ctx, id)
+	f.wantErr(err, nil)
+	f.wantEqual("the images ahead", j.Ahead, (*int)(nil))
+}
+
+func aheadPosition(f *fixture) {
+	var ids []string
+	for _, count := range []int{3, 2, 1} {
+		ids = append(ids, f.create(count)[0].JobID)
+	}
+	f.wantAhead(ids[0], 0)
+	f.wantAhead(ids[1], 3)
+	f.wantAhead(ids[2], 5)
+	f.slots(2)
+	f.wantAhead(ids[1], 1)
+	f.wantAhead(ids[2], 3)
+	f.cancel(ids[1])
+	f.wantAhead(ids[2], 1)
+	f.slots(1)
+	f.wantAhead(ids[2], 0)
+}
+
+// The prediction is held against what comes of it.
+func aheadExact(f *fixture) {
+	random := rand.New(rand.NewPCG(7, 0))
+	predicted := map[string]int{} // the number of the claim that starts the job
+	var ids []string
+	var claims int
+	var requeued []record.Claim
+	for range 20 {
+		id := f.create(1 + random.IntN(3))[0].JobID
+		ids = append(ids, id)
+		j, err := f.store.Get(f.ctx, id)
+		f.wantErr(err, nil)
+		predicted[id] = claims + *j.Ahead
+		for range random.IntN(4) {
+			c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
+			if err != nil {
+				break
+			}
+			if c.Index == 0 && c.Dispatch == 1 {
+				f.wantEqual("the claim that started the job", claims, predicted[c.Job.ID])
+			}
+			claims++
+			requeued = append(requeued, c)
+		}
+	}
+	for _, c := range requeued {
+		f.requeue(c, record.Requeue{Lane: lane})
+	}
+	queued := 0
+	for _, id := range ids { // what was put back goes before what has not started
+		j, err := f.store.Get(f.ctx, id)
+		f.wantErr(err, nil)
+		if j.Status == job.StatusQueued {
+			f.wantEqual("the images ahead", *j.Ahead, queued)
+		}
+		queued += j.Progress().Queued
+	}
+}
+
+func aheadStarted(f *fixture) {
+	tasks := f.create(2)
+	c := f.claim(tasks[0], never)
+	f.wantNoAhead(c.Job.ID)
+	f.requeue(c, record.Requeue{Lane: lane})
+	f.wantNoAhead(c.Job.ID)
+}
+
+func aheadEnded(f *fixture) {
+	canceled := f.create(1)
+	f.cancel(canceled[0].JobID)
+	f.wantNoAhead(canceled[0].JobID)
+	succeeded := f.create(1)
+	f.succeed(f.claim(succeeded[0], never))
+	f.wantNoAhead(succeeded[0].JobID)
+}
+
+func aheadPriority(f *fixture) {
+	low := f.submit(lowly(2))
+	behind := f.submit(lowly(1))
+	normal := f.create(3)
+	foreign := submission(4)
+	foreign.Input.Model = other
+	f.submit(foreign)
+	f.wantAhead(normal[0].JobID, 0)
+	f.wantAhead(low[0].JobID, 3)
+	f.wantAhead(behind[0].JobID, 5)
+	f.wantAhead(foreign.ID, 0)
+	f.slots(2)
+	f.wantAhead(behind[0].JobID, 3)
+}
+
+// Three turns of weight 1 pass before the job's first; another tenant of
+// weight 2 gets six meanwhile, one of weight ½ two, if they have as many.
+func aheadTenants(f *fixture) {
+	f.line(tenant, 1, 3)
+	mine := f.create(1)
+	f.wantAhead(mine[0].JobID, 3)
+	f.line("heavy", 2, 16)
+	f.wantAhead(mine[0].JobID, 3+6)
+	f.line("light", 0.5, 16)
+	f.wantAhead(mine[0].JobID, 3+6+2)
+	f.line("brief", 4, 1)
+	f.wantAhead(mine[0].JobID, 3+6+2+1)
+}
+
+// A slot of another model takes the image that its task is for, out of turn.
+func aheadPassed(f *fixture) {
+	mine := f.create(1)
+	s := submission(3)
+	s.Tenant = rival
+	theirs := f.submit(s)
+	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: other, Task: theirs[2], Lease: never})
+	f.wantErr(err, nil)
+	f.wantImage(c, theirs[2])
+	f.wantAhead(mine[0].JobID, 0)
+}
+
+func aheadBounds(f *fixture) {
+	random := rand.New(rand.NewPCG(8, 0))
+	var ids []string
+	for range 15 {
+		s := submission(1 + random.IntN(4))
+		s.Tenant = string(rune('p' + random.IntN(3)))
+		s.Weight = []float64{0.3, 1, 5}[random.IntN(3)]
+		if random.IntN(3) == 0 {
+			s.Priority = job.PriorityLow
+		}
+		f.record(s)
+		ids = append(ids, s.ID)
+		for range random.IntN(4) {
+			c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
+			if err == nil && random.IntN(2) == 0 {
+				f.requeue(c, record.Requeue{Lane: lane})
+			}
+		}
+	}
+	waiting := 0
+	for _, id := range ids {
+		waiting += f.get(id).Progress().Queued
+	}
+	for _, id := range ids {
+		j, err := f.store.Get(f.ctx, id)
+		f.wantErr(err, nil)
+		if (j.Ahead != nil) != (j.Status == job.StatusQueued) {
+			f.Errorf("a %s job has %v images ahead", j.Status, j.Ahead)
+		}
+		if j.Ahead != nil && (*j.Ahead < 0 || *j.Ahead >= waiting) {
+			f.Errorf("%d images are ahead of the job, where %d wait in all", *j.Ahead, waiting)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+// Package statustest holds every implementation of record.Record to its
+// contract.
+//
+// Stores go by a clock of their own, so nothing here waits: a lease of 0 has
+// run out at once, and an hour is never over.
+package recordtest
+
+import (
+	"testing"
+
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// Run tests the stores that open returns. Each must be empty.
+func Run(t *testing.T, open func(t *testing.T) record.Record) {
+	for _, group := range []struct {
+		name  string
+		tests []contractTest
+	}{
+		{"Create", createTests},
+		{"Enqueued", enqueuedTests},
+		{"Claim", claimTests},
+		{"Exchange", exchangeTests},
+		{"Turns", turnTests},
+		{"Ahead", aheadTests},
+		{"Lease", leaseTests},
+		{"Finish", finishTests},
+		{"Requeue", requeueTests},
+		{"Postpone", postponeTests},
+		{"Cancel", cancelTests},
+		{"Lanes", laneTests},
+		{"Sweep", sweepTests},
+		{"Reap", reapTests},
+		{"Retire", retireTests},
+		{"Report", reportTests},
+		{"States", stateTests},
+		{"Simulation", simulationTests},
+		{"Concurrent", concurrentTests},
+		{"Hammer", hammerTests},
+		{"Context", contextTests},
+	} {
+		t.Run(group.name, func(t *testing.T) {
+			for _, test := range group.tests {
+				t.Run(test.name, func(t *testing.T) {
+					test.run(newFixture(t, open(t)))
+				})
+			}
+		})
+	}
+}
+
+// A contractTest holds an empty store to one sentence of the contract.
+type contractTest struct {
+	name string
+	run  func(f *fixture)
+}

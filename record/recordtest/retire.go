@@ -1,0 +1,143 @@
+package recordtest
+
+import (
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+var retireTests = []contractTest{
+	{"fails what is past its deadline", expireAll},
+	{"leaves who is at work past the deadline", expireWorked},
+	{"fails jobs a page at a time", expirePages},
+	{"finds jobs to be removed, the oldest first", retiredOrder},
+	{"removes a job that ended", deleteEnded},
+}
+
+func (f *fixture) expire(limit int) []job.Job {
+	f.Helper()
+	jobs, err := f.store.Expire(f.ctx, timedOut, limit)
+	if err != nil {
+		f.Fatalf("Expire: %v", err)
+	}
+	for _, j := range jobs {
+		f.check(j)
+	}
+	return jobs
+}
+
+func (f *fixture) retired(age time.Duration, limit int) []job.Job {
+	f.Helper()
+	jobs, err := f.store.Retired(f.ctx, age, limit)
+	if err != nil {
+		f.Fatalf("Retired: %v", err)
+	}
+	return jobs
+}
+
+// overdue is a submission whose deadline is past at once.
+func overdue(count int) record.Draft {
+	s := submission(count)
+	s.ExpiresIn = 0
+	return s
+}
+
+func expireAll(f *fixture) {
+	early := f.create(2)
+	late := f.submit(overdue(2))
+	before, other := f.get(late[0].JobID), f.get(early[0].JobID)
+	jobs := f.expire(plenty)
+	f.wantEqual("the jobs", len(jobs), 1)
+	want := before
+	want.Version, want.Status, want.CompletedAt = 2, job.StatusFailed, jobs[0].CompletedAt
+	want.Images = nil
+	for i := range late {
+		want.Images = append(want.Images, job.Image{
+			Index: i, Status: job.StatusFailed, Error: &timedOut, CompletedAt: want.CompletedAt,
+		})
+	}
+	f.wantEqual("the job", jobs[0], want)
+	f.wantEqual("the job in time", f.get(other.ID), other)
+	f.wantEqual("a second time", len(f.expire(plenty)), 0)
+	f.wantWaiting(map[string]int{lane: 2})
+	f.wantImage(f.claim(late[0], never), early[0])
+	f.wantImage(f.claim(late[1], never), early[1])
+}
+
+func expireWorked(f *fixture) {
+	tasks := f.submit(overdue(5))
+	f.succeed(f.claim(tasks[0], never))
+	live, stale := f.claim(tasks[1], never), f.claim(tasks[2], gone)
+	waiting := f.claim(tasks[3], never)
+	f.requeue(waiting, record.Requeue{Lane: lane, After: never})
+
+	jobs := f.expire(plenty)
+	f.wantEqual("the jobs", len(jobs), 1)
+	f.wantEqual("the images", jobs[0].Progress(), job.Progress{Total: 5, Processing: 1, Succeeded: 1, Failed: 3})
+	f.wantEqual("the version", jobs[0].Version, waiting.Job.Version+2)
+	f.refused(stale)
+	f.refused(waiting)
+	f.wantEqual("a second time", len(f.expire(plenty)), 0)
+	f.wantEqual("the job's end", f.succeed(live).Status, job.StatusPartial)
+	f.wantEqual("a third time", len(f.expire(plenty)), 0)
+}
+
+func expirePages(f *fixture) {
+	want, got := map[string]bool{}, map[string]bool{}
+	for range 5 {
+		want[f.submit(overdue(1))[0].JobID] = true
+	}
+	for _, size := range []int{2, 2, 1, 0} {
+		page := f.expire(2)
+		f.wantEqual("a page", len(page), size)
+		for _, j := range page {
+			got[j.ID] = true
+		}
+	}
+	f.wantEqual("the jobs", got, want)
+}
+
+func retiredOrder(f *fixture) {
+	var tasks []job.Task
+	for range 3 {
+		tasks = append(tasks, f.create(1)...)
+	}
+	open := f.create(2)
+	f.wantEqual("of jobs that have not ended", len(f.retired(gone, plenty)), 0)
+	oldest := f.cancel(tasks[1].JobID)
+	middle := f.fail(f.claim(tasks[0], never))
+	youngest := f.succeed(f.claim(tasks[2], never))
+	f.succeed(f.claim(open[0], never))
+	f.wantEqual("an hour ago", len(f.retired(never, plenty)), 0)
+	f.wantEqual("the jobs", f.retired(gone, plenty), []job.Job{oldest, middle, youngest})
+	for _, id := range []string{oldest.ID, middle.ID} {
+		f.wantErr(f.store.Delete(f.ctx, id), nil)
+	}
+	f.wantEqual("what is left", f.retired(gone, plenty), []job.Job{youngest})
+}
+
+func deleteEnded(f *fixture) {
+	s, tasks := f.keyed(2)
+	want := f.get(s.ID)
+	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	f.wantEqual("a job that has not ended", f.get(s.ID), want)
+	f.succeed(f.claim(tasks[0], never))
+	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	last := f.claim(tasks[1], never)
+	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	f.succeed(last)
+
+	kept := f.create(1)
+	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	_, err := f.store.Get(f.ctx, s.ID)
+	f.wantErr(err, record.ErrNotFound)
+	_, err = f.store.ByIdempotencyKey(f.ctx, s)
+	f.wantErr(err, record.ErrNotFound)
+	for _, id := range []string{s.ID, newID(), "", "no-such-id"} {
+		f.wantErr(f.store.Delete(f.ctx, id), record.ErrNotFound)
+	}
+	f.refused(last)
+	f.wantImage(f.claim(tasks[0], never), kept[0])
+	f.noClaim(kept[0], record.ErrNothingDue)
+}

@@ -1,0 +1,97 @@
+package record
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// A Reporter tells how the work is going, for people and alerts. What a call
+// costs does not grow with how much waits or how much has ended. Times are
+// told as how long ago they were, by the store's clock.
+type Reporter interface {
+	// Backlog returns what waits now. A task counts as unsent that is not known
+	// to be on a queue for at least unsent since it was handed out.
+	Backlog(ctx context.Context, unsent time.Duration) (Backlog, error)
+
+	// Outcomes returns what came of the jobs that ended within since, of the
+	// latest MaxOutcomes of them.
+	Outcomes(ctx context.Context, since time.Duration) (Outcomes, error)
+}
+
+const (
+	// MaxOutcomes is how many jobs Outcomes looks at, at most.
+	MaxOutcomes = 1000
+	// MaxRuns is how many pictures of a model Outcomes measures, at most.
+	MaxRuns = 200
+	// RunsSince is for how long back Outcomes measures pictures, where its own
+	// since is not longer.
+	RunsSince = 24 * time.Hour
+	// MaxUnsent is up to where Backlog counts what is unsent.
+	MaxUnsent = 1000
+)
+
+// A Backlog is what waits.
+type Backlog struct {
+	Waiting    int // queued images
+	Processing int // images that a delivery works on, or did when it died
+	Unsent     int // queued images whose task is not known to be on a queue, up to MaxUnsent
+
+	// Waits is how long the oldest queued image has waited, since its job was
+	// recorded; 0 if none waits.
+	Waits time.Duration
+	// Idle is for how long no image has started or ended, as far as the images
+	// at work, the latest job that ended and the oldest that have not can tell.
+	// It is never longer than Waits.
+	Idle time.Duration
+}
+
+// Outcomes are what came of the work of late. Canceled images, and those of
+// jobs that have not ended, are left out.
+type Outcomes struct {
+	Succeeded int
+	Failed    map[job.Code]int // nil if none did
+	Runs      map[string]Runs  // by model; nil if there is no picture to measure
+}
+
+// Runs are how long pictures took, from the claim until they were recorded:
+// the model's work and the upload.
+type Runs struct {
+	Pictures    int // that were measured
+	Median, P95 time.Duration
+}
+
+// NewRuns sums up how long pictures took, in whatever order.
+func NewRuns(took []time.Duration) Runs {
+	if len(took) == 0 {
+		return Runs{}
+	}
+	sorted := slices.Sorted(slices.Values(took))
+	rank := func(share float64) time.Duration { // the nearest rank
+		return sorted[int(math.Ceil(share*float64(len(sorted))))-1]
+	}
+	return Runs{Pictures: len(sorted), Median: rank(0.5), P95: rank(0.95)}
+}
+
+// Add counts n images of a model that ended in a state, of which those that
+// succeeded took so long.
+func (o *Outcomes) Add(model string, to job.Status, code job.Code, n int, took []time.Duration) {
+	switch {
+	case to == job.StatusSucceeded:
+		o.Succeeded += n
+		if len(took) > 0 {
+			if o.Runs == nil {
+				o.Runs = make(map[string]Runs)
+			}
+			o.Runs[model] = NewRuns(took)
+		}
+	case to == job.StatusFailed && n > 0:
+		if o.Failed == nil {
+			o.Failed = make(map[job.Code]int)
+		}
+		o.Failed[code] += n
+	}
+}

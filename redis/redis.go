@@ -1,0 +1,131 @@
+// Package redis is a process' way to Redis: one client with short time-outs,
+// and one circuit that leaves a server alone while it fails. It also says what
+// is wrong with a server. It knows no key and no message: those belong to the
+// packages that use it.
+package redis
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+const (
+	dialTimeout = time.Second
+	ioTimeout   = 500 * time.Millisecond
+	maxRetries  = 1
+
+	// rest is for how long Redis is left alone once it failed, so that its
+	// outage does not cost every request a time-out.
+	rest = 2 * time.Second
+	// pingInterval keeps a subscription's checks of its connection, every one a
+	// command that is billed, below the rate of its messages.
+	pingInterval = time.Minute
+)
+
+var (
+	// ErrBadURL: the URL cannot be parsed. The parser's own words are left out,
+	// because they can quote the password.
+	ErrBadURL = errors.New("redis: REDIS_URL is not a valid URL; it looks like rediss://default:password@host:6379")
+	// ErrResting: Redis failed a moment ago, and was not asked again yet.
+	ErrResting = errors.New("redis: left alone after a failure")
+)
+
+// Nil is the answer for a key that does not exist. It is no failure.
+const Nil = goredis.Nil
+
+// A Client is one process' way to a Redis server. While the server fails, the
+// client leaves it alone for a while at a time, for all its users alike. It is
+// safe for concurrent use.
+type Client struct {
+	server *goredis.Client
+	log    *slog.Logger
+
+	mu      sync.Mutex
+	failing bool
+	retryAt time.Time // while failing: no command is sent before
+	trying  bool      // while failing: one command finds out whether that is over
+}
+
+// NewClient returns a client of the server at url. It connects on first use.
+func NewClient(url string, log *slog.Logger) (*Client, error) {
+	opts, err := goredis.ParseURL(url)
+	if err != nil {
+		return nil, ErrBadURL
+	}
+	opts.DialTimeout = dialTimeout
+	opts.ReadTimeout = ioTimeout
+	opts.WriteTimeout = ioTimeout
+	opts.MaxRetries = maxRetries
+	opts.DialerRetries = 1
+	opts.ContextTimeoutEnabled = true
+	// Upstash knows neither CLIENT SETINFO nor maintenance notifications, and
+	// every command is billed.
+	opts.DisableIdentity = true
+	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return &Client{server: goredis.NewClient(opts), log: log}, nil
+}
+
+// Close closes all connections.
+func (c *Client) Close() error { return c.server.Close() }
+
+// Do runs op, which sends commands to the server, for at most timeout. It goes
+// on when ctx ends: a caller that goes away must not look like an outage. It
+// fails with ErrResting, without running op, while the server is left alone.
+// An error of op other than Nil begins such a rest, which what names in the log.
+func (c *Client) Do(
+	ctx context.Context, what string, timeout time.Duration, op func(context.Context, *goredis.Client) error,
+) error {
+	if !c.mayTry() {
+		return ErrResting
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
+	defer cancel()
+	err := op(limited, c.server)
+	c.note(ctx, what, err)
+	return err
+}
+
+// mayTry reports whether a command may be sent now. Once a rest is over, one
+// caller tries the server and the others go on without, so that an outage
+// holds up one request at a time.
+func (c *Client) mayTry() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.failing {
+		return true
+	}
+	if c.trying || time.Now().Before(c.retryAt) {
+		return false
+	}
+	c.trying = true
+	return true
+}
+
+// note takes note of how a command ended, and logs what is new.
+func (c *Client) note(ctx context.Context, what string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil || errors.Is(err, Nil) {
+		if c.failing {
+			c.log.InfoContext(ctx, "Redis answers again")
+		}
+		c.failing, c.trying = false, false
+		return
+	}
+	c.failing, c.trying, c.retryAt = true, false, time.Now().Add(rest)
+	c.log.WarnContext(ctx, "Redis is not answering; going on without it", "operation", what, "error", err)
+}
+
+// NewSubscription returns a subscription to no channel yet, on a connection of
+// its own. Both what is published and what is subscribed to comes out of its
+// messages.
+func (c *Client) NewSubscription(ctx context.Context) (*goredis.PubSub, <-chan any) {
+	sub := c.server.Subscribe(ctx)
+	return sub, sub.ChannelWithSubscriptions(goredis.WithChannelHealthCheckInterval(pingInterval))
+}

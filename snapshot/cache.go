@@ -1,0 +1,157 @@
+package snapshot
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/ai-worker/ai-worker/redis"
+)
+
+// Key is where the snapshot of a job is kept, a JSON string.
+func Key(id string) string { return "job:" + id }
+
+// VersionKey is where the version of that snapshot is kept, a number.
+func VersionKey(id string) string { return "job:" + id + ":version" }
+
+// EventsChannel is where every new snapshot of a job is published.
+func EventsChannel(id string) string { return "job:" + id + ":events" }
+
+// CancelChannel is where the ID of every canceled job is published.
+const CancelChannel = "jobs:canceled"
+
+const (
+	// TTL is how long a snapshot stays after its last change.
+	TTL = 24 * time.Hour
+	// MaxAge is how long the snapshot of an unfinished job is believed: the
+	// bound on how late a reader learns of a change that Redis missed. That
+	// of a finished job is final.
+	MaxAge = 5 * time.Second
+
+	// opTimeout bounds one operation, its retry and a new connection included.
+	opTimeout = 2 * time.Second
+	// makeUpAtOnce bounds how many of the snapshots that Redis missed one change
+	// brings along, since somebody waits for it.
+	makeUpAtOnce = 16
+	// maxMissed bounds the snapshots remembered while Redis is away. Beyond
+	// it readers rely on MaxAge alone.
+	maxMissed = 10_000
+)
+
+// putScript stores a snapshot with its version and tells of it, unless a newer
+// one is there. The same version again is stored, which makes it young, but
+// told of once.
+var putScript = goredis.NewScript(`
+local stored = tonumber(redis.call('GET', KEYS[2]) or '') or 0
+local version = tonumber(ARGV[2])
+if stored > version then
+  return 0
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[3])
+redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])
+if stored == version then
+  return 0
+end
+redis.call('PUBLISH', KEYS[3], ARGV[1])
+return 1`)
+
+// getScript reads a snapshot and the milliseconds it has left.
+var getScript = goredis.NewScript(`return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}`)
+
+// cache is Redis as a place for snapshots that may be missing at any time.
+type cache struct {
+	redis *redis.Client
+
+	mu     sync.Mutex
+	missed map[string]Snapshot // newest snapshot of each job that Redis did not get
+}
+
+func newCache(client *redis.Client) *cache {
+	return &cache{redis: client, missed: make(map[string]Snapshot)}
+}
+
+// put stores a snapshot, or remembers it for when Redis is back.
+func (c *cache) put(ctx context.Context, snap Snapshot) {
+	if !c.store(ctx, snap) {
+		c.remember(snap)
+		return
+	}
+	c.makeUp(ctx)
+}
+
+// store reports whether Redis has the snapshot, or a newer one.
+func (c *cache) store(ctx context.Context, snap Snapshot) bool {
+	keys := []string{Key(snap.ID), VersionKey(snap.ID), EventsChannel(snap.ID)}
+	return c.redis.Do(ctx, "store a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) error {
+		return putScript.Run(ctx, r, keys, snap.JSON, snap.Version, TTL.Milliseconds()).Err()
+	}) == nil
+}
+
+// get returns the snapshot of a job, if there is one to be believed.
+func (c *cache) get(ctx context.Context, id string) (Snapshot, bool) {
+	var answer []any
+	err := c.redis.Do(ctx, "read a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) (err error) {
+		answer, err = getScript.Run(ctx, r, []string{Key(id)}).Slice()
+		return err
+	})
+	if err != nil || len(answer) != 2 {
+		return Snapshot{}, false
+	}
+	doc, isString := answer[0].(string)
+	left, isNumber := answer[1].(int64)
+	if !isString || !isNumber {
+		return Snapshot{}, false
+	}
+	snap, err := Parse([]byte(doc))
+	if err != nil || snap.ID != id {
+		return Snapshot{}, false
+	}
+	age := TTL - time.Duration(left)*time.Millisecond
+	return snap, snap.Status.Terminal() || age <= MaxAge
+}
+
+// tellCanceled tells all instances that a job was canceled.
+func (c *cache) tellCanceled(ctx context.Context, id string) {
+	// Who does not hear of it learns the same when the lease is renewed.
+	_ = c.redis.Do(ctx, "tell of a canceled job", opTimeout, func(ctx context.Context, r *goredis.Client) error {
+		return r.Publish(ctx, CancelChannel, id).Err()
+	})
+}
+
+// remember keeps a snapshot that Redis did not get.
+func (c *cache) remember(snap Snapshot) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	old, known := c.missed[snap.ID]
+	if old.Version > snap.Version || !known && len(c.missed) >= maxMissed {
+		return
+	}
+	c.missed[snap.ID] = snap
+}
+
+// makeUp stores some of what Redis missed. It stops at the first failure.
+func (c *cache) makeUp(ctx context.Context) {
+	for range makeUpAtOnce {
+		snap, ok := c.takeMissed()
+		if !ok {
+			return
+		}
+		if !c.store(ctx, snap) {
+			c.remember(snap)
+			return
+		}
+	}
+}
+
+// takeMissed removes one of the remembered snapshots.
+func (c *cache) takeMissed() (Snapshot, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, snap := range c.missed {
+		delete(c.missed, id)
+		return snap, true
+	}
+	return Snapshot{}, false
+}

@@ -1,0 +1,223 @@
+package snapshot
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/ai-worker/ai-worker/redis"
+)
+
+const (
+	// linger is for how long the subscription stays after the last watcher
+	// left: while there is work, one serves all of it.
+	linger = 30 * time.Second
+	// subscribeTimeout bounds one command of the subscription.
+	subscribeTimeout = 2 * time.Second
+	// subscribeAgain is how soon one that failed is repeated.
+	subscribeAgain = 2 * time.Second
+)
+
+// events lets a process hear what is published, over one subscription for all
+// that listen. The subscription exists only while somebody does. It is a
+// shortcut: without Redis nothing is heard, and listeners look for themselves.
+type events struct {
+	redis *redis.Client
+
+	mu        sync.Mutex
+	listeners map[string]map[*listener]bool // by channel
+	heard     map[string]bool               // channels that the server confirmed
+	changed   chan struct{}                 // tells run of new and gone channels; nil while it does not run
+}
+
+// A listener hears one channel.
+type listener struct {
+	call  func(payload string)
+	ready chan struct{} // closed once the channel is heard, or cannot be
+	once  sync.Once
+}
+
+func (l *listener) settle() { l.once.Do(func() { close(l.ready) }) }
+
+func newEvents(client *redis.Client) *events {
+	return &events{redis: client, listeners: make(map[string]map[*listener]bool), heard: make(map[string]bool)}
+}
+
+// listen calls f with all that is published on the channel, one message at a
+// time, until stop is called. f must not block: all listeners wait for it.
+// ready is closed once the channel is heard, or if it cannot be. listen itself
+// waits for nothing.
+func (e *events) listen(ctx context.Context, channel string, f func(payload string)) (ready <-chan struct{}, stop func()) {
+	l := &listener{call: f, ready: make(chan struct{})}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.listeners[channel] == nil {
+		e.listeners[channel] = make(map[*listener]bool)
+	}
+	e.listeners[channel][l] = true
+	if e.heard[channel] {
+		l.settle()
+	}
+	if e.changed == nil {
+		e.changed = make(chan struct{}, 1)
+		go e.run(context.WithoutCancel(ctx), e.changed)
+	}
+	e.signal()
+	return l.ready, func() { e.remove(channel, l) }
+}
+
+// signal wakes run, if it runs. The caller holds the mutex.
+func (e *events) signal() {
+	select {
+	case e.changed <- struct{}{}:
+	default: // it does not run, or is going to look anyway
+	}
+}
+
+func (e *events) lockAndSignal() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.signal()
+}
+
+func (e *events) remove(channel string, l *listener) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.listeners[channel], l)
+	if len(e.listeners[channel]) > 0 {
+		return
+	}
+	delete(e.listeners, channel)
+	e.signal()
+}
+
+// run keeps the subscription until nobody has listened for a while.
+func (e *events) run(ctx context.Context, changed <-chan struct{}) {
+	sub, messages := e.redis.NewSubscription(ctx)
+	defer sub.Close()
+	subscribed := make(map[string]bool)
+	idle := time.NewTimer(linger)
+	defer idle.Stop()
+	for {
+		select {
+		case <-changed:
+			e.subscribe(ctx, sub, subscribed)
+			idle.Reset(linger)
+		case m, open := <-messages:
+			if !open { // the client is closed
+				e.end(true)
+				return
+			}
+			e.deliver(m)
+		case <-idle.C:
+			if e.end(false) {
+				return
+			}
+			idle.Reset(linger)
+		}
+	}
+}
+
+// subscribe brings the server's idea of what is heard up to that of the
+// listeners, with one command for all that is new and one for all that is gone.
+// The channel of cancellations stays: every attempt listens to it.
+func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed map[string]bool) {
+	e.mu.Lock()
+	var added, gone []string
+	for channel := range e.listeners {
+		if !subscribed[channel] {
+			added = append(added, channel)
+		}
+	}
+	for channel := range subscribed {
+		if len(e.listeners[channel]) == 0 && channel != CancelChannel {
+			gone = append(gone, channel)
+			delete(e.heard, channel)
+		}
+	}
+	e.mu.Unlock()
+	for _, channel := range gone {
+		delete(subscribed, channel)
+	}
+	if len(gone) > 0 {
+		_ = e.command(ctx, "unsubscribe", sub.Unsubscribe, gone) // more is heard than listened to
+	}
+	if len(added) == 0 {
+		return
+	}
+	if e.command(ctx, "subscribe", sub.Subscribe, added) != nil {
+		e.settle(added)
+		time.AfterFunc(subscribeAgain, e.lockAndSignal)
+		return
+	}
+	for _, channel := range added {
+		subscribed[channel] = true // the client repeats it when it connects again
+	}
+}
+
+func (e *events) command(
+	ctx context.Context, what string, send func(context.Context, ...string) error, channels []string,
+) error {
+	return e.redis.Do(ctx, what, subscribeTimeout, func(ctx context.Context, _ *goredis.Client) error {
+		return send(ctx, channels...)
+	})
+}
+
+// settle tells the listeners of channels that there is nothing to wait for.
+func (e *events) settle(channels []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, channel := range channels {
+		for l := range e.listeners[channel] {
+			l.settle()
+		}
+	}
+}
+
+// deliver hands a message to the listeners of its channel.
+func (e *events) deliver(m any) {
+	switch m := m.(type) {
+	case *goredis.Message:
+		for _, l := range e.of(m.Channel) {
+			l.call(m.Payload)
+		}
+	case *goredis.Subscription:
+		if m.Kind != "subscribe" {
+			return
+		}
+		e.mu.Lock()
+		if len(e.listeners[m.Channel]) > 0 || m.Channel == CancelChannel {
+			e.heard[m.Channel] = true
+		}
+		e.mu.Unlock()
+		e.settle([]string{m.Channel})
+	}
+}
+
+func (e *events) of(channel string) []*listener {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Collect(maps.Keys(e.listeners[channel]))
+}
+
+// end ends the subscription unless somebody listens, or in any case if it is
+// forced. It reports whether it did.
+func (e *events) end(forced bool) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.listeners) > 0 && !forced {
+		return false
+	}
+	for _, of := range e.listeners {
+		for l := range of {
+			l.settle()
+		}
+	}
+	e.changed = nil
+	clear(e.heard)
+	return true
+}

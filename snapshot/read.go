@@ -1,0 +1,83 @@
+package snapshot
+
+import (
+	"context"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// Snapshot returns the job as callers see it, from Redis where that can be
+// believed, else from the record. It fails with record.ErrNotFound.
+func (r *Record) Snapshot(ctx context.Context, id string) (Snapshot, error) {
+	if snap, ok := r.cache.get(ctx, id); ok {
+		return snap, nil
+	}
+	j, err := r.record.Get(ctx, id)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	snap, err := r.renderer.Render(j)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	r.cache.put(ctx, snap)
+	return snap, nil
+}
+
+// Render returns the snapshot of a job that the caller has at hand.
+func (r *Record) Render(j job.Job) (Snapshot, error) { return r.renderer.Render(j) }
+
+// recheck is how often Await looks for itself, in case Redis is away or an
+// event was lost.
+const recheck = 2 * time.Second
+
+// Await returns the job's snapshot once the job has ended, or as it is when
+// ctx does. It fails with record.ErrNotFound.
+func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
+	news := make(chan string, 1) // the latest event that was not looked at yet
+	ready, stop := r.events.listen(ctx, EventsChannel(id), func(payload string) {
+		select {
+		case <-news:
+		default:
+		}
+		news <- payload
+	})
+	defer stop()
+	select {
+	case <-ready: // what happens from here on is not missed
+	case <-ctx.Done():
+	case <-time.After(recheck):
+	}
+	look := time.NewTicker(recheck)
+	defer look.Stop()
+	read := context.WithoutCancel(ctx) // so that the end of ctx still gets an answer
+	snap, err := r.Snapshot(read, id)
+	for err == nil && !snap.Status.Terminal() {
+		select {
+		case <-ctx.Done():
+			return snap, nil
+		case doc := <-news:
+			if next, bad := Parse([]byte(doc)); bad == nil && next.Version > snap.Version {
+				snap = next
+			}
+		case <-look.C:
+			snap, err = r.Snapshot(read, id)
+		}
+	}
+	return snap, err
+}
+
+// OnCancel calls f once the job is canceled, perhaps more than once, until stop
+// is called.
+//
+// It is a shortcut: without Redis, work learns the same when it renews its
+// lease.
+func (r *Record) OnCancel(ctx context.Context, jobID string, f func()) (stop func()) {
+	_, stop = r.events.listen(ctx, CancelChannel, func(canceled string) {
+		if canceled == jobID {
+			f()
+		}
+	})
+	return stop
+}

@@ -1,0 +1,177 @@
+package snapshot
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/redis"
+)
+
+// Record is a record whose transitions are published. It embeds nothing, so
+// that a new method of the contract has to say here whether it publishes.
+type Record struct {
+	record   record.Record
+	renderer Renderer
+	cache    *cache
+	events   *events
+	log      *slog.Logger
+}
+
+var _ record.Record = (*Record)(nil)
+
+// NewRecord returns inner with its transitions published through client.
+func NewRecord(inner record.Record, client *redis.Client, renderer Renderer, log *slog.Logger) *Record {
+	return &Record{record: inner, renderer: renderer, cache: newCache(client), events: newEvents(client), log: log}
+}
+
+// Create implements record.Record.
+func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Task, error) {
+	j, tasks, err := r.record.Create(ctx, d)
+	if err != nil {
+		return j, tasks, err
+	}
+	// What callers look for first in a new job is when it will start.
+	shown := j
+	if read, err := r.record.Get(ctx, j.ID); err == nil && read.Version == j.Version {
+		shown = read
+	}
+	r.publish(ctx, nil, shown)
+	return j, tasks, nil
+}
+
+// Claim implements record.Record.
+func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Claim, error) {
+	c, err := r.record.Claim(ctx, req)
+	r.publish(ctx, err, c.Job)
+	return c, err
+}
+
+// Succeed implements record.Record.
+func (r *Record) Succeed(ctx context.Context, c record.Claim, s record.Success) (job.Job, error) {
+	j, err := r.record.Succeed(ctx, c, s)
+	r.publish(ctx, err, j)
+	return j, err
+}
+
+// Fail implements record.Record.
+func (r *Record) Fail(ctx context.Context, c record.Claim, reason job.Error) (job.Job, error) {
+	j, err := r.record.Fail(ctx, c, reason)
+	r.publish(ctx, err, j)
+	return j, err
+}
+
+// Requeue implements record.Record.
+func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) (job.Job, job.Task, error) {
+	j, task, err := r.record.Requeue(ctx, c, q)
+	r.publish(ctx, err, j)
+	return j, task, err
+}
+
+// Cancel implements record.Record, and tells those who work on the job.
+func (r *Record) Cancel(ctx context.Context, id string) (job.Job, error) {
+	j, err := r.record.Cancel(ctx, id)
+	r.publish(ctx, err, j)
+	if err == nil {
+		r.cache.tellCanceled(ctx, id)
+	}
+	return j, err
+}
+
+// Reap implements record.Record.
+func (r *Record) Reap(ctx context.Context, grace time.Duration, limit int) ([]job.Job, []job.Task, error) {
+	jobs, tasks, err := r.record.Reap(ctx, grace, limit)
+	r.publish(ctx, err, jobs...)
+	return jobs, tasks, err
+}
+
+// Expire implements record.Record.
+func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job.Job, error) {
+	jobs, err := r.record.Expire(ctx, reason, limit)
+	r.publish(ctx, err, jobs...)
+	return jobs, err
+}
+
+// publish leaves the snapshots of jobs in Redis, unless err says that there was
+// no transition. It never fails; see cache.put.
+func (r *Record) publish(ctx context.Context, err error, jobs ...job.Job) {
+	if err != nil {
+		return
+	}
+	for _, j := range jobs {
+		snap, err := r.renderer.Render(j)
+		if err != nil {
+			r.log.ErrorContext(ctx, "a job cannot be rendered", "job_id", j.ID, "error", err)
+			continue
+		}
+		r.cache.put(ctx, snap)
+	}
+}
+
+// What follows is no transition, and is handed on as it is.
+
+// ByIdempotencyKey implements record.Record.
+func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (job.Job, error) {
+	return r.record.ByIdempotencyKey(ctx, d)
+}
+
+// Get implements record.Record.
+func (r *Record) Get(ctx context.Context, id string) (job.Job, error) { return r.record.Get(ctx, id) }
+
+// Enqueued implements record.Record.
+func (r *Record) Enqueued(ctx context.Context, tasks ...job.Task) error {
+	return r.record.Enqueued(ctx, tasks...)
+}
+
+// Renew implements record.Record.
+func (r *Record) Renew(ctx context.Context, c record.Claim, lease time.Duration) error {
+	return r.record.Renew(ctx, c, lease)
+}
+
+// Postpone implements record.Record.
+func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (job.Task, error) {
+	return r.record.Postpone(ctx, t, lane)
+}
+
+// LaneStates implements record.Record.
+func (r *Record) LaneStates(ctx context.Context) ([]record.LaneState, error) {
+	return r.record.LaneStates(ctx)
+}
+
+// Pause implements record.Record.
+func (r *Record) Pause(ctx context.Context, lanes []string, p record.Pause) error {
+	return r.record.Pause(ctx, lanes, p)
+}
+
+// Resume implements record.Record.
+func (r *Record) Resume(ctx context.Context, lane string) error { return r.record.Resume(ctx, lane) }
+
+// Unsent implements record.Record.
+func (r *Record) Unsent(ctx context.Context, age time.Duration, limit int) ([]job.Task, error) {
+	return r.record.Unsent(ctx, age, limit)
+}
+
+// Unheard implements record.Record.
+func (r *Record) Unheard(ctx context.Context, age time.Duration, limit int) ([]job.Task, error) {
+	return r.record.Unheard(ctx, age, limit)
+}
+
+// Retired implements record.Record.
+func (r *Record) Retired(ctx context.Context, age time.Duration, limit int) ([]job.Job, error) {
+	return r.record.Retired(ctx, age, limit)
+}
+
+// Delete implements record.Record.
+func (r *Record) Delete(ctx context.Context, id string) error { return r.record.Delete(ctx, id) }
+
+// Backlog implements record.Record.
+func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {
+	return r.record.Backlog(ctx, unsent)
+}
+
+// Outcomes implements record.Record.
+func (r *Record) Outcomes(ctx context.Context, since time.Duration) (record.Outcomes, error) {
+	return r.record.Outcomes(ctx, since)
+}

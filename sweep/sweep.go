@@ -1,0 +1,265 @@
+// Package sweep finds what crashes left behind, and mends it: tasks that never
+// reached their queue or are gone from it, images whose worker died, jobs past
+// their deadline, and jobs past retention. It asks for the next sweep as long
+// as there is work.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// ErrNoNextSweep: there is work, and no sweep could be asked for that comes
+// after this one.
+var ErrNoNextSweep = errors.New("sweep: the next one could not be asked for")
+
+const (
+	// page bounds what one step of a sweep takes on at a time.
+	page = 100
+	// timeLimit is when a sweep begins no further page: what is left over is
+	// the next one's. It lies below Cloud Scheduler's attempt deadline, which
+	// is 3 min unless set.
+	timeLimit = 150 * time.Second
+
+	// maxAtOnce bounds the tasks of a page that are worked on at once.
+	maxAtOnce = 8
+
+	// unsentAge is how long a task may take from the record to its queue.
+	unsentAge = time.Minute
+	// unheardAge is how long an image waits before its task is looked for.
+	unheardAge = 10 * time.Minute
+	// reapGrace is how long after the end of a lease its task has to come
+	// again by itself.
+	reapGrace = 5 * time.Minute
+)
+
+// Swept counts what a sweep found and mended.
+type Swept struct {
+	Sent    int `json:"sent"`    // tasks that were missing from the start
+	Renewed int `json:"renewed"` // tasks that were gone
+	Reaped  int `json:"reaped"`  // images whose worker died
+	Expired int `json:"expired"` // jobs past their deadline
+	Removed int `json:"removed"` // jobs past retention
+}
+
+// A Producer puts tasks on the queues of lanes, and finds them there.
+type Producer interface {
+	// Put puts tasks on their lanes' queues, to be delivered not before at, or
+	// at once if that is zero.
+	Put(ctx context.Context, at time.Time, tasks ...job.Task) error
+	// Gone reports whether a task is on no queue.
+	Gone(ctx context.Context, t job.Task) (bool, error)
+	// LaneFor returns the lane itself, or another one if it is not configured.
+	LaneFor(lane string) string
+	// AskForSweep has a sweep come soon after now.
+	AskForSweep(ctx context.Context, now time.Time) error
+}
+
+// A Remover deletes a job's stored pictures.
+type Remover interface {
+	Remove(ctx context.Context, keys ...string) error
+}
+
+// Sweeper finds what crashes left behind, and mends it. Sweeps may overlap.
+type Sweeper struct {
+	Record    record.Record
+	Producer  Producer
+	Objects   Remover
+	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
+	Log       *slog.Logger
+}
+
+// Sweep does one round: each step, page by page, until there is nothing left
+// or the time is up. It goes on after a step that fails, and returns what all
+// of them met. It logs what it did, and what waits then. If that is anything, it
+// asks for the next sweep, and an error has ErrNoNextSweep in it if it cannot.
+func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
+	var swept Swept
+	var errs []error
+	end := time.Now().Add(timeLimit)
+	for _, step := range []struct {
+		name  string
+		count *int
+		mend  func(context.Context) (n int, more bool, err error)
+	}{
+		{"expire", &swept.Expired, s.expire},
+		{"reap", &swept.Reaped, s.reap},
+		{"send", &swept.Sent, s.send},
+		{"renew", &swept.Renewed, s.renew},
+		{"remove", &swept.Removed, s.remove},
+	} {
+		for more := true; more && time.Now().Before(end); {
+			n, full, err := step.mend(ctx)
+			*step.count += n
+			if more = full && err == nil; err != nil {
+				errs = append(errs, fmt.Errorf("sweep: %s: %w", step.name, err))
+			}
+		}
+	}
+	left, err := s.report(ctx, swept)
+	if err != nil {
+		errs = append(errs, fmt.Errorf("sweep: %w", err))
+	}
+	if left {
+		if err := s.Producer.AskForSweep(ctx, time.Now()); err != nil {
+			errs = append(errs, fmt.Errorf("%w: %w", ErrNoNextSweep, err))
+		}
+	}
+	return swept, errors.Join(errs...)
+}
+
+// report logs a sweep, and reports whether there is work left, as far as can be
+// known. Alerts go by the message, waiting and oldest_waiting_seconds.
+func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error) {
+	attrs := []any{
+		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
+		"expired", swept.Expired, "removed", swept.Removed,
+	}
+	b, err := s.Record.Backlog(ctx, unsentAge)
+	if err == nil {
+		attrs = append(attrs, "waiting", b.Waiting, "oldest_waiting_seconds", b.Waits.Seconds())
+	}
+	s.Log.InfoContext(ctx, "swept", attrs...)
+	return err != nil || b.Waiting+b.Processing > 0, err
+}
+
+// expire fails what is past its deadline.
+func (s *Sweeper) expire(ctx context.Context) (n int, more bool, err error) {
+	jobs, err := s.Record.Expire(ctx, job.DeadlineExceeded(), page)
+	return len(jobs), len(jobs) == page, err
+}
+
+// reap puts images back whose worker died and whose task did not come again.
+func (s *Sweeper) reap(ctx context.Context) (n int, more bool, err error) {
+	_, tasks, err := s.Record.Reap(ctx, reapGrace, page)
+	if err != nil {
+		return 0, false, err
+	}
+	_, err = s.each(ctx, tasks, s.put)
+	return len(tasks), len(tasks) == page, err
+}
+
+// send puts tasks on their queues that never got there.
+func (s *Sweeper) send(ctx context.Context) (n int, more bool, err error) {
+	tasks, err := s.Record.Unsent(ctx, unsentAge, page)
+	if err != nil {
+		return 0, false, err
+	}
+	_, err = s.each(ctx, tasks, s.put)
+	return len(tasks), len(tasks) == page, err
+}
+
+// renew looks up the tasks of images that have waited long, and replaces those
+// that are gone: purged, or given up on. An ended name stays taken, so that the
+// task of another dispatch takes its place. It goes on as long as it finds any,
+// so that a purged queue is mended in one sweep, and a long one that is in
+// order costs a page of calls.
+func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
+	tasks, err := s.Record.Unheard(ctx, unheardAge, page)
+	if err != nil {
+		return 0, false, err
+	}
+	n, err = s.each(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
+		gone, err := s.Producer.Gone(ctx, t)
+		if err != nil || !gone {
+			return false, err
+		}
+		return true, s.replace(ctx, t)
+	})
+	return n, n > 0 && len(tasks) == page, err
+}
+
+// each does something with every task, some at once, and counts for how many
+// it did. One that fails does not keep the others back.
+func (s *Sweeper) each(
+	ctx context.Context, tasks []job.Task, do func(context.Context, job.Task) (bool, error),
+) (int, error) {
+	done, errs := make([]bool, len(tasks)), make([]error, len(tasks))
+	var g errgroup.Group
+	g.SetLimit(maxAtOnce)
+	for i, t := range tasks {
+		g.Go(func() error {
+			done[i], errs[i] = do(ctx, t)
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in their places
+	n := 0
+	for _, d := range done {
+		if d {
+			n++
+		}
+	}
+	return n, errors.Join(errs...)
+}
+
+// put puts a task on its queue. One whose lane is gone gives way to another.
+func (s *Sweeper) put(ctx context.Context, t job.Task) (bool, error) {
+	if s.Producer.LaneFor(t.Lane) != t.Lane {
+		return true, s.replace(ctx, t)
+	}
+	return true, s.Producer.Put(ctx, time.Time{}, t)
+}
+
+// replace gives the image that holds a task another one, and puts that on a
+// queue.
+func (s *Sweeper) replace(ctx context.Context, t job.Task) error {
+	next, err := s.Record.Postpone(ctx, t, s.Producer.LaneFor(t.Lane))
+	if errors.Is(err, record.ErrHeld) || errors.Is(err, record.ErrNothingDue) {
+		return nil // it came after all
+	}
+	if err != nil {
+		return err
+	}
+	return s.Producer.Put(ctx, time.Time{}, next)
+}
+
+// remove deletes jobs past retention, their pictures first: what is left of a
+// removal that a crash cut short is found again by the job. A job that cannot
+// be removed keeps no other back.
+func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
+	if s.Retention == 0 {
+		return 0, false, nil
+	}
+	jobs, err := s.Record.Retired(ctx, s.Retention, page)
+	if err != nil {
+		return 0, false, err
+	}
+	var errs []error
+	for _, j := range jobs {
+		err := s.Objects.Remove(ctx, objectKeys(j)...)
+		if err == nil {
+			err = s.Record.Delete(ctx, j.ID)
+		}
+		if err != nil && !errors.Is(err, record.ErrNotFound) {
+			errs = append(errs, err)
+			continue
+		}
+		n++
+	}
+	return n, len(jobs) == page, errors.Join(errs...)
+}
+
+// objectKeys are the keys of all that is stored for a job.
+func objectKeys(j job.Job) []string {
+	var keys []string
+	for _, in := range j.Input.InputImages {
+		if in.Key != "" {
+			keys = append(keys, in.Key)
+		}
+	}
+	for _, img := range j.Images {
+		if img.Object.Key != "" {
+			keys = append(keys, img.Object.Key)
+		}
+	}
+	return keys
+}
