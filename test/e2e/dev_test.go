@@ -60,11 +60,12 @@ func TestDevDrawsAPicture(t *testing.T) {
 func TestDevGoesOnAfterAKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p, a := startDev(t, dir, "GEMINI_RPM=60", "WORKER_CONCURRENCY=1")
+	port := "PORT=" + freePort(t) // the tasks that are left name it
+	p, a := startDev(t, dir, port, "GEMINI_RPM=60", "WORKER_CONCURRENCY=1")
 	j := a.generate(`{"prompt":"A fox","count":3}`)
 	p.kill()
 	<-p.done
-	_, a = startDev(t, dir, "PORT="+a.base[strings.LastIndex(a.base, ":")+1:])
+	_, a = startDev(t, dir, port)
 	if j = a.poll(j.ID, "succeeded"); len(j.Output) != 3 {
 		t.Errorf("%d pictures, want 3", len(j.Output))
 	}

@@ -24,7 +24,7 @@ import (
 
 const (
 	buildTimeout = 5 * time.Minute
-	startTimeout = 30 * time.Second
+	startTimeout = 2 * time.Minute
 	// patience bounds the wait for something that must happen, on a machine
 	// that is busy with other tests. A lease that a killed process leaves runs
 	// for a minute.
