@@ -23,11 +23,12 @@ image: ## Build the image that is shipped, with Docker
 	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) -t ai-worker:$(VERSION) .
 
 .PHONY: test
-test: setup ## Set up, then test and check everything, as CI does
-	scripts/with-postgres.sh go test -race -shuffle=on -timeout=5m ./...
-	go test ./test/fairness
-	$(MAKE) --no-print-directory lint
-	scripts/check-terraform.sh
+test: setup test-go-race lint terraform ## Set up, then test and check everything, as CI does
+
+.PHONY: test-go-race
+test-go-race: ## Run the Go tests as CI does: shuffled, under the race detector
+	scripts/with-postgres.sh go test -race -shuffle=on -timeout=20m ./...
+	go test ./test/fairness # which leaves the race detector out
 
 .PHONY: test-go
 test-go: ## Run the Go tests only: no set-up, no linters, results cached

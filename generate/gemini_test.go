@@ -214,21 +214,38 @@ func TestCanceled(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	g, server := setup(t)
-	server.Next(gemini.Hang)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	server.Script(func(gemini.Request) gemini.Fault { return gemini.Hang })
 	want := job.Failure{
 		Public:   job.Error{Code: job.CodeProviderTimeout},
 		Remedy:   job.RemedyRetry,
 		Retries:  2,
 		Billable: true,
 	}
-	wantFailure(t, want, generateError(ctx, g, request()))
+	ctx, err := pastDeadline(t, func(ctx context.Context) error { return generateError(ctx, g, request()) },
+		func(err error) bool { // whether it got to the server in time
+			failure, _ := errors.AsType[*job.Failure](err)
+			return failure != nil && failure.Billable
+		})
+	wantFailure(t, want, err)
 	want.Billable = false // nothing is sent past the deadline
 	f := generateError(ctx, g, request())
 	wantFailure(t, want, f)
 	if !errors.Is(f, context.DeadlineExceeded) {
 		t.Error("the Failure hides that the deadline passed")
+	}
+}
+
+// pastDeadline calls call with a context whose deadline passes meanwhile, and
+// returns both. The deadline comes ever later, until it has come too late for
+// what is meant to happen before.
+func pastDeadline(t *testing.T, call func(context.Context) error, inTime func(error) bool) (context.Context, error) {
+	t.Helper()
+	for timeout := 50 * time.Millisecond; ; timeout *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), timeout)
+		t.Cleanup(cancel)
+		if err := call(ctx); inTime(err) || timeout > 10*time.Second {
+			return ctx, err
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func main() {
 
 func start(t *testing.T, path string, log *lines) *fleet.Instance {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	i, err := fleet.Start(ctx, fleet.Program{Path: path, Log: log})
 	if err != nil {

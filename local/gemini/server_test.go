@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -233,7 +234,7 @@ func TestFaults(t *testing.T) {
 	b := setup(t, gemini.Options{})
 	for _, fault := range append(gemini.Faults(), gemini.Finish("IMAGE_SAFETY"), gemini.Block("OTHER")) {
 		t.Run(string(fault), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			if fault == gemini.Hang {
 				ctx, cancel = context.WithTimeout(t.Context(), 30*time.Millisecond)
 			}
@@ -355,22 +356,30 @@ func TestHangUp(t *testing.T) {
 
 // TestLatency: a picture takes its time, a refusal does not.
 func TestLatency(t *testing.T) {
-	b := setup(t, gemini.Options{MinLatency: 400 * time.Millisecond, MaxLatency: 450 * time.Millisecond})
-	start := time.Now()
-	if _, err := ask(t.Context(), b.client, "m", "a fox", small()); err != nil {
+	const first, last = 400 * time.Millisecond, 450 * time.Millisecond
+	server, err := gemini.New(gemini.Options{MinLatency: first, MaxLatency: last})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took < 400*time.Millisecond {
-		t.Errorf("a picture after %v", took)
-	}
-	b.Next("503", "429-minute", gemini.Block("SAFETY"))
-	start = time.Now()
-	for range 3 {
-		_, _ = ask(t.Context(), b.client, "m", "a fox", small())
-	}
-	if took := time.Since(start); took > 400*time.Millisecond {
-		t.Errorf("three refusals after %v", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		took := func(fault gemini.Fault) time.Duration {
+			server.Next(fault)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1beta/models/m:generateContent",
+				strings.NewReader(`{"contents": [{"parts": [{"text": "a fox"}]}], "generationConfig": {"imageConfig": {"imageSize": "512"}}}`))
+			r.Header.Set("X-Goog-Api-Key", "key")
+			start := time.Now()
+			server.ServeHTTP(httptest.NewRecorder(), r)
+			return time.Since(start)
+		}
+		if got := took(gemini.Ok); got < first || got > last {
+			t.Errorf("a picture after %v", got)
+		}
+		for _, fault := range []gemini.Fault{"503", "429-minute", gemini.Block("SAFETY")} {
+			if got := took(fault); got != 0 {
+				t.Errorf("%s after %v", fault, got)
+			}
+		}
+	})
 }
 
 // TestPrompts: any prompt can be drawn.

@@ -18,7 +18,7 @@ import (
 // returns what it printed and whether it succeeded.
 func (c *cloud) deploy(t *testing.T, env ...string) (output string, ok bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "../../scripts/deploy.sh", repository+":build-7", "v7")
 	cmd.Env = append([]string{
