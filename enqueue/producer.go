@@ -45,18 +45,31 @@ type Producer struct {
 	lanes  []lane.Lane
 	queues map[string]string // by lane
 	next   *nextSweep
-	log    *slog.Logger
+
+	process context.Context //nolint:containedctx // see Config.Process
+	log     *slog.Logger
+}
+
+// Config is what a producer works with.
+type Config struct {
+	Record record.Record
+	Queue  Queue
+	Inputs InputStore
+	Target Target
+	Lanes  []lane.Lane
+	// Process ends when the process shuts down, and bounds what goes on without
+	// its caller.
+	Process context.Context //nolint:containedctx // that it outlives requests is what it is for
+	Log     *slog.Logger
 }
 
 // New returns a producer that puts tasks on the queues of the lanes.
-func New(
-	rec record.Record, queue Queue, inputs InputStore, target Target, lanes []lane.Lane, log *slog.Logger,
-) *Producer {
+func New(cfg Config) *Producer {
 	p := &Producer{
-		record: rec, queue: queue, inputs: inputs, target: target, lanes: lanes,
-		queues: make(map[string]string, len(lanes)), next: &nextSweep{queue: queue, target: target}, log: log,
+		process: cfg.Process, record: cfg.Record, queue: cfg.Queue, inputs: cfg.Inputs, target: cfg.Target, lanes: cfg.Lanes,
+		queues: make(map[string]string, len(cfg.Lanes)), next: &nextSweep{queue: cfg.Queue, target: cfg.Target}, log: cfg.Log,
 	}
-	for _, l := range lanes {
+	for _, l := range cfg.Lanes {
 		p.queues[l.Name] = l.Queue
 	}
 	return p
@@ -87,7 +100,8 @@ type Upload struct {
 // the record's errors.
 //
 // That a task cannot be created is no error of the job's: the row stands, and
-// says which tasks are missing.
+// says which tasks are missing. Nor is it that ctx ends after the row is
+// written; a process that shuts down leaves the missing tasks to the sweep.
 func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -115,11 +129,23 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	// The row stands; a caller that goes away must not keep the tasks back.
-	if err := p.Put(context.WithoutCancel(ctx), time.Time{}, tasks...); err != nil {
+	ctx, release := p.outlive(ctx)
+	defer release()
+	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
 		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
 	}
 	return j, nil
+}
+
+// outlive returns ctx as one that does not end when the caller goes away, but
+// when the process shuts down.
+func (p *Producer) outlive(ctx context.Context) (_ context.Context, release func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(p.process, func() { cancel(context.Cause(p.process)) })
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
+	}
 }
 
 // upload stores the input pictures, before the row that names them. A repeated

@@ -46,11 +46,15 @@ func setup(t *testing.T) *bundle {
 
 // newProducer returns the producer of another instance.
 func (b *bundle) newProducer(sweepQueue string) *enqueue.Producer {
-	return enqueue.New(b.record, b.queue, b.inputs, enqueue.Target{
-		GenerateURL: "https://worker.example.com/tasks/generate", SweepURL: "https://worker.example.com/tasks/sweep",
-		ServiceAccount: "tasks@p.iam.gserviceaccount.com", Audience: "https://worker.example.com",
-		DispatchDeadline: 10 * time.Minute, SweepQueue: sweepQueue,
-	}, []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.NewJSONHandler(b.log, nil)))
+	return enqueue.New(enqueue.Config{
+		Record: b.record, Queue: b.queue, Inputs: b.inputs, Target: enqueue.Target{
+			GenerateURL: "https://worker.example.com/tasks/generate", SweepURL: "https://worker.example.com/tasks/sweep",
+			ServiceAccount: "tasks@p.iam.gserviceaccount.com", Audience: "https://worker.example.com",
+			DispatchDeadline: 10 * time.Minute, SweepQueue: sweepQueue,
+		},
+		Lanes:   []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}},
+		Process: context.Background(), Log: slog.New(slog.NewJSONHandler(b.log, nil)),
+	})
 }
 
 func submission() enqueue.Submission {

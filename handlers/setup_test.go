@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -53,7 +54,10 @@ func setup(t testing.TB) *bundle {
 		{Name: "c", Model: "cherry", RPM: 10, Concurrency: 1, Queue: "projects/p/locations/l/queues/c"},
 	}
 	cfg := server.Config{Version: "test", Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log}, Jobs: &handlers.Jobs{
-		Producer:  enqueue.New(published, &enqueuetest.Queue{}, &enqueuetest.Inputs{}, enqueue.Target{}, lanes, log),
+		Producer: enqueue.New(enqueue.Config{
+			Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
+			Process: context.Background(), Log: log,
+		}),
 		Snapshots: published, Canceler: published, Log: log,
 		Models: []job.Model{
 			{

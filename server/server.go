@@ -96,12 +96,13 @@ const (
 // Run serves handler on ln until ctx ends, then drains: it takes no new
 // connections, lets running requests end for a while, then calls abort, ends
 // the requests' contexts, and waits for them to put their work back. It returns
-// nil after an orderly end.
+// nil after an orderly end, for which a request must end with its context or
+// with what abort ends.
 func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(), log *slog.Logger) error {
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	srv := &http.Server{
-		Handler:           handler,
+		Handler:           cutBodies(handler),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -126,4 +127,16 @@ func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(
 		return errors.Join(fmt.Errorf("server: requests still running after %s: %w", exitAfter, err), srv.Close())
 	}
 	return nil
+}
+
+// cutBodies ends the reading of a request's body together with its context. A
+// slow upload would else go on for as long as its caller likes.
+func cutBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		stop := context.AfterFunc(r.Context(), func() {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // no connection, no body
+		})
+		defer stop()
+		next.ServeHTTP(w, r)
+	})
 }

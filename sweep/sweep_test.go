@@ -66,8 +66,11 @@ func setup(t *testing.T, sweeps string) *bundle {
 
 // newProducer returns the producer of an instance that has just started.
 func (b *bundle) newProducer(sweeps string) *enqueue.Producer {
-	return enqueue.New(b.record, b.queue, &enqueuetest.Inputs{}, enqueue.Target{SweepQueue: sweeps},
-		[]lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}}, slog.New(slog.DiscardHandler))
+	return enqueue.New(enqueue.Config{
+		Record: b.record, Queue: b.queue, Inputs: &enqueuetest.Inputs{}, Target: enqueue.Target{SweepQueue: sweeps},
+		Lanes:   []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}},
+		Process: context.Background(), Log: slog.New(slog.DiscardHandler),
+	})
 }
 
 // advance lets time pass in the record.

@@ -138,9 +138,10 @@ func simulate(t *testing.T, f func(*simulation)) {
 			t.Fatal(err)
 		}
 		l := lane.Lane{Name: "a", Model: "m", RPM: 60, Concurrency: 40, Queue: queueName}
-		producer := enqueue.New(observed, queue{emulator.Service()}, nil, enqueue.Target{
-			GenerateURL: "http://worker/tasks/generate", DispatchDeadline: 10 * time.Minute,
-		}, []lane.Lane{l}, log)
+		producer := enqueue.New(enqueue.Config{
+			Record: observed, Queue: queue{emulator.Service()}, Lanes: []lane.Lane{l}, Process: t.Context(), Log: log,
+			Target: enqueue.Target{GenerateURL: "http://worker/tasks/generate", DispatchDeadline: 10 * time.Minute},
+		})
 		tasks.Worker = worker.New(worker.Config{
 			Lanes:  []worker.LaneConfig{{Lane: l, Model: job.Model{Name: "m"}, Generator: instant{}, Pacer: instant{}}},
 			Record: observed, Images: instant{}, Router: producer, Cancels: instant{}, Limits: worker.DefaultLimits(), Log: log,

@@ -73,11 +73,14 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	renderer := snapshot.Renderer{RPM: rpm, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
 	published := snapshot.NewRecord(rec, s.redis, renderer, log)
-	producer := enqueue.New(published, s.queue, pictures, enqueue.Target{
-		GenerateURL: cfg.Tasks.WorkerURL + server.GeneratePath, SweepURL: cfg.Tasks.WorkerURL + server.SweepPath,
-		ServiceAccount: cfg.Tasks.ServiceAccount,
-		Audience:       cfg.Tasks.Audience, DispatchDeadline: dispatchDeadline, SweepQueue: cfg.Tasks.SweepQueue,
-	}, lanes, log)
+	producer := enqueue.New(enqueue.Config{
+		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, Process: process, Log: log,
+		Target: enqueue.Target{
+			GenerateURL: cfg.Tasks.WorkerURL + server.GeneratePath, SweepURL: cfg.Tasks.WorkerURL + server.SweepPath,
+			ServiceAccount: cfg.Tasks.ServiceAccount, Audience: cfg.Tasks.Audience,
+			DispatchDeadline: dispatchDeadline, SweepQueue: cfg.Tasks.SweepQueue,
+		},
+	})
 
 	s.sweeper = &sweep.Sweeper{
 		Record: published, Producer: producer, Objects: pictures, Retention: cfg.Retention, Log: log,
