@@ -17,6 +17,7 @@ need() { # need CHECK DEBIAN-PACKAGES HOMEBREW-FORMULA
 }
 need ./find-postgres.sh postgresql postgresql@17
 need "command -v redis-server" redis-server redis
+need "command -v pgbouncer || test -x /usr/sbin/pgbouncer" pgbouncer pgbouncer
 need "command -v cc" "gcc libc6-dev" gcc # the race detector is linked by a C compiler
 need "command -v shellcheck" shellcheck shellcheck
 

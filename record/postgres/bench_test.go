@@ -2,8 +2,13 @@ package postgres_test
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/record/postgres"
@@ -23,7 +28,7 @@ func BenchmarkImage(b *testing.B) {
 					if seeded-next <= size/2 {
 						b.StopTimer()
 						seed(b, pool, backlog{first: seeded, count: size, tenants: tenants})
-						exec(b, pool, "ANALYZE jobs, images")
+						execSQL(b, pool, "ANALYZE jobs, images")
 						seeded += size
 						b.StartTimer()
 					}
@@ -41,13 +46,77 @@ func BenchmarkImage(b *testing.B) {
 	}
 }
 
+// BenchmarkPlanning claims images and records their success in each way of
+// planning, and reports what of the server's CPU an image takes. It does so in
+// turns, since a table gets slower to update as it is written to.
+func BenchmarkPlanning(b *testing.B) {
+	ways := []postgres.Planning{postgres.PlanningNone, postgres.PlanningFunctions, postgres.PlanningPrepared}
+	url := postgrestest.NewRecord(b)
+	seeder := newPool(b, url)
+	records, servers := make([]*postgres.Record, len(ways)), make([]uint32, len(ways))
+	for i, way := range ways {
+		cfg := newPool(b, url).Config()
+		cfg.MaxConns = 1
+		postgres.UsePlanning(cfg, way)
+		pool, err := pgxpool.NewWithConfig(b.Context(), cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(pool.Close)
+		if err := pool.QueryRow(b.Context(), "SELECT pg_backend_pid()").Scan(&servers[i]); err != nil {
+			b.Fatal(err)
+		}
+		records[i] = postgres.New(pool)
+	}
+	const page = 200
+	took, next := make([]time.Duration, len(ways)), 0
+	for b.Loop() {
+		b.StopTimer()
+		seed(b, seeder, backlog{first: next, count: page * len(ways), tenants: 3})
+		b.StartTimer()
+		for i, r := range records {
+			before := cpuTime(b, servers[i])
+			for range page {
+				c, err := r.Claim(b.Context(), request(next))
+				if err == nil {
+					_, err = r.Succeed(b.Context(), c, record.Success{})
+				}
+				if err != nil {
+					b.Fatal(err)
+				}
+				next++
+			}
+			took[i] += cpuTime(b, servers[i]) - before
+		}
+	}
+	for i, way := range []string{"none", "functions", "prepared"} {
+		b.ReportMetric(took[i].Seconds()*1000/float64(next/len(ways)), "ms-"+way+"/image")
+	}
+}
+
+// cpuTime returns the CPU time that a process of this machine has taken so far.
+func cpuTime(b *testing.B, pid uint32) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Skip("needs the server on this machine, and Linux: ", err)
+	}
+	var user, system int64
+	_, after, _ := strings.Cut(string(stat), ") ")
+	if _, err := fmt.Sscan(strings.Join(strings.Fields(after)[11:13], " "), &user, &system); err != nil {
+		b.Fatal(err)
+	}
+	const tick = 10 * time.Millisecond // Linux' USER_HZ is 100
+	return time.Duration(user+system) * tick
+}
+
 // BenchmarkImageParallel is BenchmarkImage by more workers than the pool has
 // connections; claims of one model wait for each other.
 func BenchmarkImageParallel(b *testing.B) {
 	pool := newPool(b, postgrestest.NewRecord(b))
 	store := postgres.New(pool)
 	seed(b, pool, backlog{count: 100_000, tenants: 1_000})
-	exec(b, pool, "ANALYZE jobs, images")
+	execSQL(b, pool, "ANALYZE jobs, images")
 	var next atomic.Int64
 	b.ResetTimer()
 	b.SetParallelism(4)
@@ -74,7 +143,7 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal(err)
 	}
 	seed(b, pool, backlog{count: 100_000, tenants: 1_000})
-	exec(b, pool, "ANALYZE")
+	execSQL(b, pool, "ANALYZE")
 	for name, id := range map[string]string{"started": started.JobID, "waiting": create(b, store, 16)[0].JobID} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

@@ -51,6 +51,16 @@ func (deadline) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryD
 // TraceBatchEnd implements pgx.BatchTracer.
 func (deadline) TraceBatchEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchEndData) { end(ctx) }
 
+// TracePrepareStart implements pgx.PrepareTracer.
+func (deadline) TracePrepareStart(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareStartData) context.Context {
+	return begin(ctx)
+}
+
+// TracePrepareEnd implements pgx.PrepareTracer.
+func (deadline) TracePrepareEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TracePrepareEndData) {
+	end(ctx)
+}
+
 // TraceAcquireStart implements pgxpool.AcquireTracer.
 func (deadline) TraceAcquireStart(ctx context.Context, _ *pgxpool.Pool, _ pgxpool.TraceAcquireStartData) context.Context {
 	return begin(ctx)

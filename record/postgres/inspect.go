@@ -26,7 +26,9 @@ type Facts struct {
 	RoundTrip time.Duration // of one statement, without the connecting
 	Ahead     time.Duration // by which the server's clock is before this machine's
 
-	Pending []string // migrations of this program that the database lacks
+	Planning Planning // how statements are kept from being planned each time
+
+	Pending []string // what Migrate would apply
 	Newer   []int64  // versions of the schema that this program does not know
 }
 
@@ -41,6 +43,7 @@ func Inspect(ctx context.Context, pool *pgxpool.Pool) (Facts, error) {
 		return f, fmt.Errorf("postgres: connect: %w", err)
 	}
 	defer conn.Release()
+	f.Planning = planningOf(conn.Conn())
 	if err := f.ask(ctx, conn.Conn()); err != nil {
 		return f, err
 	}
@@ -72,7 +75,7 @@ func (f *Facts) compare(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("postgres: read the version of the schema: %w", err)
 	}
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // in order
+	names, err := fs.Glob(files, "migrations/*.sql") // in order
 	if err != nil {
 		return fmt.Errorf("postgres: embedded migrations: %w", err)
 	}
@@ -93,6 +96,13 @@ func (f *Facts) compare(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	slices.Sort(f.Newer)
+	missing, err := missingFunctions(ctx, conn)
+	if err != nil {
+		return fmt.Errorf("postgres: look for functions: %w", err)
+	}
+	if len(missing) > 0 {
+		f.Pending = append(f.Pending, functionsOf(missing))
+	}
 	return nil
 }
 

@@ -51,7 +51,7 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := postgres.Facts{Address: u.Host}
+	want := postgres.Facts{Address: u.Host, Planning: postgres.PlanningPrepared}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(postgres.Facts{}, "Version", "RoundTrip", "Ahead")); diff != "" {
 		t.Errorf("facts (-want +got):\n%s", diff)
 	}
@@ -69,9 +69,12 @@ func TestInspectTellsTheSchemasVersion(t *testing.T) {
 		newer   []int64
 	}{
 		"none":       {url: newEmptyURL, pending: migrations()},
-		"older":      {change: "DELETE FROM goose_db_version WHERE version_id = 2", pending: migrations()[1:]},
+		"older":      {change: "DELETE FROM goose_db_version WHERE version_id = 2", pending: migrations()[1:2]},
 		"newer":      {change: "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)", newer: []int64{99}},
 		"the newest": {},
+		"without a function": {
+			change: "DROP FUNCTION " + functionOf("claim"), pending: []string{"functions of 1 statements"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,7 +83,7 @@ func TestInspectTellsTheSchemasVersion(t *testing.T) {
 			}
 			url := tt.url(t)
 			if tt.change != "" {
-				exec(t, newPool(t, url), tt.change)
+				execSQL(t, newPool(t, url), tt.change)
 			}
 			got, err := inspect(t, url)
 			if err != nil {
@@ -94,6 +97,11 @@ func TestInspectTellsTheSchemasVersion(t *testing.T) {
 			}
 		})
 	}
+}
+
+func functionOf(statement string) string {
+	_, name, _ := postgres.StatementSQL(statement)
+	return name
 }
 
 func TestInspectKnowsPoolers(t *testing.T) {
@@ -162,7 +170,7 @@ func newRole(t *testing.T, raw, password string) string {
 	t.Helper()
 	name := "stranger_" + strings.ToLower(rand.Text())
 	pool := newPool(t, raw)
-	exec(t, pool, "CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"'")
+	execSQL(t, pool, "CREATE ROLE "+name+" LOGIN PASSWORD '"+password+"'")
 	t.Cleanup(func() {
 		if _, err := pool.Exec(context.Background(), "DROP ROLE "+name); err != nil {
 			t.Error(err)

@@ -14,31 +14,3 @@ package postgres
 // model's; lanes, by name. Who does not wait for a lock need not heed it.
 //
 // The lock belongs to the transaction, so it works behind a transaction pooler.
-const (
-	noLockSQL = ""
-
-	lockModelSQL = `SELECT pg_advisory_xact_lock(1, hashtext(@model))`
-
-	// lockClaimSQL is for a slot of one model, and a task whose holder may be
-	// of another since a lane was given another model.
-	lockClaimSQL = `
-SELECT pg_advisory_xact_lock(1, model) FROM (
-    SELECT hashtext(@model) AS model UNION SELECT hashtext(model) FROM images WHERE ` + holdsTaskSQL + ` ORDER BY model
-) AS models`
-
-	lockHolderSQL = `SELECT pg_advisory_xact_lock(1, hashtext(model)) FROM images WHERE ` + holdsTaskSQL
-
-	lockJobSQL = `SELECT pg_advisory_xact_lock(1, hashtext(model)) FROM images WHERE job_id = @id AND idx = 0`
-
-	lockModelsSQL = `
-SELECT pg_advisory_xact_lock(1, model) FROM (
-    SELECT DISTINCT hashtext(model) AS model FROM unnest(@models::text[]) AS model ORDER BY model
-) AS models`
-
-	lockTasksSQL = `
-SELECT pg_advisory_xact_lock(1, model) FROM (
-    SELECT DISTINCT hashtext(i.model) AS model FROM images i
-    JOIN unnest(@jobs::uuid[], @idxs::int[]) AS t (job_id, idx) ON i.job_id = t.job_id AND i.idx = t.idx
-    ORDER BY model
-) AS models`
-)

@@ -7,17 +7,21 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
 
-//go:embed migrations/*.sql
-var migrationFiles embed.FS
+// files are the migrations, and the statements: each stands whole in a file of
+// its own, named after it, with arguments as @name.
+//
+//go:embed migrations/*.sql sql/*.sql
+var files embed.FS
 
 // Files returns the files that say what Migrate makes of a database.
-func Files() fs.FS { return migrationFiles }
+func Files() fs.FS { return files }
 
 // An instance that finds another one migrating looks again every second, for
 // five minutes. The library's own five-second interval shows in every deploy.
@@ -49,11 +53,23 @@ func Migrate(ctx context.Context, url string) ([]string, error) {
 	for i, r := range results {
 		applied[i] = r.Source.Path
 	}
+	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
+	if err != nil {
+		return applied, fmt.Errorf("postgres: connect: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	created, err := createFunctions(ctx, conn)
+	if err != nil {
+		return applied, fmt.Errorf("postgres: create functions: %w", err)
+	}
+	if len(created) > 0 {
+		applied = append(applied, functionsOf(created))
+	}
 	return applied, nil
 }
 
 func newMigrator(db *sql.DB) (*goose.Provider, error) {
-	files, err := fs.Sub(migrationFiles, "migrations")
+	migrations, err := fs.Sub(files, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("postgres: embedded migrations: %w", err)
 	}
@@ -61,5 +77,5 @@ func newMigrator(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: migration lock: %w", err)
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	return goose.NewProvider(goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
 }

@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -19,8 +20,12 @@ func newEmptyURL(t *testing.T) string {
 	return postgrestest.New(t, fstest.MapFS{}, func(context.Context, string) error { return nil })
 }
 
-// migrations are all there are, in order.
-func migrations() []string { return []string{"00001_jobs.sql", "00002_jobs_open.sql"} }
+// migrations returns all that Migrate applies to an empty database, in order.
+func migrations() []string {
+	return []string{
+		"00001_jobs.sql", "00002_jobs_open.sql", fmt.Sprintf("functions of %d statements", len(postgres.StatementNames())),
+	}
+}
 
 func TestMigrateTwice(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,20 +43,20 @@ func TestClaimCostsTheSameWithAnyBacklog(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
-			exec(t, pool, "ALTER TABLE images SET (autovacuum_enabled = false)")
-			exec(t, pool, "ANALYZE jobs, images")
+			execSQL(t, pool, "ALTER TABLE images SET (autovacuum_enabled = false)")
+			execSQL(t, pool, "ANALYZE jobs, images")
 			if test.history {
 				seedHistory(t, pool)
 			}
 			seed(t, pool, backlog{count: test.waiting, tenants: 3})
 			if test.analyze {
-				exec(t, pool, "ANALYZE jobs, images")
+				execSQL(t, pool, "ANALYZE jobs, images")
 			}
 			if _, err := postgres.New(pool).Claim(t.Context(), request(test.waiting-1)); err != nil {
 				t.Fatal(err)
 			}
 
-			plan := explain(t, pool, tr.find(t, "WITH paused AS"))
+			plan := explain(t, pool, tr.find(t, "claim"))
 			turn := plan.index("images_turn")
 			if turn == nil || turn.Rows != 1 || turn.Removed != 0 {
 				t.Errorf("the scan of images_turn is %+v, want one that stops at the first image", turn)
@@ -72,7 +73,7 @@ func TestAheadCostsTheSameWithAnyBacklog(t *testing.T) {
 	t.Parallel()
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
 	seed(t, pool, backlog{count: 100_000, tenants: 10})
-	exec(t, pool, "ANALYZE jobs, images, tenants")
+	execSQL(t, pool, "ANALYZE jobs, images, tenants")
 	j, err := postgres.New(pool).Get(t.Context(), backlogTask(77_777).JobID)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +81,7 @@ func TestAheadCostsTheSameWithAnyBacklog(t *testing.T) {
 	if want := 77_777; j.Ahead == nil || *j.Ahead != want {
 		t.Errorf("Ahead is %v, want %d", j.Ahead, want)
 	}
-	explain(t, pool, tr.find(t, "WITH mine AS")).wantBlocks(t, "Ahead", aheadBlocks)
+	explain(t, pool, tr.find(t, "ahead")).wantBlocks(t, "Ahead", aheadBlocks)
 }
 
 func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
@@ -88,7 +89,7 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
 	seed(t, pool, backlog{count: 100_000, tenants: 3})
 	seedHistory(t, pool)
-	exec(t, pool, "ANALYZE jobs, images")
+	execSQL(t, pool, "ANALYZE jobs, images")
 	store := postgres.New(pool)
 	const age, limit = time.Hour, 100
 	for name, call := range map[string]func() (int, error){
@@ -119,7 +120,7 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 			t.Errorf("%s found %d in %d statements, error %v; want nothing in one", name, n, len(tr.statements), err)
 			continue
 		}
-		explain(t, pool, &tr.statements[0]).wantBlocks(t, name, nothingBlocks)
+		explain(t, pool, tr.find(t, nameOf(tr.statements[0].SQL))).wantBlocks(t, name, nothingBlocks)
 	}
 }
 
@@ -140,15 +141,15 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 			t.Parallel()
 			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
 			for _, table := range []string{"jobs", "images"} {
-				exec(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
+				execSQL(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
 			}
-			exec(t, pool, "ANALYZE jobs, images")
+			execSQL(t, pool, "ANALYZE jobs, images")
 			seed(t, pool, backlog{first: 1_000_000, count: test.ended, tenants: 3, state: "succeeded"})
 			seed(t, pool, backlog{first: 2_000_000, count: 200, tenants: 3, state: "processing"})
 			seed(t, pool, backlog{count: 10_000, tenants: 3})
 			seed(t, pool, backlog{first: 3_000_000, count: 10_000, tenants: 3, state: "later"})
 			if test.analyze {
-				exec(t, pool, "ANALYZE jobs, images")
+				execSQL(t, pool, "ANALYZE jobs, images")
 			}
 			store := postgres.New(pool)
 
@@ -157,7 +158,7 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("Backlog: error %v (-want +got):\n%s", err, diff)
 			}
-			explain(t, pool, tr.find(t, "FROM lanes")).wantBlocks(t, "Backlog", backlogBlocks)
+			explain(t, pool, tr.find(t, "backlog")).wantBlocks(t, "Backlog", backlogBlocks)
 
 			out, err := store.Outcomes(t.Context(), time.Hour)
 			wantOut := record.Outcomes{
@@ -169,7 +170,45 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 			if diff := cmp.Diff(wantOut, out); diff != "" || err != nil {
 				t.Errorf("Outcomes: error %v (-want +got):\n%s", err, diff)
 			}
-			explain(t, pool, tr.find(t, "WITH page AS")).wantBlocks(t, "Outcomes", outcomesBlocks)
+			explain(t, pool, tr.find(t, "outcomes")).wantBlocks(t, "Outcomes", outcomesBlocks)
+		})
+	}
+}
+
+// Every statement is planned once a connection, for all arguments, perhaps on the
+// first day when the tables are empty. The plan must hold for years.
+func TestEveryStatementGoesByIndexes(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name    string
+		images  bool // 100,000 of each state
+		analyze bool // statistics tell of them; else of empty tables
+	}{
+		{"empty", false, true},
+		{"never analyzed", true, false},
+		{"100k of each state", true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			pool := newPool(t, postgrestest.NewRecord(t))
+			for _, table := range []string{"jobs", "images", "tenants"} {
+				execSQL(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
+			}
+			execSQL(t, pool, "ANALYZE")
+			if test.images {
+				seed(t, pool, backlog{count: 100_000, tenants: 1_000})
+				seedHistory(t, pool)
+			}
+			if test.analyze {
+				execSQL(t, pool, "ANALYZE")
+			}
+			for _, name := range postgres.StatementNames() {
+				_, _, args := postgres.StatementSQL(name)
+				plan := explainWith(t, pool, "", &pgx.QueuedQuery{SQL: name, Arguments: make([]any, args)})
+				for _, scan := range plan.tableScans() {
+					t.Errorf("%s reads the table %s from end to end", name, scan)
+				}
+			}
 		})
 	}
 }
@@ -178,11 +217,24 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 type plan struct {
 	Type    string  `json:"Node Type"`
 	Index   string  `json:"Index Name"`
+	Table   string  `json:"Relation Name"`
 	Rows    float64 `json:"Actual Rows"`
 	Removed float64 `json:"Rows Removed by Filter"`
 	Hit     int     `json:"Shared Hit Blocks"`
 	Read    int     `json:"Shared Read Blocks"`
 	Plans   []plan
+}
+
+// tableScans returns the large tables that are read without an index.
+func (p *plan) tableScans() []string {
+	var tables []string
+	if p.Type == "Seq Scan" && (p.Table == "jobs" || p.Table == "images" || p.Table == "tenants") {
+		tables = append(tables, p.Table)
+	}
+	for i := range p.Plans {
+		tables = append(tables, p.Plans[i].tableScans()...)
+	}
+	return tables
 }
 
 // index returns the node that scans an index.
@@ -207,17 +259,41 @@ func (p *plan) wantBlocks(t *testing.T, what string, most int) {
 	}
 }
 
-// explain runs a statement for its plan, and takes back what it did.
+// explain runs a statement for the plan that suits all arguments, and takes back
+// what it did.
 func explain(t *testing.T, pool *pgxpool.Pool, q *pgx.QueuedQuery) *plan {
 	t.Helper()
-	tx, err := pool.Begin(t.Context())
+	return explainWith(t, pool, "ANALYZE, BUFFERS, ", q)
+}
+
+func explainWith(t *testing.T, pool *pgxpool.Pool, options string, q *pgx.QueuedQuery) *plan {
+	t.Helper()
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	sql, name, n := postgres.StatementSQL(q.SQL)
+	if _, err := conn.Conn().Prepare(t.Context(), name, sql); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := conn.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tx.Rollback(t.Context())
+	execute := "EXECUTE " + name
+	if n > 0 {
+		places := make([]string, n)
+		for i := range places {
+			places[i] = fmt.Sprintf("$%d", i+1)
+		}
+		execute += "(" + strings.Join(places, ", ") + ")"
+	}
 	var text string
-	if err := tx.QueryRow(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+q.SQL, q.Arguments...).Scan(&text); err != nil {
-		t.Fatal(err)
+	args := append([]any{pgx.QueryExecModeSimpleProtocol}, q.Arguments...)
+	if err := tx.QueryRow(t.Context(), "EXPLAIN ("+options+"FORMAT JSON) "+execute, args...).Scan(&text); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 	var plans []struct{ Plan plan }
 	if err := json.Unmarshal([]byte(text), &plans); err != nil {
@@ -285,7 +361,7 @@ func request(i int) record.ClaimRequest {
 	return record.ClaimRequest{Model: model, Task: backlogTask(i), Lease: time.Hour}
 }
 
-func exec(t testing.TB, pool *pgxpool.Pool, sql string) {
+func execSQL(t testing.TB, pool *pgxpool.Pool, sql string) {
 	t.Helper()
 	if _, err := pool.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)

@@ -1,10 +1,11 @@
 // Package postgres is the record on PostgreSQL, for production.
 //
-// Transitions are single guarded statements. Each goes out together with the
-// statement that reads the job back, in one round trip and one implicit
-// transaction: the second sees exactly the version that the first one made,
-// since that holds the job's row. What waits is counted by the same statements,
-// and whoever changes that holds the lock of its model.
+// Transitions are single guarded statements, each whole in a file of its own
+// under sql. Each goes out together with the statement that reads the job back,
+// in one round trip and one implicit transaction: the second sees exactly the
+// version that the first one made, since that holds the job's row. What waits is
+// counted by the same statements, and whoever changes that holds the lock of its
+// model. What must hold of every statement is said by record/memory, in Go.
 //
 // Time is the database's, so that instances whose clocks disagree still agree
 // on leases.
@@ -38,21 +39,24 @@ const (
 var ErrBadURL = errors.New("postgres: DATABASE_URL is not a valid connection string; " +
 	"it looks like postgres://user:password@host:5432/database?sslmode=require")
 
-// Store is a record.Record on a pool of connections.
-type Store struct {
-	pool *pgxpool.Pool
+// Record is a record.Record on a pool of connections.
+type Record struct {
+	pool       *pgxpool.Pool
+	statements statements
 }
 
-var _ record.Record = (*Store)(nil)
+var _ record.Record = (*Record)(nil)
 
-// New returns a store on pool, whose database has the schema of Migrate.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+// New returns a record on pool, whose database has the schema of Migrate.
+func New(pool *pgxpool.Pool) *Record {
+	return &Record{pool: pool, statements: loadStatements()}
+}
 
 // NewPool prepares a pool for the database at url. It connects on first use.
 //
-// What the url sets wins over the defaults here. These suit a transaction
-// pooler in front of the database (PgBouncer, Neon, Supabase), which does not
-// keep prepared statements from one transaction to the next.
+// What the url sets wins over the defaults here. These suit the server itself
+// and a transaction pooler in front of it (PgBouncer, Neon, Supabase) alike; see
+// Planning.
 func NewPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -60,7 +64,8 @@ func NewPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	unset := func(setting string) bool { return !strings.Contains(url, setting) }
 	if unset("default_query_exec_mode") {
-		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+		cfg.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // leaves nothing on the server
+		cfg.AfterConnect = choosePlanning
 	}
 	if unset("pool_max_conns") {
 		cfg.MaxConns = maxConns

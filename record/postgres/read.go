@@ -7,45 +7,21 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// readSQL reads a job with its images, a row for each, in one statement so
-// that both are of one version. The large columns come with the first only.
-const (
-	readColumnsSQL = `
-SELECT j.id, j.tenant, j.version, j.status, j.priority,
-       CASE WHEN i.idx = 0 THEN j.input END, CASE WHEN i.idx = 0 THEN j.metadata END,
-       j.created_at, j.started_at, j.completed_at, j.expires_at,
-       i.idx, i.status, i.attempts,
-       coalesce(i.object_key, ''), coalesce(i.content_type, ''), coalesce(i.width, 0), coalesce(i.height, 0),
-       coalesce(i.bytes, 0), coalesce(i.sha256, ''), coalesce(i.model_version, ''), i.cost_micros,
-       i.error_code, coalesce(i.error_message, ''), i.started_at, i.completed_at`
-
-	readFromSQL = readColumnsSQL + `
-FROM jobs j JOIN images i ON i.job_id = j.id
-`
-	readSQL     = readFromSQL + `WHERE j.id = @id ORDER BY i.idx`
-	readManySQL = readFromSQL + `WHERE j.id = ANY (@jobs::uuid[]) ORDER BY j.id, i.idx`
-
-	// readClaimedSQL is readSQL for the job of the image that a claim took.
-	readClaimedSQL = readFromSQL + `
-WHERE j.id = (SELECT job_id FROM images WHERE ` + holdsTaskSQL + ` AND claim = @claim) ORDER BY i.idx`
-)
-
 // Get implements record.Record.
-func (s *Store) Get(ctx context.Context, id string) (job.Job, error) {
+func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 	args := pgx.NamedArgs{"id": uuidArg(id)}
 	var j job.Job
 	var ahead *int
-	var batch pgx.Batch
-	batch.Queue(readSQL, args).Query(readInto(&j))
-	batch.Queue(aheadSQL, args).Query(aheadInto(&ahead))
-	err := s.pool.SendBatch(ctx, &batch).Close()
+	err := r.send(ctx,
+		call{statement: "read_job", args: args, read: readInto(&j)},
+		call{statement: "ahead", args: args, read: oneRow(&ahead)},
+	)
 	switch {
 	case err != nil:
 		return job.Job{}, fmt.Errorf("postgres: read job %s: %w", id, err)
@@ -58,42 +34,20 @@ func (s *Store) Get(ctx context.Context, id string) (job.Job, error) {
 	return j, nil
 }
 
-// read is Get without Ahead.
-func (s *Store) read(ctx context.Context, id string) (job.Job, error) {
-	rows, err := s.pool.Query(ctx, readSQL, pgx.NamedArgs{"id": uuidArg(id)})
-	if err != nil {
-		return job.Job{}, fmt.Errorf("postgres: read job %s: %w", id, err)
-	}
+// read returns what Get does, without Ahead.
+func (r *Record) read(ctx context.Context, id string) (job.Job, error) {
 	var j job.Job
-	if err := readInto(&j)(rows); err != nil {
+	err := r.send(ctx, call{statement: "read_job", args: pgx.NamedArgs{"id": uuidArg(id)}, read: readInto(&j)})
+	switch {
+	case err != nil:
 		return job.Job{}, fmt.Errorf("postgres: read job %s: %w", id, err)
-	}
-	if j.ID == "" {
+	case j.ID == "":
 		return job.Job{}, record.ErrNotFound
 	}
 	return j, nil
 }
 
-// transition runs a statement that moves the job @id, under a lock if it needs
-// one, and reads the job back in the same transaction. changed tells whether
-// the statement's guard held; the job may exist or not if it did not.
-func (s *Store) transition(
-	ctx context.Context, lock, sql string, args pgx.NamedArgs,
-) (j job.Job, changed bool, err error) {
-	var batch pgx.Batch
-	if lock != noLockSQL {
-		batch.Queue(lock, args)
-	}
-	batch.Queue(sql, args).Exec(func(tag pgconn.CommandTag) error {
-		changed = tag.RowsAffected() > 0
-		return nil
-	})
-	batch.Queue(readSQL, args).Query(readInto(&j))
-	err = s.pool.SendBatch(ctx, &batch).Close()
-	return j, changed, err
-}
-
-// readInto reads the rows of readSQL into j, which stays empty if there are
+// readInto reads the rows of read_job into j, which stays empty if there are
 // none.
 func readInto(j *job.Job) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
@@ -160,8 +114,8 @@ func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 	return j, img, nil
 }
 
-// uuidArg is id as an argument; one that is no UUID becomes NULL, which equals
-// nothing, so that it is not found.
+// uuidArg returns id as an argument. One that is no UUID becomes NULL, which
+// equals nothing, so that it is not found.
 func uuidArg(id string) pgtype.UUID {
 	var u pgtype.UUID
 	_ = u.Scan(id)

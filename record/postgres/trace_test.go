@@ -60,16 +60,25 @@ func (tr *trace) reset() {
 	tr.statements, tr.roundTrips = nil, 0
 }
 
-// find returns the statement that contains part.
-func (tr *trace) find(t *testing.T, part string) *pgx.QueuedQuery {
+// find returns a statement with its arguments, by name.
+func (tr *trace) find(t *testing.T, statement string) *pgx.QueuedQuery {
 	t.Helper()
-	for i, s := range tr.statements {
-		if strings.Contains(s.SQL, part) {
-			return &tr.statements[i]
+	for _, s := range tr.statements {
+		if nameOf(s.SQL) == statement {
+			return &pgx.QueuedQuery{SQL: statement, Arguments: s.Arguments}
 		}
 	}
-	t.Fatalf("no statement contains %q", part)
+	t.Fatalf("%s was not sent", statement)
 	return nil
+}
+
+// nameOf returns the name of a prepared statement without what makes it unique.
+func nameOf(prepared string) string {
+	name := strings.TrimPrefix(prepared, "ai_worker_")
+	if i := strings.LastIndex(name, "_"); i > 0 {
+		name = name[:i]
+	}
+	return name
 }
 
 func newTracedPool(t *testing.T, url string) (*pgxpool.Pool, *trace) {

@@ -22,14 +22,15 @@ const (
 	TroubleDatabase    Trouble = "database"    // the server has no such database
 	TroublePermission  Trouble = "permission"  // the user may not do that
 	TroubleFull        Trouble = "full"        // the server takes no more connections
-	TroubleSchema      Trouble = "schema"      // a table or a column is missing
+	TroubleSchema      Trouble = "schema"      // a table, a column or a function is missing
 	TroubleOther       Trouble = "other"       // none of these
 )
 
 // Codes of errors, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
 const (
-	codeUndefinedTable  = "42P01"
-	codeUndefinedColumn = "42703"
+	codeUndefinedTable    = "42P01"
+	codeUndefinedColumn   = "42703"
+	codeUndefinedFunction = "42883"
 )
 
 // troubles are what the server's own codes are a sign of.
@@ -37,7 +38,7 @@ func troubles() map[string]Trouble {
 	return map[string]Trouble{
 		"28P01": TroublePassword, "28000": TroublePassword,
 		"3D000": TroubleDatabase, "42501": TroublePermission, "53300": TroubleFull,
-		codeUndefinedTable: TroubleSchema, codeUndefinedColumn: TroubleSchema,
+		codeUndefinedTable: TroubleSchema, codeUndefinedColumn: TroubleSchema, codeUndefinedFunction: TroubleSchema,
 	}
 }
 

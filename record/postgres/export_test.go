@@ -1,0 +1,37 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// StatementSQL returns the text that is prepared for a statement, and its name
+// there.
+func StatementSQL(name string) (sql, prepared string, args int) {
+	s := loadStatements()[name]
+	return s.sql, s.function, len(s.args)
+}
+
+// StatementNames returns the names of all statements.
+func StatementNames() []string {
+	var names []string
+	for _, s := range loadStatements().sorted() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// UsePlanning makes the connections of a pool plan in one way, whoever serves
+// them.
+func UsePlanning(cfg *pgxpool.Config, p Planning) {
+	choose := cfg.AfterConnect
+	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if p == PlanningPrepared {
+			return choose(ctx, conn)
+		}
+		conn.PgConn().CustomData()[planningKey] = p
+		return nil
+	}
+}

@@ -1,0 +1,90 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Planning is how a connection spares Postgres from parsing and planning a
+// statement each time it runs, which takes several times as long as to run it.
+type Planning string
+
+const (
+	// PlanningPrepared: statements are prepared on the connection, which is the
+	// server's own.
+	PlanningPrepared Planning = "prepared statements"
+	// PlanningFunctions: statements are functions in the database, since there is
+	// a pooler in between. It may hand each transaction to another of the
+	// server's connections, on which nothing was prepared.
+	PlanningFunctions Planning = "functions"
+	// PlanningNone: statements are planned each time, or as the connection
+	// string asks with default_query_exec_mode.
+	PlanningNone Planning = "none"
+)
+
+// planSettings returns what the server is told about plans, by setting.
+func planSettings() map[string]string {
+	return map[string]string{
+		// A plan is made once, for all arguments.
+		"plan_cache_mode": "force_generic_plan",
+		// It is made perhaps on the first day, when the tables are empty and to
+		// read all of one is cheap. It has to do for years.
+		"enable_seqscan": "off",
+		// No plan here is worth compiling, and where there is no index, as for
+		// the few lanes, the setting before makes one look expensive.
+		"jit": "off",
+	}
+}
+
+// planningKey is where a connection keeps its Planning.
+const planningKey = "planning"
+
+// choosePlanning finds out, in one round trip, whether a new connection is the
+// server's own: a pooler tells its clients another process ID than the server
+// does. If it is, the connection gets the settings for plans.
+//
+// Behind a pooler the settings would be left to others, so there they end with
+// the transaction. Poolers that know prepared statements (PgBouncer since 1.21)
+// are no exception: without the settings the server may go on planning, or make
+// a plan that does not last. The functions have them of their own.
+func choosePlanning(ctx context.Context, conn *pgx.Conn) error {
+	query := "SELECT pg_backend_pid()"
+	for name, value := range planSettings() {
+		query += fmt.Sprintf(", set_config('%s', '%s', pg_backend_pid() <> $1::bigint)", name, value)
+	}
+	var server uint32
+	row := conn.QueryRow(ctx, query, pgx.QueryExecModeSimpleProtocol, int64(conn.PgConn().PID()))
+	if err := row.Scan(&server, nil, nil, nil); err != nil {
+		return fmt.Errorf("postgres: ask which process serves the connection: %w", err)
+	}
+	chosen := PlanningFunctions
+	if server == conn.PgConn().PID() {
+		chosen = PlanningPrepared
+	}
+	conn.PgConn().CustomData()[planningKey] = chosen
+	return nil
+}
+
+// planningOf returns how a connection plans.
+func planningOf(conn *pgx.Conn) Planning {
+	if chosen, ok := conn.PgConn().CustomData()[planningKey].(Planning); ok {
+		return chosen
+	}
+	return PlanningNone
+}
+
+// text returns what to send on a connection for a statement, which it prepares
+// there first where that is how the connection plans.
+func (s statement) text(ctx context.Context, conn *pgx.Conn) (string, error) {
+	switch planningOf(conn) {
+	case PlanningPrepared:
+		_, err := conn.Prepare(ctx, s.function, s.sql) // does nothing the second time
+		return s.function, err
+	case PlanningFunctions:
+		return s.call(), nil
+	default:
+		return s.sql, nil
+	}
+}

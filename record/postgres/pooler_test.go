@@ -1,0 +1,190 @@
+package postgres_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+	"github.com/ai-worker/ai-worker/record/recordtest"
+	"github.com/ai-worker/ai-worker/test/need"
+)
+
+// poolerConnections are how many connections the pooler has to the server: fewer
+// than its clients have to it, so that these get another one all the time.
+const poolerConnections = 3
+
+// pooled returns the address of a database behind a PgBouncer in transaction
+// mode, which must be none that knows prepared statements: a client's are not
+// there on the server's next connection.
+func pooled(t *testing.T, database string) string {
+	t.Helper()
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		if program = "/usr/sbin/pgbouncer"; !executable(program) {
+			need.Missing(t, "needs PgBouncer: `make test` says how to get it")
+		}
+	}
+	u, err := url.Parse(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		port := freePort(t)
+		if err = startPooler(t, program, u, port); err == nil {
+			u.Host = net.JoinHostPort("127.0.0.1", port)
+			return u.String()
+		}
+	}
+	t.Fatal(err)
+	return ""
+}
+
+func executable(path string) bool {
+	_, err := exec.LookPath(path)
+	return err == nil
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	return port
+}
+
+// startPooler returns once the pooler serves.
+func startPooler(t *testing.T, program string, database *url.URL, port string) error {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "pgbouncer.") // which its own user can see into
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	password, _ := database.User.Password()
+	config := filepath.Join(dir, "pgbouncer.ini")
+	text := fmt.Sprintf(`[databases]
+* = host=%s port=%s user=%s password=%s
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = %s
+unix_socket_dir =
+auth_type = any
+pool_mode = transaction
+default_pool_size = %d
+`, database.Hostname(), database.Port(), database.User.Username(), password, port, poolerConnections)
+	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(config, []byte(text), 0o644)); err != nil {
+		return err
+	}
+	process := exec.Command(program, config)
+	if os.Getuid() == 0 { // it refuses to be root
+		process = exec.Command("runuser", "-u", "postgres", "--", program, config)
+	}
+	process.Dir = dir
+	out, err := process.StderrPipe()
+	if err != nil {
+		return err
+	}
+	if err := process.Start(); err != nil {
+		return err
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Signal(os.Interrupt)
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
+	return awaitPooler(out)
+}
+
+// awaitPooler reads the pooler's log up to the line that says that it serves.
+func awaitPooler(out io.Reader) error {
+	var log strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), "process up") {
+			go io.Copy(io.Discard, out) // keeps it from blocking on a full pipe
+			return nil
+		}
+		log.WriteString(lines.Text() + "\n")
+	}
+	return errors.New("pgbouncer ended before it served:\n" + log.String())
+}
+
+// Two hundred pictures go through a pooler whose three connections are shared by
+// two processes with four each.
+func TestRecordBehindATransactionPooler(t *testing.T) {
+	t.Parallel()
+	direct := postgrestest.NewRecord(t)
+	address := pooled(t, direct)
+	records := []*postgres.Record{postgres.New(newPool(t, address)), postgres.New(newPool(t, address))}
+	const jobs, images = 20, 10
+	var work sync.WaitGroup
+	for n := range jobs {
+		work.Go(func() {
+			r := records[n%len(records)]
+			_, tasks, err := r.Create(t.Context(), submission(images))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for _, task := range tasks {
+				c, err := r.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
+				if err == nil {
+					_, err = r.Succeed(t.Context(), c, record.Success{})
+				}
+				if err != nil {
+					t.Errorf("task %s: %v", task.ID(), err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	out, err := postgres.New(newPool(t, direct)).Outcomes(t.Context(), time.Hour)
+	if err != nil || out.Succeeded != jobs*images {
+		t.Errorf("%d pictures, %v; want %d", out.Succeeded, err, jobs*images)
+	}
+}
+
+// The whole contract holds behind a pooler.
+func TestContractBehindATransactionPooler(t *testing.T) {
+	t.Parallel()
+	direct := postgrestest.NewRecord(t)
+	empty, pool := newPool(t, direct), newPool(t, pooled(t, direct))
+	recordtest.Run(t, func(t *testing.T) record.Record {
+		postgrestest.Empty(t, empty)
+		return postgres.New(pool)
+	})
+}
+
+func TestInspectTellsHowStatementsArePlanned(t *testing.T) {
+	t.Parallel()
+	direct := postgrestest.NewRecord(t)
+	for name, tt := range map[string]struct {
+		url  string
+		want postgres.Planning
+	}{
+		"the server":   {direct, postgres.PlanningPrepared},
+		"a pooler":     {pooled(t, direct), postgres.PlanningFunctions},
+		"another mode": {direct + "&default_query_exec_mode=exec", postgres.PlanningNone},
+	} {
+		got, err := inspect(t, tt.url)
+		if err != nil || got.Planning != tt.want {
+			t.Errorf("%s: %q, %v; want %q", name, got.Planning, err, tt.want)
+		}
+	}
+}

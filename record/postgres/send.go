@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// A call is one statement to run.
+type call struct {
+	statement string // its file's name
+	args      pgx.NamedArgs
+	read      func(pgx.Rows) error // takes what it returns, and closes it; nil if nobody asks
+}
+
+// send runs statements in one round trip and one transaction. Each sees what
+// the one before it did.
+func (r *Record) send(ctx context.Context, calls ...call) error {
+	conn, err := r.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	var batch pgx.Batch
+	for _, c := range calls {
+		s := r.statements[c.statement]
+		text, err := s.text(ctx, conn.Conn())
+		if err != nil {
+			return err
+		}
+		queued := batch.Queue(text, s.values(c.args)...)
+		if c.read != nil {
+			queued.Query(c.read)
+		}
+	}
+	return conn.SendBatch(ctx, &batch).Close()
+}
+
+// oneRow reads the row that a statement returns, if there is one.
+func oneRow(fields ...any) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		defer rows.Close()
+		if rows.Next() {
+			if err := rows.Scan(fields...); err != nil {
+				return err
+			}
+		}
+		rows.Close()
+		return rows.Err()
+	}
+}
+
+// counting counts the rows that a statement returns.
+func counting(n *int) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		defer rows.Close()
+		for rows.Next() {
+			*n++
+		}
+		return rows.Err()
+	}
+}
+
+// transition runs a statement that moves the job @id, under the locks that it
+// needs, and reads the job back in the same transaction. changed tells whether
+// the statement's guard held; the job may exist or not if it did not.
+func (r *Record) transition(
+	ctx context.Context, statement string, args pgx.NamedArgs, locks ...string,
+) (j job.Job, changed bool, err error) {
+	var calls []call
+	for _, lock := range locks {
+		calls = append(calls, call{statement: lock, args: args})
+	}
+	moved := 0
+	calls = append(calls,
+		call{statement: statement, args: args, read: counting(&moved)},
+		call{statement: "read_job", args: args, read: readInto(&j)},
+	)
+	err = r.send(ctx, calls...)
+	return j, moved > 0, err
+}

@@ -1,0 +1,85 @@
+-- Takes the image whose turn it is: the first that is ready, or the one that
+-- holds the delivered task if that comes before it. Exchanges its task with the
+-- one of the delivered task's holder. Runs under the model's lock. Returns one
+-- row in any case: what it took, the state of the image that held the task
+-- before, and the lane if that is paused.
+--
+-- A ready image that is locked is just being looked at by the sweep, so it is
+-- passed over. The holder is waited for. Images are locked before jobs, as
+-- everywhere: claimed names holder only for that.
+--
+-- One image less waits, and one task less is waited for. Which lane's that is
+-- follows from the exchange: the delivered one's if its holder goes on waiting,
+-- with the other task; else that of the image that was taken.
+WITH paused AS (
+    SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since,
+           paused_until - now() AS remains
+    FROM lanes WHERE name = @lane AND paused_until > now()
+), turn AS (
+    SELECT job_id, idx, status, priority, start_tag, recorded_at,
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
+    FROM images
+    WHERE model = @model AND status = 'queued' AND ready AND NOT EXISTS (SELECT FROM paused)
+    ORDER BY priority, start_tag, recorded_at, job_id, idx
+    LIMIT 1 FOR UPDATE SKIP LOCKED
+), own AS (
+    SELECT job_id, idx, status, priority, start_tag, recorded_at,
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
+    FROM images
+    WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
+      AND status IN ('queued', 'processing')
+      AND (status = 'queued' OR due_at <= now()) AND NOT EXISTS (SELECT FROM paused)
+    LIMIT 1 FOR UPDATE
+), picked AS (
+    SELECT job_id, idx, status, priority, start_tag, recorded_at,
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
+    FROM (TABLE turn UNION ALL TABLE own) AS candidates
+    ORDER BY priority, start_tag, recorded_at, job_id, idx LIMIT 1
+), holder AS (
+    SELECT job_id, idx, status, task_lane FROM images
+    WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
+      AND status IN ('queued', 'processing')
+      AND (job_id, idx) <> (SELECT job_id, idx FROM picked)
+    LIMIT 1 FOR UPDATE
+), exchanged AS (
+    UPDATE images i SET
+        task_job_id = p.task_job_id, task_idx = p.task_idx, task_dispatch = p.task_dispatch, task_lane = p.task_lane,
+        handed_out_at = p.handed_out_at, enqueued = p.enqueued, ready = ready OR due_at <= now()
+    FROM picked p, holder h
+    WHERE i.job_id = h.job_id AND i.idx = h.idx
+), claimed AS (
+    UPDATE images i SET
+        status = 'processing', attempts = i.attempts + 1, claims = i.claims + 1,
+        claim = @claim, due_at = clock_timestamp() + @lease::interval,
+        task_job_id = @task_job_id, task_idx = @task_idx, task_dispatch = @task_dispatch, task_lane = @lane,
+        enqueued = true, started_at = now(), error_code = NULL, error_message = NULL
+    FROM picked p LEFT JOIN holder h ON true
+    WHERE i.job_id = p.job_id AND i.idx = p.idx
+    RETURNING i.job_id, i.idx, i.dispatch, i.claims, i.model, i.priority, i.start_tag,
+        (p.status = 'queued')::int AS was_queued,
+        CASE WHEN h.status = 'queued' THEN h.task_lane ELSE p.task_lane END AS waited_on
+), counted AS (
+    UPDATE jobs j SET
+        version = version + 1,
+        queued = queued - was_queued, processing = processing + was_queued,
+        started_at = coalesce(started_at, now())
+    FROM claimed c WHERE j.id = c.job_id
+    RETURNING j.tenant, c.*
+), counted_turns AS (
+    UPDATE turns t SET virtual = c.start_tag
+    FROM counted c WHERE t.model = c.model AND t.priority = c.priority AND t.virtual < c.start_tag
+), counted_tenant AS (
+    UPDATE tenants t SET waiting = waiting - 1
+    FROM counted c WHERE was_queued = 1 AND t.model = c.model AND t.priority = c.priority AND t.tenant = c.tenant
+    RETURNING c.waited_on
+), counted_lane AS (
+    UPDATE lanes l SET waiting = waiting - 1 FROM counted_tenant c WHERE l.name = c.waited_on
+)
+SELECT coalesce(c.idx, 0), coalesce(c.dispatch, 0), coalesce(c.claims, 0),
+       coalesce((
+           SELECT status FROM images
+           WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
+             AND status IN ('queued', 'processing')
+           LIMIT 1
+       ), ''), p.*
+FROM (VALUES (1)) AS always LEFT JOIN counted c ON true LEFT JOIN paused p ON true

@@ -1,0 +1,37 @@
+-- Writes a job and its images, and gives them their turns. Where the idempotency
+-- key is taken it writes nothing, and returns nothing: a second call that runs
+-- at the same time waits for the first one's end. Runs under the model's lock,
+-- without which two jobs of one tenant could begin at the same tag.
+WITH created AS (
+    INSERT INTO jobs (id, tenant, priority, input, metadata, idempotency_key, fingerprint, total, queued,
+                      created_at, expires_at)
+    VALUES (@id, @tenant, @priority, @input, @metadata, nullif(@idempotency_key, ''), @fingerprint, @total, @total,
+            now(), now() + @expires_in::interval)
+    ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+    RETURNING id, created_at, expires_at
+), began AS (
+    SELECT greatest(
+        (SELECT virtual FROM turns WHERE model = @model AND priority = @priority),
+        (SELECT finish FROM tenants WHERE model = @model AND priority = @priority AND tenant = @tenant),
+        0) AS tag
+    FROM created
+), counted_turns AS (
+    INSERT INTO turns (model, priority) SELECT @model, @priority FROM created ON CONFLICT DO NOTHING
+), counted_tenant AS (
+    INSERT INTO tenants AS t (model, priority, tenant, finish, weight, waiting)
+    SELECT @model, @priority, @tenant, tag + @total::integer / @weight::float8, @weight, @total FROM began
+    ON CONFLICT (model, priority, tenant) DO UPDATE SET
+        finish = excluded.finish, weight = excluded.weight, waiting = t.waiting + excluded.waiting
+    RETURNING tenant
+), counted_lanes AS (
+    INSERT INTO lanes AS l (name, waiting)
+    SELECT name, count(*) FROM counted_tenant, unnest(@lanes::text[]) AS name
+    GROUP BY name ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
+)
+INSERT INTO images (job_id, idx, model, priority, recorded_at, expires_at, start_tag,
+                    task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, due_at)
+SELECT id, n - 1, @model, @priority, created_at, expires_at, tag + (n - 1) / @weight::float8,
+       id, n - 1, 1, lane, created_at, created_at
+FROM created, began, unnest(@lanes::text[]) WITH ORDINALITY AS of_image (lane, n)
+RETURNING idx
