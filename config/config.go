@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ai-worker/ai-worker/job"
 )
 
 // Role says which half of the service a process is.
@@ -297,16 +295,17 @@ func purposes() map[string]string {
 	}
 }
 
-// Models are the models that callers may ask for, the default one first.
-func (c Config) Models() []job.Model {
-	var models []job.Model
+// Models are the names of the models that callers may ask for, the default one
+// first.
+func (c Config) Models() []string {
+	var names []string
 	for _, l := range c.Lanes {
-		if !slices.ContainsFunc(models, func(m job.Model) bool { return m.Name == l.Lane.Model }) {
-			models = append(models, model(l.Lane.Model))
+		if !slices.Contains(names, l.Lane.Model) {
+			names = append(names, l.Lane.Model)
 		}
 	}
-	if i := slices.IndexFunc(models, func(m job.Model) bool { return m.Name == c.Gemini.Model }); i > 0 {
-		models[0], models[i] = models[i], models[0]
+	if i := slices.Index(names, c.Gemini.Model); i > 0 {
+		names[0], names[i] = names[i], names[0]
 	}
-	return models
+	return names
 }

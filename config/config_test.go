@@ -295,6 +295,19 @@ func TestLanesReplaceThePlainSettings(t *testing.T) {
 	}
 }
 
+func TestModelsAreThoseOfTheLanesTheDefaultFirst(t *testing.T) {
+	cfg, err := config.Load(getenv(with(production(), "LANES", `[
+		{"name":"a","model":"gemini-3-pro-image","queue":"projects/p/locations/l/queues/a","api_key":"hunter2a"},
+		{"name":"b","queue":"projects/p/locations/l/queues/b","api_key":"hunter2b"},
+		{"name":"c","queue":"projects/p/locations/l/queues/c","api_key":"hunter2c"}]`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"gemini-nano-banana-2.1", "gemini-3-pro-image"}, cfg.Models()); diff != "" {
+		t.Errorf("models (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzLanes(f *testing.F) {
 	f.Add(`[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"hunter2"}]`)
 	f.Add(`[{"name":1}]`)

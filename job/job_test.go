@@ -111,3 +111,20 @@ func TestModelsPriceByTheSizeTheyDraw(t *testing.T) {
 		t.Error("an unknown model is not left to its provider")
 	}
 }
+
+func TestModelsAreSlowByTheSizeTheyDraw(t *testing.T) {
+	known := job.Model{Name: "m", ImageSizes: []string{"4K", "1K"}, SlowSizes: []string{"4K"}}
+	unknown := job.Model{Name: "x", SlowSizes: []string{"4K"}}
+	for _, tt := range []struct {
+		model job.Model
+		size  string
+		want  bool
+	}{
+		{known, "4K", true}, {known, "1K", false}, {known, "", true},
+		{unknown, "4K", true}, {unknown, "1K", false}, {unknown, "", false},
+	} {
+		if got := tt.model.Slow(tt.size); got != tt.want {
+			t.Errorf("%s is slow at %q: %v, want %v", tt.model.Name, tt.size, got, tt.want)
+		}
+	}
+}

@@ -3,11 +3,12 @@ package job
 import "slices"
 
 // A Model is what is known of an image model: what may be asked of it and what
-// it costs. Of a model that this service does not know, only the name is set;
-// everything may be asked of it, and its price is unknown.
+// it costs. Of a model that this service does not know, sizes, ratios and prices
+// are empty: everything may be asked of it, and its price is unknown.
 type Model struct {
 	Name           string
 	ImageSizes     []string // first the one it draws when none is asked for
+	SlowSizes      []string // those that take much longer to draw; also set for a model that is not known
 	AspectRatios   []string
 	MaxInputImages int
 	// Prices are list prices by image size, in millionths of a US dollar.
@@ -27,11 +28,18 @@ func (m Model) AllowsRatio(ratio string) bool {
 	return !m.Known() || slices.Contains(m.AspectRatios, ratio)
 }
 
+// Slow reports whether a picture of a size takes much longer than others.
+func (m Model) Slow(size string) bool { return slices.Contains(m.SlowSizes, m.drawn(size)) }
+
 // Price is the list price of one picture in millionths of a US dollar, 0 if
-// not known. An empty size is the model's own choice.
-func (m Model) Price(size string) int64 {
+// not known.
+func (m Model) Price(size string) int64 { return m.Prices[m.drawn(size)] }
+
+// drawn is the size of the picture that comes when size is asked for: an empty
+// one is the model's own choice.
+func (m Model) drawn(size string) string {
 	if size == "" && m.Known() {
-		size = m.ImageSizes[0]
+		return m.ImageSizes[0]
 	}
-	return m.Prices[size]
+	return size
 }

@@ -105,7 +105,7 @@ func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 	if err != nil {
 		return job.Picture{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.worker.limits.generateTimeout(req.ImageSize))
+	ctx, cancel := context.WithTimeout(ctx, a.worker.limits.generateTimeout(a.lane.model, req.ImageSize))
 	defer cancel()
 	asked := time.Now()
 	pic, err := a.lane.generator.Generate(ctx, req)

@@ -64,7 +64,7 @@ type Limits struct {
 	Lease           time.Duration // for how long an image is a delivery's without a renewal
 	Heartbeat       time.Duration // between renewals
 	GenerateTimeout time.Duration
-	// LargeTimeout is GenerateTimeout for 4K pictures, which take longer.
+	// LargeTimeout is GenerateTimeout for sizes that the model is slow to draw.
 	LargeTimeout    time.Duration
 	DeliveryTimeout time.Duration
 	// Patience is how long a delivery waits for a slot. One that is further
@@ -76,8 +76,8 @@ type Limits struct {
 }
 
 // generateTimeout is how long a model may take for a picture of a size.
-func (l Limits) generateTimeout(size string) time.Duration {
-	if size == "4K" {
+func (l Limits) generateTimeout(m job.Model, size string) time.Duration {
+	if m.Slow(size) {
 		return l.LargeTimeout
 	}
 	return l.GenerateTimeout

@@ -91,7 +91,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
-			Producer: producer, Snapshots: published, Canceler: published, Models: cfg.Models(), Log: log,
+			Producer: producer, Snapshots: published, Canceler: published, Models: models(cfg), Log: log,
 		}
 		for _, key := range cfg.APIKeys {
 			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
@@ -109,6 +109,15 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	s.handler = server.New(routes)
 	return s, nil
+}
+
+// models are the models that callers may ask for, the default one first.
+func models(cfg config.Config) []job.Model {
+	var models []job.Model
+	for _, name := range cfg.Models() {
+		models = append(models, generate.Model(name))
+	}
+	return models
 }
 
 // redisLog takes what the Redis client would else print by itself. Failures
@@ -151,10 +160,6 @@ func newWorker(
 	pictures *storage.R2, producer *enqueue.Producer, log *slog.Logger,
 ) (*worker.Worker, error) {
 	instance := rand.Text()
-	models := make(map[string]job.Model)
-	for _, m := range cfg.Models() {
-		models[m.Name] = m
-	}
 	lanes := make([]worker.LaneConfig, len(cfg.Lanes))
 	for i, l := range cfg.Lanes {
 		gemini, err := generate.NewGemini(ctx, generate.Config{APIKey: l.APIKey.Reveal(), BaseURL: cfg.Gemini.BaseURL})
@@ -162,7 +167,7 @@ func newWorker(
 			return nil, fmt.Errorf("lane %s: its key, or GEMINI_BASE_URL: %w", l.Lane.Name, err)
 		}
 		lanes[i] = worker.LaneConfig{
-			Lane: l.Lane, Model: models[l.Lane.Model], Generator: gemini,
+			Lane: l.Lane, Model: generate.Model(l.Lane.Model), Generator: gemini,
 			Pacer: lane.NewPacer(l.Lane, client, instance, cfg.Instances, log),
 		}
 	}
