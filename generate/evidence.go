@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/genai"
 
@@ -81,13 +82,16 @@ func (e *evidence) refusal(resp *genai.GenerateContentResponse, b body) {
 	}
 }
 
-// failure is what the evidence means.
-func (e *evidence) failure(redact redactor) *job.Failure {
+// failure is what the evidence means, of a call that ended at now.
+func (e *evidence) failure(redact redactor, now time.Time) *job.Failure {
 	s := classify(e)
 	f := s.failure(e.reason())
 	f.Cause = redact.error(e.text(), e.err)
 	if s != signalQuotaZero { // there the provider names a time that will not help
 		f.RetryAfter = retryAfter(e.header, e.body)
+	}
+	if s == signalDay && f.RetryAfter == 0 {
+		f.RetryAfter = untilNextDay(now)
 	}
 	if e.unreached {
 		f.Billable = false

@@ -79,7 +79,7 @@ func TestEveryAnswer(t *testing.T) {
 		gemini.ErrorIn: retry(job.CodeProviderError, 0, false),
 
 		"429-minute":   wait(job.LimitMinute, 34074824224*time.Nanosecond),
-		"429-day":      wait(job.LimitDay, 0),
+		"429-day":      wait(job.LimitDay, 20*time.Hour), // until midnight Pacific, from noon on
 		"429-spend":    wait(job.LimitSpend, 0),
 		"429-rate":     wait(job.LimitSpend, 0),
 		"429-capacity": wait(job.LimitCapacity, 0),
@@ -227,6 +227,28 @@ func TestOddAnswers(t *testing.T) {
 			if n := requests.Load(); n != 1 {
 				t.Errorf("%d requests, want 1", n)
 			}
+		})
+	}
+}
+
+// TestAQuotaOfADayLastsUntilMidnightPacific, where Gemini does not say.
+func TestAQuotaOfADayLastsUntilMidnightPacific(t *testing.T) {
+	for name, tt := range map[string]struct {
+		at   time.Time
+		want time.Duration
+	}{
+		"in winter":                   {noon, 20 * time.Hour},
+		"in summer":                   {time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), 19 * time.Hour},
+		"of 23 hours":                 {time.Date(2027, 3, 14, 8, 0, 0, 0, time.UTC), 23 * time.Hour},
+		"of 25 hours":                 {time.Date(2026, 11, 1, 7, 0, 0, 0, time.UTC), 25 * time.Hour},
+		"a second before the new day": {time.Date(2026, 11, 24, 7, 59, 59, 0, time.UTC), time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := dialAt(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusTooManyRequests)
+				_, _ = w.Write([]byte(`{"error": {"code": 429, "details": [{"violations": [{"quotaId": "RequestsPerDay"}]}]}}`))
+			}), tt.at)
+			wantFailure(t, wait(job.LimitDay, tt.want), generateError(t.Context(), g, request()))
 		})
 	}
 }

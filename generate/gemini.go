@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"google.golang.org/genai"
 
@@ -26,12 +27,14 @@ type Config struct {
 	APIKey    string
 	BaseURL   string            // empty is Google's
 	Transport http.RoundTripper // nil is one of the lane's own, with time-outs for dialing
+	Now       func() time.Time  // nil is time.Now
 }
 
 // Gemini generates pictures on one lane. It is safe for concurrent use.
 type Gemini struct {
 	client *genai.Client
 	redact redactor
+	now    func() time.Time
 }
 
 // NewGemini returns the Gemini of one lane. It never dials; it fails on a key
@@ -42,6 +45,9 @@ func NewGemini(ctx context.Context, cfg Config) (*Gemini, error) {
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newBaseTransport()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	if err := errors.Join(checkKey(cfg.APIKey), checkBaseURL(cfg.BaseURL)); err != nil {
 		return nil, fmt.Errorf("generate: %w", err)
@@ -64,7 +70,7 @@ func NewGemini(ctx context.Context, cfg Config) (*Gemini, error) {
 	if err != nil { // its text holds the whole configuration
 		return nil, fmt.Errorf("generate: %w", redact.error(err.Error(), err))
 	}
-	return &Gemini{client: client, redact: redact}, nil
+	return &Gemini{client: client, redact: redact, now: cfg.Now}, nil
 }
 
 // checkKey refuses a key that net/http would not send: found out later, that
@@ -104,7 +110,7 @@ func (g *Gemini) Generate(ctx context.Context, req job.Request) (job.Picture, er
 		return job.Picture{}, fmt.Errorf("generate: %w", context.Cause(ctx))
 	default:
 		e.late = errors.Is(ctx.Err(), context.DeadlineExceeded)
-		return job.Picture{}, e.failure(g.redact)
+		return job.Picture{}, e.failure(g.redact, g.now())
 	}
 }
 

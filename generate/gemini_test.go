@@ -46,9 +46,20 @@ func setup(t *testing.T) (*generate.Gemini, *gemini.Server) {
 // dial is a Gemini that talks to handler.
 func dial(t *testing.T, handler http.Handler) *generate.Gemini {
 	t.Helper()
+	return dialAt(t, handler, noon)
+}
+
+// noon is 4 in the morning, Pacific standard time.
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// dialAt is a Gemini that talks to handler, always at the same time.
+func dialAt(t *testing.T, handler http.Handler, now time.Time) *generate.Gemini {
+	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: testKey, BaseURL: server.URL})
+	g, err := generate.NewGemini(t.Context(), generate.Config{
+		APIKey: testKey, BaseURL: server.URL, Now: func() time.Time { return now },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

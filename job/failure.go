@@ -58,7 +58,7 @@ type Limit string
 
 const (
 	LimitMinute   Limit = "minute"   // requests a minute: the lane pauses for RetryAfter
-	LimitDay      Limit = "day"      // requests a day: the lane pauses until midnight Pacific
+	LimitDay      Limit = "day"      // requests a day: the lane pauses for RetryAfter, until the next day begins
 	LimitSpend    Limit = "spend"    // spend cap: every lane of the billing account pauses
 	LimitCapacity Limit = "capacity" // the provider is out of capacity: another lane, else back off
 	LimitStorage  Limit = "storage"  // not the provider's: the bucket cannot be reached, back off
@@ -71,7 +71,8 @@ type Failure struct {
 	Remedy  Remedy
 	Limit   Limit // with RemedyWait
 	Retries int   // with RemedyRetry: attempts that may follow this one at most; 0 is as many as the service allows
-	// RetryAfter is how long the provider asks to wait; 0 when it does not say.
+	// RetryAfter is how long to wait: what the provider asks for, or what is
+	// known of the limit that was reached; 0 when neither says.
 	RetryAfter time.Duration
 	// Billable tells that the provider may charge for the attempt although it
 	// brought nothing, as after a time-out.

@@ -2,7 +2,6 @@ package lane
 
 import (
 	"time"
-	_ "time/tzdata" // the image that is shipped has no time zones
 
 	"github.com/ai-worker/ai-worker/job"
 )
@@ -12,6 +11,9 @@ const (
 	// used up, where the provider does not say: what any window of a minute
 	// needs to empty.
 	minuteClosing = time.Minute
+	// dayClosing is that of a quota of a day, where nobody says when the next
+	// one begins.
+	dayClosing = time.Hour
 	// spendClosing is that of a spend cap, whose window is ten minutes.
 	spendClosing = 10 * time.Minute
 	// brokenClosing is how long a broken lane is left alone before one more
@@ -20,18 +22,18 @@ const (
 )
 
 // ClosedFor is for how long a failure closes its lane; 0 if it does not.
-func ClosedFor(f *job.Failure, now time.Time) time.Duration {
+func ClosedFor(f *job.Failure) time.Duration {
 	switch f.Remedy {
 	case job.RemedyStop:
 		return brokenClosing
 	case job.RemedyWait:
-		return limitClosing(f, now)
+		return limitClosing(f)
 	default:
 		return 0
 	}
 }
 
-func limitClosing(f *job.Failure, now time.Time) time.Duration {
+func limitClosing(f *job.Failure) time.Duration {
 	if f.Limit == job.LimitCapacity || f.Limit == job.LimitStorage {
 		return 0 // it is not the lane that is short of anything
 	}
@@ -40,23 +42,12 @@ func limitClosing(f *job.Failure, now time.Time) time.Duration {
 	}
 	switch f.Limit {
 	case job.LimitDay:
-		return nextMidnightPacific(now).Sub(now)
+		return dayClosing
 	case job.LimitSpend:
 		return spendClosing
 	default:
 		return minuteClosing
 	}
-}
-
-// nextMidnightPacific is when quotas of a day start anew, see
-// https://ai.google.dev/gemini-api/docs/rate-limits.
-func nextMidnightPacific(now time.Time) time.Time {
-	pacific, err := time.LoadLocation("America/Los_Angeles")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	y, m, d := now.In(pacific).Date()
-	return time.Date(y, m, d+1, 0, 0, 0, 0, pacific)
 }
 
 // Closes are the lanes that a failure on one lane closes: the spend cap of a

@@ -48,31 +48,24 @@ func TestChoose(t *testing.T) {
 }
 
 func TestClosedFor(t *testing.T) {
-	// Noon UTC is 4 in the morning, Pacific standard time.
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	wait := func(l job.Limit, after time.Duration) *job.Failure {
 		return &job.Failure{Remedy: job.RemedyWait, Limit: l, RetryAfter: after}
 	}
 	for name, tt := range map[string]struct {
 		failure *job.Failure
-		at      time.Time
 		want    time.Duration
 	}{
-		"failed request":              {&job.Failure{Remedy: job.RemedyFail}, now, 0},
-		"failed attempt":              {&job.Failure{Remedy: job.RemedyRetry, RetryAfter: time.Minute}, now, 0},
-		"broken":                      {&job.Failure{Remedy: job.RemedyStop}, now, 5 * time.Minute},
-		"minute":                      {wait(job.LimitMinute, 0), now, time.Minute},
-		"minute, told":                {wait(job.LimitMinute, 34*time.Second), now, 34 * time.Second},
-		"spend cap":                   {wait(job.LimitSpend, 0), now, 10 * time.Minute},
-		"capacity":                    {wait(job.LimitCapacity, time.Minute), now, 0},
-		"day":                         {wait(job.LimitDay, 0), now, 20 * time.Hour},
-		"day, told":                   {wait(job.LimitDay, time.Hour), now, time.Hour},
-		"day in summer":               {wait(job.LimitDay, 0), time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), 19 * time.Hour},
-		"day that is 23 hours long":   {wait(job.LimitDay, 0), time.Date(2027, 3, 14, 8, 0, 0, 0, time.UTC), 23 * time.Hour},
-		"day that is 25 hours long":   {wait(job.LimitDay, 0), time.Date(2026, 11, 1, 7, 0, 0, 0, time.UTC), 25 * time.Hour},
-		"a second before the new day": {wait(job.LimitDay, 0), time.Date(2026, 11, 24, 7, 59, 59, 0, time.UTC), time.Second},
+		"failed request": {&job.Failure{Remedy: job.RemedyFail}, 0},
+		"failed attempt": {&job.Failure{Remedy: job.RemedyRetry, RetryAfter: time.Minute}, 0},
+		"broken":         {&job.Failure{Remedy: job.RemedyStop}, 5 * time.Minute},
+		"minute":         {wait(job.LimitMinute, 0), time.Minute},
+		"minute, told":   {wait(job.LimitMinute, 34*time.Second), 34 * time.Second},
+		"day":            {wait(job.LimitDay, 0), time.Hour},
+		"day, told":      {wait(job.LimitDay, 20*time.Hour), 20 * time.Hour},
+		"spend cap":      {wait(job.LimitSpend, 0), 10 * time.Minute},
+		"capacity":       {wait(job.LimitCapacity, time.Minute), 0},
 	} {
-		if got := lane.ClosedFor(tt.failure, tt.at); got != tt.want {
+		if got := lane.ClosedFor(tt.failure); got != tt.want {
 			t.Errorf("%s: closed for %s, want %s", name, got, tt.want)
 		}
 	}

@@ -76,7 +76,7 @@ func (w *Worker) noteAnswer(ctx context.Context, l *openLane, sent time.Time) {
 // noteFailure takes note of a failure, which may close the lane, or all lanes of
 // its billing account.
 func (w *Worker) noteFailure(ctx context.Context, l *openLane, f *job.Failure) {
-	d := lane.ClosedFor(f, time.Now())
+	d := lane.ClosedFor(f)
 	if d == 0 && f.ByProvider() {
 		d = l.breaker.Failed()
 	}
