@@ -50,6 +50,10 @@ fmt: ## Format the Go code and the Terraform configuration
 	$(LINT) fmt
 	terraform fmt -recursive terraform
 
+.PHONY: settings
+settings: ## Write the README's table of settings, as package config declares them
+	go test ./config -run TestREADME -update
+
 .PHONY: bench
 bench: ## Run the Go benchmarks
 	scripts/with-postgres.sh go test -run '^$$' -bench . -benchmem ./...

@@ -92,6 +92,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		}},
 		Instances: 1,
 		PublicURL: "https://worker-1.europe-west1.run.app",
+		Dev:       config.Dev{Host: "localhost"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
@@ -131,6 +132,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"TASKS_JWKS_URL", "https://keys.example.com"}, // without CLOUD_TASKS_ENDPOINT
 		{"TASKS_SIGNATURE_CHECKED_BY", "nobody"},
 		{"TASKS_SIGNATURE_CHECKED_BY", "cloud-run"}, // with ROLE=all
+		{"CLOUD_TASKS_EMULATOR_PORT", "any"},
+		{"API_KEYS", ","},
 		{"API_KEYS", "web"},
 		{"API_KEYS", "web:short"},
 		{"API_KEYS", "two words:hunter2hunter2hunter2"},
@@ -221,6 +224,18 @@ func TestLoadDevAsksForWholeServices(t *testing.T) {
 			want:     []string{"R2_ACCESS_KEY_ID", "R2_ACCOUNT_ID", "R2_SECRET_ACCESS_KEY"},
 		},
 		{
+			name:     "another S3 server, and a token in one",
+			settings: map[string]string{"R2_ENDPOINT": "http://localhost:9000", "R2_CREDENTIALS": "id:secret"},
+			want:     []string{"R2_BUCKET"},
+		},
+		{name: "lanes with nothing real", settings: map[string]string{"LANES": `[{"name":"a"}]`}},
+		{
+			name:     "lanes with a real queue",
+			settings: map[string]string{"LANES": `[{"name":"a","queue":"projects/p/locations/l/queues/q"}]`},
+			want:     []string{"TASKS_SERVICE_ACCOUNT", "WORKER_URL"},
+		},
+		{name: "lanes that cannot be read", settings: map[string]string{"LANES": `[`}, want: []string{"LANES"}},
+		{
 			name:     "a real queue needs a way to the worker",
 			settings: map[string]string{"CLOUD_TASKS_QUEUE": "projects/p/locations/l/queues/q"},
 			want:     []string{"TASKS_SERVICE_ACCOUNT", "WORKER_URL"},
@@ -247,9 +262,9 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "config", cfg, "key", cfg.Gemini.APIKey)
-	bad := production()
-	for name := range bad {
-		bad[name] = "hunter2 is no value"
+	bad := make(map[string]string)
+	for _, s := range config.Settings() {
+		bad[s.Name] = "hunter2 is no value"
 	}
 	_, faults := config.Load(getenv(bad))
 	for name, text := range map[string]string{
@@ -258,6 +273,26 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("%s shows a secret: %s", name, text)
+		}
+	}
+}
+
+func TestSecretsAreThoseOfTheSettings(t *testing.T) {
+	settings := with(production(),
+		"REDIS_URL", "redis://localhost/?password=p%40ss", "R2_CREDENTIALS", "id:secret", "KEY_B", "hunter2b",
+		"LANES", `[{"name":"a","api_key":"hunter2a"},{"name":"b","api_key_env":"KEY_B"}]`)
+	hidden := config.Secrets(getenv(settings))
+	for _, want := range []string{
+		settings["DATABASE_URL"], "hunter2", // its password
+		"p@ss", "AIzahunter2", "key-id", "secret", "hunter2hunter2hunter2", "hunter2hunter2hunter3", "hunter2a", "hunter2b",
+	} {
+		if !slices.Contains(hidden, want) {
+			t.Errorf("%s is not hidden", want)
+		}
+	}
+	for _, shown := range []string{settings["WORKER_URL"], settings["R2_BUCKET"], "db.example.com", "web"} {
+		if slices.Contains(hidden, shown) {
+			t.Errorf("%s is hidden", shown)
 		}
 	}
 }

@@ -35,30 +35,34 @@ type laneSetting struct {
 
 var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-// lanes reads LANES, a JSON array; without it, the plain settings are the one
-// lane. Only who asks Gemini needs the keys.
-func (r *reader) lanes(role Role, g Gemini, queue string) []KeyedLane {
-	text := r.text("LANES")
-	if text == "" {
-		return []KeyedLane{{
+// followLanes reads the lanes from LANES, a JSON array; without it, the plain
+// settings are the one lane. What the lanes bring need not be there a second
+// time. Only who asks Gemini needs the keys.
+func (r *reader) followLanes() {
+	c := &r.config
+	if r.lanes == "" {
+		c.Lanes = []KeyedLane{{
 			Lane: lane.Lane{
-				Name: defaultLane, Model: g.Model, RPM: g.RPM, Concurrency: g.Concurrency, Queue: queue,
+				Name: defaultLane, Model: c.Gemini.Model, RPM: c.Gemini.RPM, Concurrency: c.Gemini.Concurrency, Queue: c.Tasks.Queue,
 			},
-			APIKey: g.APIKey,
+			APIKey: c.Gemini.APIKey,
 		}}
+		return
 	}
-	entries, err := decodeLanes(text)
+	entries, err := decodeLanes(r.lanes)
 	if err != nil {
 		r.fault("LANES", "must be a JSON array of lanes with name, model, rpm, concurrency, queue, api_key_env, "+
 			"project and billing_account: "+err.Error())
-		return nil
+		r.queueless = true
+		return
 	}
-	lanes := make([]KeyedLane, len(entries))
 	for i, e := range entries {
-		lanes[i] = r.lane(i, e, g, role.Worker() && !r.embeds)
+		c.Lanes = append(c.Lanes, r.lane(i, e, c.Gemini, c.Role.Worker() && !r.embeds))
 	}
-	r.checkLanes(entries, g)
-	return lanes
+	r.checkLanes(entries, c.Gemini)
+	r.queueless = entries[0].Queue == ""
+	c.Tasks.Queue = orDefault(c.Tasks.Queue, entries[0].Queue)
+	c.Gemini.APIKey = orDefault(c.Gemini.APIKey, c.Lanes[0].APIKey)
 }
 
 // decodeLanes never quotes the text, which may hold keys.
@@ -104,6 +108,7 @@ func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
 	case e.APIKey == "" && needsKey:
 		bad("needs api_key_env, the name of the setting that holds its key")
 	}
+	r.secrets = append(r.secrets, l.APIKey.Reveal())
 	if !laneName.MatchString(e.Name) {
 		bad("name must be 1 to 40 lower-case letters, digits and -")
 	}
@@ -136,12 +141,4 @@ func (r *reader) checkLanes(entries []laneSetting, g Gemini) {
 		}
 		names[e.Name], queues[e.Queue], quotas[quota] = true, true, true
 	}
-}
-
-func orDefault[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-	return value
 }

@@ -2,43 +2,152 @@ package config
 
 import (
 	"fmt"
-	"log/slog"
-	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// A Fault is what is wrong with one setting. It never quotes the value, which
-// may be a secret.
-type Fault struct {
-	Setting string
-	Problem string
-}
-
-// Faults are all that is wrong with the settings, by name.
-type Faults []Fault
-
-// Error lists the faults, one a line.
-func (f Faults) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d bad settings:", len(f))
-	if len(f) == 1 {
-		b.Reset()
-		b.WriteString("1 bad setting:")
-	}
-	for _, fault := range f {
-		fmt.Fprintf(&b, "\n  %s %s", fault.Setting, fault.Problem)
-	}
-	return b.String()
-}
+// checkedByCloudRun is the value of TASKS_SIGNATURE_CHECKED_BY that is not the
+// default.
+const checkedByCloudRun = "cloud-run"
 
 // reader reads settings and collects what is wrong with them.
 type reader struct {
 	getenv func(string) string
 	embeds bool // there is a substitute for every service
-	faults Faults
+
+	config Config
+	// What settings say that have no field in Config: others follow from it.
+	account   string // R2_ACCOUNT_ID
+	checkedBy string // TASKS_SIGNATURE_CHECKED_BY
+	lanes     string // LANES
+	queueless bool   // LANES is there and names no queue, which development lets pass
+
+	secrets []string
+	faults  Faults
+}
+
+func newReader(getenv func(string) string) *reader { return &reader{getenv: getenv} }
+
+// read reads every setting, and what follows from several. It notes what is
+// malformed.
+func (r *reader) read() {
+	for _, s := range r.settings() {
+		r.readOne(s)
+	}
+	r.followR2()
+	r.followTasks()
+	r.followLanes()
+}
+
+// readOne reads one setting, its default first.
+func (r *reader) readOne(s Setting) {
+	bad := func(problem string) { r.fault(s.Name, problem) }
+	if s.Default != "" {
+		s.read(s.Default, bad)
+	}
+	text := r.text(s.Name)
+	if text == "" {
+		return
+	}
+	s.read(text, bad)
+	if s.Secret {
+		r.secrets = append(r.secrets, text)
+	}
+	if s.parts != nil {
+		r.secrets = append(r.secrets, s.parts(text)...)
+	}
+}
+
+// text is a setting without the white space around it, which is never meant
+// and comes with secrets that were pasted or read from a file.
+func (r *reader) text(name string) string { return strings.TrimSpace(r.getenv(name)) }
+
+// followR2 works out what follows from the settings of R2.
+func (r *reader) followR2() {
+	c := &r.config.R2
+	if c.Endpoint == "" && r.account != "" {
+		c.Endpoint = "https://" + r.account + ".r2.cloudflarestorage.com"
+	}
+	if r.text("R2_CREDENTIALS") != "" && r.text("R2_ACCESS_KEY_ID")+r.text("R2_SECRET_ACCESS_KEY") != "" {
+		r.fault("R2_CREDENTIALS", "is set, and R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY too: remove those, or this")
+	}
+}
+
+// followTasks works out what follows from the settings of Cloud Tasks.
+func (r *reader) followTasks() {
+	c := &r.config.Tasks
+	c.Audience = orDefault(c.Audience, c.WorkerURL)
+	c.BehindCloudRun = r.checkedBy == checkedByCloudRun
+	r.config.PublicURL = orDefault(r.config.PublicURL, c.WorkerURL)
+	if c.JWKSURL != "" && c.Endpoint == "" {
+		r.fault("TASKS_JWKS_URL", "is for an emulator: it would let another than Google sign deliveries. "+
+			"Remove it, or set CLOUD_TASKS_ENDPOINT")
+	}
+	if c.BehindCloudRun && r.config.Role == RoleAll {
+		r.fault("TASKS_SIGNATURE_CHECKED_BY", "is cloud-run, which is for a private worker, and callers of the API need a public one: "+
+			"set ROLE=worker, or remove this")
+	}
+}
+
+// requireAll notes every required setting that is absent.
+func (r *reader) requireAll() {
+	for _, s := range r.missing() {
+		r.fault(s.Name, "is missing: "+s.wanted())
+	}
+}
+
+// requireWhole notes what is absent of services that have some settings.
+func (r *reader) requireWhole() {
+	for _, s := range r.missing() {
+		if present := r.someOf(s.Service); present != "" {
+			r.fault(s.Name, fmt.Sprintf("is missing, and %s is set: %s", present, s.wanted()))
+		}
+	}
+}
+
+// missing are the required settings that are absent.
+func (r *reader) missing() []Setting {
+	return slices.DeleteFunc(r.settings(), func(s Setting) bool {
+		return !s.Required(r.config.Role) || r.present(s) != ""
+	})
+}
+
+// someOf is one of the settings that a service is known by, if any is there.
+// The service's own have no substitute.
+func (r *reader) someOf(service Service) string {
+	for _, s := range r.settings() {
+		if service == "" || s.Service != service || !s.Required(r.config.Role) {
+			continue
+		}
+		if name := r.present(s); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// present is the name of what is there for a setting: its own, or that of the
+// one in its stead; empty if neither is.
+func (r *reader) present(s Setting) string {
+	switch {
+	case r.text(s.Name) != "":
+		return s.Name
+	case s.Or == "" || r.text(s.Or) == "":
+		return ""
+	case s.Name == "CLOUD_TASKS_QUEUE" && r.embeds && r.queueless:
+		return ""
+	default:
+		return s.Or
+	}
+}
+
+// wanted says what to write there, as an error does: without Markdown.
+func (s Setting) wanted() string {
+	purpose := strings.ReplaceAll(s.Purpose, "`", "")
+	if s.Or == "" {
+		return purpose
+	}
+	return purpose + " (or set " + s.Or + ")"
 }
 
 func (r *reader) fault(setting, problem string) {
@@ -50,107 +159,14 @@ func (r *reader) err() error {
 	if len(r.faults) == 0 {
 		return nil
 	}
-	slices.SortFunc(r.faults, func(a, b Fault) int { return strings.Compare(a.Setting, b.Setting) })
+	slices.SortStableFunc(r.faults, func(a, b Fault) int { return strings.Compare(a.Setting, b.Setting) })
 	return r.faults
 }
 
-// text is a setting without the white space around it, which is never meant
-// and comes with secrets that were pasted or read from a file.
-func (r *reader) text(name string) string { return strings.TrimSpace(r.getenv(name)) }
-
-func (r *reader) textOr(name, fallback string) string {
-	if value := r.text(name); value != "" {
-		return value
-	}
-	return fallback
-}
-
-func (r *reader) integer(name string, fallback, least, most int) int {
-	value := r.text(name)
-	if value == "" {
+func orDefault[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
 		return fallback
 	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < least || n > most {
-		r.fault(name, fmt.Sprintf("must be a whole number from %d to %d", least, most))
-		return fallback
-	}
-	return n
-}
-
-// oneOf is one of the choices, the first if the setting is absent.
-func (r *reader) oneOf(name string, choices ...string) string {
-	value := r.textOr(name, choices[0])
-	if !slices.Contains(choices, value) {
-		r.fault(name, "must be one of "+strings.Join(choices, ", "))
-		return choices[0]
-	}
 	return value
-}
-
-func (r *reader) logLevel(name string) slog.Level {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(r.textOr(name, "info"))); err != nil {
-		r.fault(name, "must be one of debug, info, warn, error")
-	}
-	return level
-}
-
-// address is a URL of one of the schemes, without a slash at its end.
-func (r *reader) address(name string, schemes ...string) string {
-	value := strings.TrimRight(r.text(name), "/")
-	if value == "" {
-		return ""
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		r.fault(name, "must be a URL that starts with "+strings.Join(schemes, ":// or ")+"://")
-	}
-	return value
-}
-
-func (r *reader) addressOr(name, fallback string) string {
-	if value := r.address(name, "https", "http"); value != "" {
-		return value
-	}
-	return fallback
-}
-
-// minAPIKeyLength keeps keys from being guessed; `openssl rand -hex 24` makes
-// a longer one.
-const minAPIKeyLength = 16
-
-var tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-
-// Weights further apart would keep a tenant from ever having a turn.
-const minWeight, maxWeight = 0.01, 100.0
-
-// apiKeys reads name:key:weight,name:key; the weight is 1 unless given.
-func (r *reader) apiKeys(name string) []APIKey {
-	var keys []APIKey
-	seen := make(map[string]bool)
-	for i, entry := range strings.FieldsFunc(r.text(name), func(c rune) bool { return c == ',' }) {
-		tenant, key, found := strings.Cut(strings.TrimSpace(entry), ":")
-		key, weightText, weighted := strings.Cut(key, ":")
-		tenant, key = strings.TrimSpace(tenant), strings.TrimSpace(key)
-		weight, err := 1.0, error(nil)
-		if weighted {
-			weight, err = strconv.ParseFloat(strings.TrimSpace(weightText), 64)
-		}
-		switch {
-		case !found || !tenantName.MatchString(tenant):
-			r.fault(name, fmt.Sprintf("entry %d must be name:key or name:key:weight, "+
-				"the name of letters, digits, - and _", i+1))
-		case err != nil || !(weight >= minWeight && weight <= maxWeight):
-			r.fault(name, fmt.Sprintf("entry %d (%s): the weight must be a number from %v to %v", i+1, tenant, minWeight, maxWeight))
-		case len(key) < minAPIKeyLength:
-			r.fault(name, fmt.Sprintf("entry %d (%s): the key must have at least %d characters; "+
-				"`openssl rand -hex 24` makes one", i+1, tenant, minAPIKeyLength))
-		case seen[key]:
-			r.fault(name, fmt.Sprintf("entry %d (%s): the key is another entry's too", i+1, tenant))
-		}
-		seen[key] = true
-		keys = append(keys, APIKey{Tenant: tenant, Key: Secret(key), Weight: weight})
-	}
-	return keys
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -62,7 +61,7 @@ func examine(ctx context.Context, flags []string, getenv func(string) string, st
 		return err
 	}
 	p := newPatient(ctx, cfg, strings.TrimSpace(getenv("LANES")) != "")
-	d := doctor.Doctor{Lanes: len(cfg.Lanes), Secrets: secrets(cfg)}
+	d := doctor.Doctor{Lanes: len(cfg.Lanes), Secrets: config.Secrets(getenv)}
 	for _, f := range faults {
 		d.Faults = append(d.Faults, doctor.Fault{Setting: f.Setting, Problem: f.Problem})
 	}
@@ -215,23 +214,4 @@ func (p *patient) inspectRedis(ctx context.Context) (redis.Facts, error) {
 	defer func() { _ = client.Close() }()
 	probe := "doctor-" + rand.Text()
 	return redis.Inspect(ctx, client, snapshot.Key(probe), snapshot.EventsChannel(probe))
-}
-
-// secrets are all that must not be shown, whoever repeats them.
-func secrets(cfg config.Config) []string {
-	all := []string{cfg.Gemini.APIKey.Reveal(), cfg.R2.AccessKeyID, cfg.R2.SecretAccessKey.Reveal()}
-	for _, address := range []config.Secret{cfg.DatabaseURL, cfg.RedisURL} {
-		all = append(all, address.Reveal())
-		if u, err := url.Parse(address.Reveal()); err == nil {
-			password, _ := u.User.Password()
-			all = append(all, password, u.Query().Get("password"))
-		}
-	}
-	for _, l := range cfg.Lanes {
-		all = append(all, l.APIKey.Reveal())
-	}
-	for _, k := range cfg.APIKeys {
-		all = append(all, k.Key.Reveal())
-	}
-	return all
 }

@@ -46,7 +46,7 @@ const (
 // from the record.
 func (e *environment) redis(cfg *config.Config) error {
 	if cfg.RedisURL != "" {
-		e.add("Redis", kindReal, "REDIS_URL")
+		e.add(config.ServiceRedis, kindReal, "REDIS_URL")
 		return nil
 	}
 	srv := miniredis.NewMiniRedis()
@@ -55,14 +55,14 @@ func (e *environment) redis(cfg *config.Config) error {
 	}
 	e.onClose(func() error { srv.Close(); return nil })
 	cfg.RedisURL = config.Secret("redis://" + srv.Addr())
-	e.add("Redis", kindEmbedded, "in memory, at "+srv.Addr())
+	e.add(config.ServiceRedis, kindEmbedded, "in memory, at "+srv.Addr())
 	return nil
 }
 
 // gemini is the real Gemini, or one that draws the prompt.
 func (e *environment) gemini(ctx context.Context, cfg *config.Config) error {
 	if cfg.Gemini.APIKey != "" {
-		e.add("Gemini", kindReal, quota(cfg.Lanes))
+		e.add(config.ServiceGemini, kindReal, quota(cfg.Lanes))
 		return nil
 	}
 	srv, err := gemini.New(gemini.Options{
@@ -79,7 +79,7 @@ func (e *environment) gemini(ctx context.Context, cfg *config.Config) error {
 	for i := range cfg.Lanes {
 		cfg.Lanes[i].APIKey = config.Secret("embedded-" + cfg.Lanes[i].Lane.Name) // a quota each
 	}
-	e.add("Gemini", kindEmbedded, "draws your prompt, "+quota(cfg.Lanes))
+	e.add(config.ServiceGemini, kindEmbedded, "draws your prompt, "+quota(cfg.Lanes))
 	return nil
 }
 
@@ -105,7 +105,7 @@ func slowest(lanes []config.KeyedLane) int {
 // through this process, so that their addresses stay the same.
 func (e *environment) pictures(cfg *config.Config) error {
 	if cfg.R2.Bucket != "" {
-		e.add("R2", kindReal, "bucket "+cfg.R2.Bucket)
+		e.add(config.ServiceR2, kindReal, "bucket "+cfg.R2.Bucket)
 		return nil
 	}
 	dir := filepath.Join(e.dir, "s3")
@@ -124,17 +124,17 @@ func (e *environment) pictures(cfg *config.Config) error {
 		AccessKeyID: "embedded", SecretAccessKey: "embedded", Bucket: bucket,
 		Endpoint: srv.URL(), PublicURL: e.base + picturesPath[:len(picturesPath)-1],
 	}
-	e.add("R2", kindEmbedded, "S3 server on "+dir)
+	e.add(config.ServiceR2, kindEmbedded, "S3 server on "+dir)
 	return nil
 }
 
 // queue is the real queue, or one of the emulator.
-func (e *environment) queue(ctx context.Context, cfg *config.Config, port string) error {
+func (e *environment) queue(ctx context.Context, cfg *config.Config) error {
 	if cfg.Tasks.Queue != "" {
-		e.add("Cloud Tasks", kindReal, cfg.Tasks.Queue)
+		e.add(config.ServiceCloudTasks, kindReal, cfg.Tasks.Queue)
 		return nil
 	}
-	emu, err := startEmulator(e.host, port, cloudtasks.Options{StateDir: filepath.Join(e.dir, "cloudtasks"), Logger: e.log})
+	emu, err := startEmulator(e.host, cfg.Dev.EmulatorPort, cloudtasks.Options{StateDir: filepath.Join(e.dir, "cloudtasks"), Logger: e.log})
 	if err != nil {
 		return fmt.Errorf("embedded Cloud Tasks: %w", err)
 	}
@@ -162,7 +162,7 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config, port string
 		Queue: cfg.Lanes[0].Lane.Queue, SweepQueue: sweeps.GetName(), WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
 		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath,
 	}
-	e.add("Cloud Tasks", kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")
+	e.add(config.ServiceCloudTasks, kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")
 	return nil
 }
 
@@ -170,9 +170,6 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config, port string
 // one, else on any.
 func startEmulator(host, port string, opts cloudtasks.Options) (*cloudtasks.Emulator, error) {
 	if port != "" {
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-			return nil, errors.New("CLOUD_TASKS_EMULATOR_PORT must be a port number")
-		}
 		return cloudtasks.Start(net.JoinHostPort(host, port), opts)
 	}
 	emu, err := cloudtasks.Start(net.JoinHostPort(host, strconv.Itoa(emulatorPort)), opts)

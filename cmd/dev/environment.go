@@ -22,7 +22,7 @@ import (
 // settings are present, embedded ones elsewhere.
 type environment struct {
 	dir  string         // where the embedded services keep their state
-	host string         // where this process and the emulator listen: localhost, unless DEV_HOST says otherwise
+	host string         // where this process and the emulator listen: DEV_HOST
 	base string         // address of this process
 	mux  *http.ServeMux // of this process: the service, and what embedded ones add
 	log  *slog.Logger
@@ -33,7 +33,8 @@ type environment struct {
 
 // A row is one service of the table that is printed.
 type row struct {
-	service, kind, detail string
+	service      config.Service
+	kind, detail string
 }
 
 const (
@@ -43,7 +44,7 @@ const (
 
 // fillIn starts a substitute for every service whose settings are absent, and
 // points the settings there. It returns the record.
-func (e *environment) fillIn(ctx context.Context, cfg *config.Config, getenv func(string) string) (record.Record, error) {
+func (e *environment) fillIn(ctx context.Context, cfg *config.Config) (record.Record, error) {
 	if err := os.MkdirAll(e.dir, 0o750); err != nil {
 		return nil, fmt.Errorf("directory for jobs and pictures: %w", err)
 	}
@@ -55,7 +56,7 @@ func (e *environment) fillIn(ctx context.Context, cfg *config.Config, getenv fun
 		func() error { return e.redis(cfg) },
 		func() error { return e.gemini(ctx, cfg) },
 		func() error { return e.pictures(cfg) },
-		func() error { return e.queue(ctx, cfg, getenv("CLOUD_TASKS_EMULATOR_PORT")) },
+		func() error { return e.queue(ctx, cfg) },
 	} {
 		if err := start(); err != nil {
 			return nil, err
@@ -76,7 +77,7 @@ func (e *environment) record(ctx context.Context, cfg *config.Config) (record.Re
 			return nil, err
 		}
 		e.onClose(func() error { pool.Close(); return nil })
-		e.add("Postgres", kindReal, "DATABASE_URL")
+		e.add(config.ServicePostgres, kindReal, "DATABASE_URL")
 		return postgres.New(pool), nil
 	}
 	dir := filepath.Join(e.dir, "record")
@@ -85,11 +86,11 @@ func (e *environment) record(ctx context.Context, cfg *config.Config) (record.Re
 		return nil, err
 	}
 	e.onClose(rec.Close)
-	e.add("Postgres", kindEmbedded, "in memory, with a journal in "+dir)
+	e.add(config.ServicePostgres, kindEmbedded, "in memory, with a journal in "+dir)
 	return rec, nil
 }
 
-func (e *environment) add(service, kind, detail string) {
+func (e *environment) add(service config.Service, kind, detail string) {
 	e.rows = append(e.rows, row{service: service, kind: kind, detail: detail})
 }
 

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,18 +38,17 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) (err
 	if err != nil {
 		return err
 	}
-	host := cmp.Or(getenv("DEV_HOST"), "localhost")
-	ln, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(cfg.Port)))
+	ln, err := net.Listen("tcp", net.JoinHostPort(cfg.Dev.Host, strconv.Itoa(cfg.Port)))
 	if err != nil {
 		return fmt.Errorf("PORT: %w; choose another one with PORT=8081", err)
 	}
 	log := slog.New(slog.NewTextHandler(stdout, &slog.HandlerOptions{Level: cfg.LogLevel}))
-	env := &environment{dir: dataDir, host: host, base: "http://localhost:" + port(ln), mux: http.NewServeMux(), log: log}
+	env := &environment{dir: dataDir, host: cfg.Dev.Host, base: "http://localhost:" + port(ln), mux: http.NewServeMux(), log: log}
 	defer func() { err = errors.Join(err, env.close()) }()
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = env.base
 	}
-	record, err := env.fillIn(ctx, &cfg, getenv)
+	record, err := env.fillIn(ctx, &cfg)
 	if err != nil {
 		return err
 	}

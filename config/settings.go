@@ -1,0 +1,258 @@
+package config
+
+import "slices"
+
+// A Setting is the declaration of one environment variable. How it is read,
+// what is said when it is missing, the README's table, what doctor hides and
+// what the tests of the deployment ask for all follow from it.
+type Setting struct {
+	Name string
+	// Purpose says what to write there, in Markdown. It is what the README says,
+	// and the error when the setting is missing.
+	Purpose string
+	Note    string  // more of that, for the README only
+	Secret  bool    // it is never shown, and deployed from Secret Manager only
+	Service Service // whose setting it is; empty for the service's own
+
+	RequiredBy Role   // which half does not start without it, RoleAll for both; empty if neither needs it
+	Or         string // another setting that may be there in its stead
+
+	Default   string // what is read if it is absent
+	Otherwise string // what holds if it is absent and nothing is read, in Markdown
+
+	read kind
+	// parts are what of a secret is used by itself, and so must be hidden by
+	// itself; nil if that is nothing.
+	parts func(text string) []string
+}
+
+// Required reports whether a process of a role does not start without s.
+func (s Setting) Required(role Role) bool {
+	switch s.RequiredBy {
+	case "":
+		return false
+	case RoleAPI:
+		return role.API()
+	case RoleWorker:
+		return role.Worker()
+	default:
+		return true
+	}
+}
+
+// A Service is one that the settings lead to. Development embeds those none of
+// whose required settings are there.
+type Service string
+
+const (
+	ServicePostgres   Service = "Postgres"
+	ServiceRedis      Service = "Redis"
+	ServiceGemini     Service = "Gemini"
+	ServiceR2         Service = "R2"
+	ServiceCloudTasks Service = "Cloud Tasks"
+)
+
+// Settings are the declarations of all settings, in the README's order.
+func Settings() []Setting { return newReader(nil).settings() }
+
+// settings are all declarations, which read into r.
+func (r *reader) settings() []Setting {
+	return slices.Concat(r.stores(), r.gemini(), r.r2(), r.cloudTasks(), r.own())
+}
+
+func (r *reader) stores() []Setting {
+	c := &r.config
+	return []Setting{
+		{
+			Name: "DATABASE_URL", Service: ServicePostgres, RequiredBy: RoleAll, Secret: true,
+			Purpose: "the connection string of a Postgres database",
+			Note:    "a transaction pooler will do for `serve`, `migrate` needs a direct connection",
+			read:    address((*string)(&c.DatabaseURL), "postgres", "postgresql"), parts: passwords,
+		},
+		{
+			Name: "REDIS_URL", Service: ServiceRedis, RequiredBy: RoleAll, Secret: true,
+			Purpose: "the URL of a Redis server, such as Upstash's `rediss://` URL",
+			read:    address((*string)(&c.RedisURL), "redis", "rediss"), parts: passwords,
+		},
+	}
+}
+
+func (r *reader) gemini() []Setting {
+	c := &r.config
+	return []Setting{
+		{
+			Name: "GEMINI_API_KEY", Service: ServiceGemini, RequiredBy: RoleWorker, Or: "LANES", Secret: true,
+			Purpose: "a key of the Gemini API, from https://aistudio.google.com/apikey",
+			read:    text((*string)(&c.Gemini.APIKey)),
+		},
+		{
+			Name: "GEMINI_MODEL", Service: ServiceGemini, Default: "gemini-nano-banana-2.1",
+			Purpose: "the model that draws; with several, the one for requests that name none",
+			read:    text(&c.Gemini.Model),
+		},
+		{
+			Name: "GEMINI_RPM", Service: ServiceGemini, Default: "60",
+			Purpose: "requests a minute that the quota allows",
+			read:    integer(&c.Gemini.RPM, 1, maxRPM),
+		},
+		{
+			Name: "WORKER_CONCURRENCY", Service: ServiceGemini, Default: "5",
+			Purpose: "requests in flight; at least RPM × seconds per picture ÷ 60",
+			read:    integer(&c.Gemini.Concurrency, 1, maxConcurrency),
+		},
+		{
+			Name: "WORKER_MAX_INSTANCES", Service: ServiceGemini, Default: "1",
+			Purpose: "how many workers there are at most; used while Redis has never been reached",
+			read:    integer(&c.Instances, 1, maxInstances),
+		},
+		{
+			Name: "LANES", Service: ServiceGemini,
+			Purpose: "several quotas instead of the plain settings, see below",
+			read:    text(&r.lanes),
+		},
+		{
+			Name: "GEMINI_BASE_URL", Service: ServiceGemini, Otherwise: "Google's",
+			Purpose: "another server than Google's",
+			read:    address(&c.Gemini.BaseURL, "https", "http"),
+		},
+	}
+}
+
+func (r *reader) r2() []Setting {
+	c := &r.config.R2
+	return []Setting{
+		{
+			Name: "R2_ACCOUNT_ID", Service: ServiceR2, RequiredBy: RoleAll, Or: "R2_ENDPOINT",
+			Purpose: "the Cloudflare account's ID",
+			read:    text(&r.account),
+		},
+		{
+			Name: "R2_BUCKET", Service: ServiceR2, RequiredBy: RoleAll,
+			Purpose: "the name of the bucket for pictures",
+			read:    text(&c.Bucket),
+		},
+		{
+			Name: "R2_ACCESS_KEY_ID", Service: ServiceR2, RequiredBy: RoleAll, Or: "R2_CREDENTIALS", Secret: true,
+			Purpose: "the ID of an R2 API token that may read and write the bucket",
+			read:    text(&c.AccessKeyID),
+		},
+		{
+			Name: "R2_SECRET_ACCESS_KEY", Service: ServiceR2, RequiredBy: RoleAll, Or: "R2_CREDENTIALS", Secret: true,
+			Purpose: "the secret of that R2 API token",
+			read:    text((*string)(&c.SecretAccessKey)),
+		},
+		{
+			// A token's two halves are of no use apart: kept as one secret, they
+			// are replaced together.
+			Name: "R2_CREDENTIALS", Service: ServiceR2, Secret: true,
+			Purpose: "both halves of that token in one, as `ID:SECRET`",
+			read:    credentials(&c.AccessKeyID, &c.SecretAccessKey), parts: halves,
+		},
+		{
+			Name: "R2_ENDPOINT", Service: ServiceR2, Otherwise: "R2's, from the account",
+			Purpose: "another S3 server",
+			read:    address(&c.Endpoint, "https", "http"),
+		},
+		{
+			Name: "R2_PUBLIC_URL", Service: ServiceR2, Otherwise: "presigned URLs, good for 7 days",
+			Purpose: "the bucket's public address",
+			read:    address(&c.PublicURL, "https", "http"),
+		},
+	}
+}
+
+func (r *reader) cloudTasks() []Setting {
+	c := &r.config.Tasks
+	return []Setting{
+		{
+			Name: "CLOUD_TASKS_QUEUE", Service: ServiceCloudTasks, RequiredBy: RoleAll, Or: "LANES",
+			Purpose: "the queue's full name, `projects/PROJECT/locations/REGION/queues/QUEUE`",
+			read:    queue(&c.Queue),
+		},
+		{
+			Name: "WORKER_URL", Service: ServiceCloudTasks, RequiredBy: RoleAll,
+			Purpose: "the worker's address, where Cloud Tasks delivers",
+			read:    address(&c.WorkerURL, "https", "http"),
+		},
+		{
+			Name: "TASKS_SERVICE_ACCOUNT", Service: ServiceCloudTasks, RequiredBy: RoleAll,
+			Purpose: "the email of the service account that Cloud Tasks delivers as",
+			read:    text(&c.ServiceAccount),
+		},
+		{
+			Name: "TASKS_AUDIENCE", Service: ServiceCloudTasks, Otherwise: "`WORKER_URL`",
+			Purpose: "the audience of the deliveries' tokens",
+			read:    text(&c.Audience),
+		},
+		{
+			Name: "TASKS_SIGNATURE_CHECKED_BY", Service: ServiceCloudTasks, Default: "worker",
+			Purpose: "`cloud-run` for a worker that is private on Cloud Run, which hands tokens on without their signature",
+			read:    oneOf(&r.checkedBy, "worker", checkedByCloudRun),
+		},
+		{
+			Name: "SWEEP_QUEUE", Service: ServiceCloudTasks,
+			Purpose: "the full name of a queue by which the service has itself swept while there is work",
+			Note:    "without it, only `POST /tasks/sweep` by Cloud Scheduler looks for what a crash lost",
+			read:    queue(&c.SweepQueue),
+		},
+		{
+			Name: "CLOUD_TASKS_ENDPOINT", Service: ServiceCloudTasks, Otherwise: "Google's",
+			Purpose: "`HOST:PORT` of an emulator, without TLS",
+			read:    text(&c.Endpoint),
+		},
+		{
+			Name: "TASKS_JWKS_URL", Service: ServiceCloudTasks, Otherwise: "Google's",
+			Purpose: "with an emulator, where the keys of its tokens are",
+			read:    address(&c.JWKSURL, "https", "http"),
+		},
+	}
+}
+
+// own are the settings of the service itself.
+func (r *reader) own() []Setting {
+	c := &r.config
+	return []Setting{
+		{
+			Name: "API_KEYS", RequiredBy: RoleAPI, Secret: true,
+			Purpose: "who may use the API, as `name:key,name:key:2`",
+			Note: "the name is the tenant, who sees its own jobs only; the number is its share of turns, 1 unless given; " +
+				"without any, everybody may use `make dev`",
+			read: apiKeys(&c.APIKeys), parts: keysOf,
+		},
+		{
+			Name: "ROLE", Default: string(RoleAll),
+			Purpose: "`api`, `worker` or `all`",
+			read:    oneOf((*string)(&c.Role), string(RoleAll), string(RoleAPI), string(RoleWorker)),
+		},
+		{
+			Name: "PORT", Default: "8080",
+			Purpose: "where to listen",
+			read:    integer(&c.Port, 0, maxPort),
+		},
+		{
+			Name: "PUBLIC_URL", Otherwise: "`WORKER_URL`",
+			Purpose: "where callers reach the API, for the links in a job",
+			read:    address(&c.PublicURL, "https", "http"),
+		},
+		{
+			Name: "RETENTION_DAYS", Default: "0",
+			Purpose: "ended jobs are removed after that, with their pictures; 0 keeps them",
+			read:    days(&c.Retention, maxRetention),
+		},
+		{
+			Name: "LOG_LEVEL", Default: "info",
+			Purpose: "`debug`, `info`, `warn`, `error`",
+			read:    logLevel(&c.LogLevel),
+		},
+		{
+			Name: "DEV_HOST", Default: "localhost",
+			Purpose: "where `make dev` listens; `0.0.0.0` for another machine to reach it",
+			read:    text(&c.Dev.Host),
+		},
+		{
+			Name: "CLOUD_TASKS_EMULATOR_PORT", Otherwise: "8123, or another if that is taken",
+			Purpose: "the port of the Cloud Tasks that `make dev` embeds",
+			read:    port(&c.Dev.EmulatorPort),
+		},
+	}
+}
