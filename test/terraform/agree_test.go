@@ -49,7 +49,7 @@ func TestDeadlinesAreThePrograms(t *testing.T) {
 func TestLogLinesAreThePrograms(t *testing.T) {
 	t.Parallel()
 	config := read(t, "terraform/metrics.tf") + read(t, "terraform/alerts.tf")
-	program := read(t, "worker/attempt.go") + read(t, "worker/lanes.go") + read(t, "enqueue/sweep.go")
+	program := read(t, "worker/attempt.go") + read(t, "worker/lanes.go") + read(t, "sweep/sweep.go")
 	for _, pattern := range []string{`jsonPayload\.message=\\"([^"\\]+)\\"`, `jsonPayload\.([a-z_]+)[>)=]`} {
 		found := regexp.MustCompile(pattern).FindAllStringSubmatch(config, -1)
 		if len(found) == 0 {
