@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"strings"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,4 +36,15 @@ func UsePlanning(cfg *pgxpool.Config, p Planning) {
 		conn.PgConn().CustomData()[planningKey] = p
 		return nil
 	}
+}
+
+// Edit changes the text of a statement, in which old must be.
+func Edit(t testing.TB, r *Record, name, old, changed string) {
+	t.Helper()
+	s, ok := r.statements[name]
+	if !ok || !strings.Contains(s.sql, old) {
+		t.Fatalf("statement %s has no %q", name, old)
+	}
+	s.sql, s.function = strings.Replace(s.sql, old, changed, 1), s.function+"_edited"
+	r.statements[name] = s
 }

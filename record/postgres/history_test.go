@@ -1,0 +1,100 @@
+package postgres_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"pgregory.net/rapid"
+
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+	"github.com/ai-worker/ai-worker/record/recordtest"
+)
+
+// clockSQL makes a clock that tests set. Its functions hide the server's own
+// from a connection that looks for functions there first.
+const clockSQL = `
+CREATE SCHEMA clock;
+CREATE UNLOGGED TABLE clock.moment (t timestamptz NOT NULL);
+INSERT INTO clock.moment VALUES (now());
+CREATE FUNCTION clock.now() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT t FROM clock.moment';
+CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT t FROM clock.moment'`
+
+// withClock returns a pool whose connections go by a clock, and how to set it.
+func withClock(t *testing.T) (*pgxpool.Pool, func(time.Time)) {
+	t.Helper()
+	url := postgrestest.NewRecord(t)
+	execSQL(t, newPool(t, url), clockSQL)
+	pool := newPool(t, url+"&search_path=clock,pg_catalog,public")
+	return pool, func(now time.Time) {
+		if _, err := pool.Exec(t.Context(), "UPDATE clock.moment SET t = $1", now); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Postgres does in every step what the specification does.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	pool, setTime := withClock(t)
+	recordtest.Histories(t, func() recordtest.Timed {
+		postgrestest.Empty(t, pool)
+		return recordtest.Timed{Record: postgres.New(pool), SetTime: setTime}
+	})
+}
+
+// The defects are those that a second SQL store once had, unnoticed for long: an
+// image went on waiting although its time had come, and a claimant that repeated
+// its last word was told that it had lost the claim.
+func TestHistoriesFindDefects(t *testing.T) {
+	setFlags(t, map[string]string{"rapid.steps": "100", "rapid.shrinktime": "0", "rapid.nofailfile": "true"})
+	for name, tt := range map[string]struct{ statement, old, new string }{
+		"a claim's exchange leaves the holder waiting": {"claim", ", ready = ready OR due_at <= now()", ""},
+		"a postponed image goes on waiting":            {"postpone", ", ready = ready OR due_at <= now()", ""},
+		"a postponed image forgets who put it back":    {"postpone", "enqueued = false,", "enqueued = false, claim = NULL,"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pool, setTime := withClock(t)
+			defective := postgres.New(pool)
+			postgres.Edit(t, defective, tt.statement, tt.old, tt.new)
+			const tries = 50 // of a hundred histories each; one mostly does
+			for range tries {
+				trial := &trial{TB: t}
+				recordtest.Histories(trial, func() recordtest.Timed {
+					postgrestest.Empty(t, pool)
+					return recordtest.Timed{Record: defective, SetTime: setTime}
+				})
+				if trial.failed {
+					return
+				}
+			}
+			t.Error("no history finds it")
+		})
+	}
+}
+
+// setFlags sets flags of the test until it ends. No other test may run beside it.
+func setFlags(t *testing.T, values map[string]string) {
+	t.Helper()
+	for name, value := range values {
+		before := flag.Lookup(name).Value.String()
+		if err := flag.Set(name, value); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = flag.Set(name, before) })
+	}
+}
+
+// A trial is a test that may fail without t doing so.
+type trial struct {
+	rapid.TB
+
+	failed bool
+}
+
+func (t *trial) Logf(string, ...any)   {}
+func (t *trial) Errorf(string, ...any) { t.failed = true }
+func (t *trial) Failed() bool          { return t.failed }
+func (t *trial) FailNow()              { t.failed = true }

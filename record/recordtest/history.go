@@ -1,0 +1,370 @@
+package recordtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/memory"
+)
+
+// A Timed is an empty record whose clock the caller sets.
+type Timed struct {
+	Record  record.Record
+	SetTime func(time.Time)
+}
+
+// Histories holds the records that open returns to the specification, package
+// memory: it runs random histories of every operation on both, by several
+// claimants, while time moves, and compares every result. A history that fails
+// is made as short as possible and printed with its seed.
+//
+// Flags of the test say how much of it is done: -rapid.checks histories of
+// -rapid.steps steps on average, from -rapid.seed on.
+func Histories(t rapid.TB, open func() Timed) {
+	t.Helper()
+	rapid.Check(t, func(t *rapid.T) {
+		h := &history{T: t, ctx: context.Background(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+		h.spec = memory.New(memory.WithClock(func() time.Time { return h.now }))
+		real := open()
+		h.real, h.setTime = real.Record, real.SetTime
+		h.setTime(h.now)
+		t.Repeat(map[string]func(*rapid.T){
+			"create": h.create, "createAgain": h.createAgain, "renew": h.renew,
+			"claim": h.claim, "claim2": h.claim, "claim3": h.claim, "claim4": h.claim, // most of what happens
+			"succeed": h.succeed, "fail": h.fail,
+			"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
+			"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
+			"pause": h.pause, "resume": h.resume,
+			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire,
+			"retired": h.retired, "delete": h.remove,
+			"get": h.get, "outcomes": h.outcomes, "wait": h.wait, "waitLong": h.waitLong,
+			"": h.compareReports,
+		})
+		for _, id := range h.jobs {
+			h.compareJob(id)
+		}
+	})
+}
+
+// A history is one run of both records.
+type history struct {
+	*rapid.T
+
+	ctx     context.Context //nolint:containedctx // one for all steps is what it is for
+	now     time.Time
+	setTime func(time.Time)
+	spec    *memory.Record
+	real    record.Record
+
+	jobs   []string       // ids of all that were recorded
+	drafts []record.Draft // those with an idempotency key
+	tasks  []job.Task     // all that were ever handed out
+	claims []claims       // all that were ever made
+}
+
+// claims are one claim on both records, which differ in their tokens.
+type claims struct{ spec, real record.Claim }
+
+func draw[T any](h *history, what string, from ...T) T {
+	return rapid.SampledFrom(from).Draw(h.T, what)
+}
+
+// latestOf returns one of a list, the latest for choice, or ends the step if
+// there is none.
+func latestOf[T any](h *history, what string, from []T) T {
+	if len(from) == 0 {
+		h.Skip("there is none yet")
+	}
+	return from[len(from)-1-rapid.IntRange(0, len(from)-1).Draw(h.T, what)]
+}
+
+func (h *history) anyLane() string { return draw(h, "lane", lane, lane, spare) }
+
+func (h *history) anyModel() string { return draw(h, "model", model, model, model, model, other) }
+
+// limit is mostly one that finds everything.
+func (h *history) limit() int { return draw(h, "limit", plenty, 1, 2) }
+
+func (h *history) age() time.Duration {
+	return draw(h, "age", 0, time.Second, time.Minute, time.Hour)
+}
+
+// same compares what both records answered.
+func same[T any](h *history, spec T, specErr error, real T, realErr error) {
+	h.Helper()
+	if want, got := kind(specErr), kind(realErr); want != got {
+		h.Fatalf("the error is %v, want %v", realErr, specErr)
+	}
+	if diff := cmp.Diff(spec, real, cmpopts.EquateEmpty()); diff != "" {
+		h.Fatalf("the answer (-want +got):\n%s", diff)
+	}
+}
+
+// kind returns what a caller can tell of an error.
+func kind(err error) string {
+	if paused, ok := errors.AsType[*record.PausedError](err); ok {
+		return fmt.Sprintf("%+v %v %v", paused.Lane, paused.Lane.Reason, paused.For)
+	}
+	for _, known := range []error{
+		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
+	} {
+		if errors.Is(err, known) {
+			return fmt.Sprint(known)
+		}
+	}
+	return "unknown: " + err.Error()
+}
+
+// draft draws a job that has not been recorded. Ids come in no order, and no two
+// jobs end at the same time, so that no record may choose between them.
+func (h *history) draft() record.Draft {
+	n := len(h.jobs)
+	d := record.Draft{
+		ID:     fmt.Sprintf("%08x-0000-7000-8000-%012x", rapid.IntRange(0, 9).Draw(h.T, "id"), n),
+		Tenant: draw(h, "tenant", tenant, rival), Fingerprint: draw(h, "fingerprint", "print", "another"),
+		ExpiresIn: draw(h, "expires in", 24*time.Hour, time.Minute, time.Hour) + time.Duration(n)*time.Microsecond,
+		Priority:  draw(h, "priority", job.PriorityNormal, job.PriorityLow), Weight: draw(h, "weight", 1, 3, 0.5),
+		Input: job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
+	}
+	for range d.Input.Count {
+		d.Lanes = append(d.Lanes, h.anyLane())
+	}
+	if rapid.Bool().Draw(h.T, "keyed") {
+		d.IdempotencyKey = draw(h, "key", "k", "l")
+	}
+	return d
+}
+
+func (h *history) create(*rapid.T) { h.record(h.draft()) }
+
+// createAgain repeats a request, perhaps with another body.
+func (h *history) createAgain(*rapid.T) {
+	d := latestOf(h, "draft", h.drafts)
+	d.ID = h.draft().ID
+	d.Fingerprint = draw(h, "fingerprint", d.Fingerprint, "another")
+	h.record(d)
+}
+
+func (h *history) record(d record.Draft) {
+	wantByKey, wantErr := h.spec.ByIdempotencyKey(h.ctx, d)
+	gotByKey, gotErr := h.real.ByIdempotencyKey(h.ctx, d)
+	same(h, wantByKey, wantErr, gotByKey, gotErr)
+	want, wantTasks, wantErr := h.spec.Create(h.ctx, d)
+	got, gotTasks, gotErr := h.real.Create(h.ctx, d)
+	same(h, want, wantErr, got, gotErr)
+	same(h, wantTasks, nil, gotTasks, nil)
+	if wantErr != nil || want.ID != d.ID {
+		return
+	}
+	h.jobs = append(h.jobs, d.ID)
+	h.tasks = append(h.tasks, wantTasks...)
+	if d.IdempotencyKey != "" {
+		h.drafts = append(h.drafts, d)
+	}
+}
+
+func (h *history) claim(*rapid.T) {
+	req := record.ClaimRequest{
+		Model: h.anyModel(), Task: latestOf(h, "task", h.tasks),
+		Lease: draw(h, "lease", time.Minute, 0, time.Second, time.Hour),
+	}
+	want, wantErr := h.spec.Claim(h.ctx, req)
+	got, gotErr := h.real.Claim(h.ctx, req)
+	c := claims{want, got}
+	want.Token, got.Token = "", ""
+	same(h, want, wantErr, got, gotErr)
+	if wantErr == nil {
+		h.claims = append(h.claims, c)
+	}
+}
+
+func (h *history) renew(*rapid.T) {
+	c, lease := latestOf(h, "claim", h.claims), draw(h, "lease", time.Minute, 0, time.Hour)
+	same(h, 0, h.spec.Renew(h.ctx, c.spec, lease), 0, h.real.Renew(h.ctx, c.real, lease))
+}
+
+func (h *history) succeed(*rapid.T) {
+	c := latestOf(h, "claim", h.claims)
+	want, wantErr := h.spec.Succeed(h.ctx, c.spec, stored)
+	got, gotErr := h.real.Succeed(h.ctx, c.real, stored)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) fail(*rapid.T) {
+	c, reason := latestOf(h, "claim", h.claims), draw(h, "reason", blocked, timedOut)
+	want, wantErr := h.spec.Fail(h.ctx, c.spec, reason)
+	got, gotErr := h.real.Fail(h.ctx, c.real, reason)
+	same(h, want, wantErr, got, gotErr)
+}
+
+// drawRequeue draws how an image waits.
+func (h *history) drawRequeue() record.Requeue {
+	return record.Requeue{
+		Lane: h.anyLane(), After: draw(h, "after", 0, time.Second, time.Minute, time.Hour),
+		GiveBack: rapid.Bool().Draw(h.T, "give back"), Reason: draw(h, "reason", nil, &timedOut),
+	}
+}
+
+// requeue puts an image back, and mostly waits until its time has come: what
+// depends on that would be rare otherwise.
+func (h *history) requeue(*rapid.T) {
+	q := h.drawRequeue()
+	if _, moved := h.putBack(latestOf(h, "claim", h.claims), q); moved {
+		h.pass(draw(h, "time", q.After, 0, time.Second))
+	}
+}
+
+// requeueAgain puts an image back, moves its task, and puts it back once more, as
+// a claimant does whose answer was lost.
+func (h *history) requeueAgain(*rapid.T) {
+	c, q := latestOf(h, "claim", h.claims), h.drawRequeue()
+	next, moved := h.putBack(c, q)
+	if moved {
+		h.move(next)
+		h.putBack(c, q)
+	}
+}
+
+func (h *history) putBack(c claims, q record.Requeue) (job.Task, bool) {
+	want, wantTask, wantErr := h.spec.Requeue(h.ctx, c.spec, q)
+	got, gotTask, gotErr := h.real.Requeue(h.ctx, c.real, q)
+	same(h, want, wantErr, got, gotErr)
+	same(h, wantTask, nil, gotTask, nil)
+	h.hand(wantErr, wantTask)
+	return wantTask, wantErr == nil
+}
+
+// hand notes tasks that were handed out, unless a call failed.
+func (h *history) hand(err error, tasks ...job.Task) {
+	for _, t := range tasks {
+		if err == nil && !slices.Contains(h.tasks, t) {
+			h.tasks = append(h.tasks, t)
+		}
+	}
+}
+
+func (h *history) postpone(*rapid.T) { h.move(latestOf(h, "task", h.tasks)) }
+
+// move gives the image that holds a task another one.
+func (h *history) move(t job.Task) {
+	to := h.anyLane()
+	want, wantErr := h.spec.Postpone(h.ctx, t, to)
+	got, gotErr := h.real.Postpone(h.ctx, t, to)
+	same(h, want, wantErr, got, gotErr)
+	h.hand(wantErr, want)
+}
+
+func (h *history) enqueued(*rapid.T) {
+	tasks := []job.Task{latestOf(h, "task", h.tasks), latestOf(h, "task", h.tasks)}
+	same(h, 0, h.spec.Enqueued(h.ctx, tasks...), 0, h.real.Enqueued(h.ctx, tasks...))
+}
+
+func (h *history) cancel(*rapid.T) {
+	id := latestOf(h, "job", h.jobs)
+	want, wantErr := h.spec.Cancel(h.ctx, id)
+	got, gotErr := h.real.Cancel(h.ctx, id)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) pause(*rapid.T) {
+	lanes := []string{h.anyLane(), h.anyLane()}
+	p := record.Pause{
+		For: draw(h, "for", time.Minute, 0, time.Second, time.Hour), Broken: rapid.Bool().Draw(h.T, "broken"),
+		Reason: draw(h, "reason", busy, blocked),
+	}
+	same(h, 0, h.spec.Pause(h.ctx, lanes, p), 0, h.real.Pause(h.ctx, lanes, p))
+}
+
+func (h *history) resume(*rapid.T) {
+	l := h.anyLane()
+	same(h, 0, h.spec.Resume(h.ctx, l), 0, h.real.Resume(h.ctx, l))
+}
+
+func (h *history) unsent(*rapid.T) {
+	age, limit := h.age(), h.limit()
+	want, wantErr := h.spec.Unsent(h.ctx, age, limit)
+	got, gotErr := h.real.Unsent(h.ctx, age, limit)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) unheard(*rapid.T) {
+	age, limit := h.age(), h.limit()
+	want, wantErr := h.spec.Unheard(h.ctx, age, limit)
+	got, gotErr := h.real.Unheard(h.ctx, age, limit)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) reap(*rapid.T) {
+	grace, limit := h.age(), h.limit()
+	want, wantTasks, wantErr := h.spec.Reap(h.ctx, grace, limit)
+	got, gotTasks, gotErr := h.real.Reap(h.ctx, grace, limit)
+	same(h, want, wantErr, got, gotErr)
+	same(h, wantTasks, nil, gotTasks, nil)
+	h.hand(wantErr, wantTasks...)
+}
+
+func (h *history) expire(*rapid.T) {
+	limit := h.limit()
+	want, wantErr := h.spec.Expire(h.ctx, timedOut, limit)
+	got, gotErr := h.real.Expire(h.ctx, timedOut, limit)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) retired(*rapid.T) {
+	age, limit := h.age(), h.limit()
+	want, wantErr := h.spec.Retired(h.ctx, age, limit)
+	got, gotErr := h.real.Retired(h.ctx, age, limit)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) remove(*rapid.T) {
+	id := latestOf(h, "job", h.jobs)
+	same(h, 0, h.spec.Delete(h.ctx, id), 0, h.real.Delete(h.ctx, id))
+}
+
+func (h *history) get(*rapid.T) { h.compareJob(latestOf(h, "job", h.jobs)) }
+
+func (h *history) compareJob(id string) {
+	want, wantErr := h.spec.Get(h.ctx, id)
+	got, gotErr := h.real.Get(h.ctx, id)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) outcomes(*rapid.T) {
+	since := draw(h, "since", time.Hour, time.Minute, 48*time.Hour)
+	want, wantErr := h.spec.Outcomes(h.ctx, since)
+	got, gotErr := h.real.Outcomes(h.ctx, since)
+	same(h, want, wantErr, got, gotErr)
+}
+
+// compareReports compares what tells of all images at once, after every step.
+func (h *history) compareReports(*rapid.T) {
+	want, wantErr := h.spec.LaneStates(h.ctx)
+	got, gotErr := h.real.LaneStates(h.ctx)
+	same(h, want, wantErr, got, gotErr)
+	wantBacklog, wantErr := h.spec.Backlog(h.ctx, time.Second)
+	gotBacklog, gotErr := h.real.Backlog(h.ctx, time.Second)
+	same(h, wantBacklog, wantErr, gotBacklog, gotErr)
+}
+
+func (h *history) wait(*rapid.T) {
+	h.pass(draw(h, "time", time.Second, time.Microsecond, 30*time.Second, time.Minute))
+}
+
+func (h *history) waitLong(*rapid.T) {
+	h.pass(draw(h, "time", 10*time.Minute, time.Hour, 25*time.Hour))
+}
+
+func (h *history) pass(d time.Duration) {
+	h.now = h.now.Add(d)
+	h.setTime(h.now)
+}
