@@ -1,6 +1,7 @@
 # Everything a developer or CI runs. `make test` is the one that must pass.
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL: # the parts of `make test` take turns: each uses all cores itself
 SHELL := /bin/bash
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -8,7 +9,7 @@ LINT    := go tool -modfile=tools/go.mod golangci-lint
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: dev
 dev: ## Run the whole service here, with stand-ins for what it has no settings for
@@ -45,6 +46,10 @@ lint: ## Check the code, its format, go.mod and the scripts
 terraform: ## Check the Terraform configuration, and apply it to a stand-in of Google's APIs
 	scripts/check-terraform.sh
 
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what the code calls; asks vuln.go.dev
+	go tool -modfile=tools/go.mod govulncheck ./...
+
 .PHONY: fmt
 fmt: ## Format the Go code and the Terraform configuration
 	$(LINT) fmt
@@ -61,6 +66,11 @@ bench: ## Run the Go benchmarks
 .PHONY: bench-quota
 bench-quota: ## Measure how much of a quota is used, and whether it is crossed (half an hour)
 	scripts/with-postgres.sh go run ./bench/quota
+
+.PHONY: histories
+histories: ## Compare Postgres with the specification for as long as wanted: CHECKS=100000 histories
+	scripts/with-postgres.sh go test ./record/postgres ./record/memory -count=1 -timeout=0 \
+		-run 'TestHistories$$|TestHistoriesWithReopening' -rapid.checks=$(or $(CHECKS),10000) -rapid.steps=100
 
 .PHONY: chaos
 chaos: ## Kill and break everything for ten minutes, and audit what is left

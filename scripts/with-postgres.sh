@@ -5,7 +5,7 @@
 #   scripts/with-postgres.sh go test ./...
 #
 # The command finds it in TEST_DATABASE_URL. Where that is set already, that
-# server is used and none is started. Tests start each its own Redis.
+# server is used and none is started. Tests start Redis and PgBouncer themselves.
 set -euo pipefail
 
 scripts=$(cd "$(dirname "$0")" && pwd)
