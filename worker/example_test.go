@@ -29,7 +29,8 @@ func Example() {
 
 	// The producer records a job; a queue would deliver its task.
 	_, tasks, err := rec.Create(ctx, record.Draft{
-		ID: "0199a5a0-0000-7000-8000-000000000000", Tenant: "web", Weight: 1, Lanes: []string{banana.Name},
+		ID: "0199a5a0-0000-7000-8000-000000000000", Tenant: "web", Weight: 1, Priority: job.PriorityNormal,
+		Lanes: []string{banana.Name},
 		Input: job.Input{Prompt: "a lighthouse", Model: banana.Model, Count: 1}, ExpiresIn: time.Hour,
 	})
 	if err != nil {
