@@ -144,12 +144,13 @@ func TestGetUnknownJobs(t *testing.T) {
 
 func TestGetKnowsWhatTheCallerHas(t *testing.T) {
 	b := setup(t)
-	path := "/api/jobs/" + b.generate(`{"prompt":"a"}`).job(t).ID
+	id := b.generate(`{"prompt":"a"}`).job(t).ID
+	path := "/api/jobs/" + id
 	etag := b.do(http.MethodGet, path, "").header.Get("ETag")
 	if got := b.do(http.MethodGet, path, "", "If-None-Match", etag); got.code != http.StatusNotModified || got.body != "" {
 		t.Errorf("unchanged: %d %q, want 304 without a body", got.code, got.body)
 	}
-	b.claim(job.Task{})
+	b.claim(job.Task{JobID: id, Dispatch: 1})
 	if got := b.do(http.MethodGet, path, "", "If-None-Match", etag); got.code != http.StatusOK {
 		t.Errorf("changed: %d, want 200", got.code)
 	}

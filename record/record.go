@@ -207,9 +207,9 @@ type Draft struct {
 	ID        string // a new UUIDv7
 	Tenant    string
 	Input     job.Input
-	Priority  job.Priority
-	Weight    float64  // the tenant's share of turns, against 1; positive
-	Lanes     []string // of each image's task, by index
+	Priority  job.Priority // normal unless set
+	Weight    float64      // the tenant's share of turns, against 1; positive
+	Lanes     []string     // of each image's task, by index
 	Metadata  json.RawMessage
 	ExpiresIn time.Duration // until the job's deadline
 

@@ -11,7 +11,7 @@ import (
 
 // A Reporter tells how the work is going, for people and alerts. What a call
 // costs does not grow with how much waits or how much has ended. Times are
-// told as how long ago they were, by the store's clock.
+// told as how long ago they were, by the record's clock.
 type Reporter interface {
 	// Backlog returns what waits now. A task counts as unsent that is not known
 	// to be on a queue for at least unsent since it was handed out.

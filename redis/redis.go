@@ -23,6 +23,9 @@ const (
 	// rest is for how long Redis is left alone once it failed, so that its
 	// outage does not cost every request a time-out.
 	rest = 2 * time.Second
+	// grace is how long a command goes on whose caller has gone away or is told
+	// to end: a caller's end must not look like an outage, nor be held up by one.
+	grace = 500 * time.Millisecond
 	// pingInterval keeps a subscription's checks of its connection, every one a
 	// command that is billed, below the rate of its messages.
 	pingInterval = time.Minute
@@ -74,10 +77,10 @@ func NewClient(url string, log *slog.Logger) (*Client, error) {
 // Close closes all connections.
 func (c *Client) Close() error { return c.server.Close() }
 
-// Do runs op, which sends commands to the server, for at most timeout. It goes
-// on when ctx ends: a caller that goes away must not look like an outage. It
-// fails with ErrResting, without running op, while the server is left alone.
-// An error of op other than Nil begins such a rest, which what names in the log.
+// Do runs op, which sends commands to the server, for at most timeout, and for a
+// little longer than ctx. It fails with ErrResting, without running op, while
+// the server is left alone. An error of op other than Nil begins such a rest,
+// unless ctx has ended; what names op in the log.
 func (c *Client) Do(
 	ctx context.Context, what string, timeout time.Duration, op func(context.Context, *goredis.Client) error,
 ) error {
@@ -86,9 +89,22 @@ func (c *Client) Do(
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
 	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
+	defer stop()
 	err := op(limited, c.server)
+	if ctx.Err() != nil && err != nil {
+		c.giveUp()
+		return err
+	}
 	c.note(ctx, what, err)
 	return err
+}
+
+// giveUp leaves it to another caller to try the server.
+func (c *Client) giveUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trying = false
 }
 
 // mayTry reports whether a command may be sent now. Once a rest is over, one

@@ -134,6 +134,9 @@ func (c *cache) remember(snap Snapshot) {
 // makeUp stores some of what Redis missed. It stops at the first failure.
 func (c *cache) makeUp(ctx context.Context) {
 	for range makeUpAtOnce {
+		if ctx.Err() != nil {
+			return
+		}
 		snap, ok := c.takeMissed()
 		if !ok {
 			return

@@ -32,6 +32,10 @@ func (r *Record) Render(j job.Job) (Snapshot, error) { return r.renderer.Render(
 // event was lost.
 const recheck = 2 * time.Second
 
+// lastRead bounds the reading of a job for a wait that is over. It must be less
+// than what a process has left to end when it ends the waits.
+const lastRead = time.Second
+
 // Await returns the job's snapshot once the job has ended, or as it is when
 // ctx does. It fails with record.ErrNotFound.
 func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
@@ -51,21 +55,24 @@ func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
 	}
 	look := time.NewTicker(recheck)
 	defer look.Stop()
-	read := context.WithoutCancel(ctx) // so that the end of ctx still gets an answer
-	snap, err := r.Snapshot(read, id)
-	for err == nil && !snap.Status.Terminal() {
+	snap, err := r.Snapshot(ctx, id)
+	for err == nil && !snap.Status.Terminal() && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return snap, nil
 		case doc := <-news:
 			if next, bad := Parse([]byte(doc)); bad == nil && next.Version > snap.Version {
 				snap = next
 			}
 		case <-look.C:
-			snap, err = r.Snapshot(read, id)
+			snap, err = r.Snapshot(ctx, id)
 		}
 	}
-	return snap, err
+	if err == nil || ctx.Err() == nil {
+		return snap, err
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRead)
+	defer cancel()
+	return r.Snapshot(last, id)
 }
 
 // OnCancel calls f once the job is canceled, perhaps more than once, until stop

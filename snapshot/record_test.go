@@ -69,7 +69,7 @@ func publish(t *testing.T, inner record.Record, url string) *snapshot.Record {
 	return snapshot.NewRecord(inner, client(t, url), renderer(), slog.New(slog.DiscardHandler))
 }
 
-func TestConformance(t *testing.T) {
+func TestRecord(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	conform := func(t *testing.T, open func(*testing.T) record.Record) {

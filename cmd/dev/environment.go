@@ -14,8 +14,8 @@ import (
 
 	"github.com/ai-worker/ai-worker/config"
 	"github.com/ai-worker/ai-worker/record"
-	"github.com/ai-worker/ai-worker/record/postgres"
 	"github.com/ai-worker/ai-worker/record/memory"
+	"github.com/ai-worker/ai-worker/record/postgres"
 )
 
 // environment is what the service runs against: the real services where their

@@ -13,6 +13,9 @@ import (
 
 // Claim implements record.Record.
 func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim record.Claim, err error) {
+	if uuid.Validate(req.Task.JobID) != nil {
+		return record.Claim{}, record.ErrNothingDue // no such task was ever handed out
+	}
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		if err := r.usable(req.Task.Lane, now); err != nil {
 			return err

@@ -2,10 +2,10 @@ package memory
 
 import (
 	"context"
+	"time"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
-	"time"
 )
 
 // Create implements record.Record.
@@ -32,7 +32,7 @@ func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error
 	if r.jobs[d.ID] != nil {
 		return nil, errExists
 	}
-	class := class{d.Input.Model, d.Priority}
+	class := class{d.Input.Model, priority(d)}
 	name := tenantName{class, d.Tenant}
 	tag := max(r.turns[class], r.tenants[name].Finish, 0)
 	e, err := newEntry(d, tag, now)

@@ -70,7 +70,7 @@ func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
 	}
 	e := &entry{
 		Job: job.Job{
-			ID: d.ID, Tenant: d.Tenant, Version: 1, Priority: d.Priority, Input: input,
+			ID: d.ID, Tenant: d.Tenant, Version: 1, Priority: priority(d), Input: input,
 			CreatedAt: now, ExpiresAt: now.Add(micros(d.ExpiresIn)),
 		},
 		Metadata: slices.Clone(d.Metadata), Key: d.IdempotencyKey, Fingerprint: d.Fingerprint,
@@ -101,9 +101,7 @@ func micros(d time.Duration) time.Duration { return d.Truncate(time.Microsecond)
 // snapshot returns the job as callers of the record get it.
 func (e *entry) snapshot() job.Job {
 	j := e.Job
-	if e.Metadata != nil {
-		j.Metadata = slices.Clone(e.Metadata)
-	}
+	j.Metadata = slices.Clone(e.Metadata)
 	for _, i := range e.Images {
 		j.Images = append(j.Images, i.Image)
 	}
@@ -196,6 +194,9 @@ func (p place) compareName(q place) int {
 		cmp.Compare(p.image.Image.Index, q.image.Image.Index),
 	)
 }
+
+// priority returns the priority of a draft, which is normal unless it says.
+func priority(d record.Draft) job.Priority { return cmp.Or(d.Priority, job.PriorityNormal) }
 
 // rank orders priorities: the smaller goes first.
 func rank(p job.Priority) int {

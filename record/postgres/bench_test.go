@@ -22,7 +22,7 @@ func BenchmarkImage(b *testing.B) {
 		for _, tenants := range []int{1, 1_000} {
 			b.Run(fmt.Sprintf("backlog=%d/tenants=%d", size, tenants), func(b *testing.B) {
 				pool := newPool(b, postgrestest.NewRecord(b))
-				store := postgres.New(pool)
+				rec := postgres.New(pool)
 				var next, seeded int
 				for b.Loop() {
 					if seeded-next <= size/2 {
@@ -32,11 +32,11 @@ func BenchmarkImage(b *testing.B) {
 						seeded += size
 						b.StartTimer()
 					}
-					c, err := store.Claim(b.Context(), request(next))
+					c, err := rec.Claim(b.Context(), request(next))
 					if err != nil {
 						b.Fatal(err)
 					}
-					if _, err := store.Succeed(b.Context(), c, record.Success{}); err != nil {
+					if _, err := rec.Succeed(b.Context(), c, record.Success{}); err != nil {
 						b.Fatal(err)
 					}
 					next++
@@ -114,7 +114,7 @@ func cpuTime(b *testing.B, pid uint32) time.Duration {
 // connections; claims of one model wait for each other.
 func BenchmarkImageParallel(b *testing.B) {
 	pool := newPool(b, postgrestest.NewRecord(b))
-	store := postgres.New(pool)
+	rec := postgres.New(pool)
 	seed(b, pool, backlog{count: 100_000, tenants: 1_000})
 	execSQL(b, pool, "ANALYZE jobs, images")
 	var next atomic.Int64
@@ -122,9 +122,9 @@ func BenchmarkImageParallel(b *testing.B) {
 	b.SetParallelism(4)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			c, err := store.Claim(b.Context(), request(int(next.Add(1))))
+			c, err := rec.Claim(b.Context(), request(int(next.Add(1))))
 			if err == nil {
-				_, err = store.Succeed(b.Context(), c, record.Success{})
+				_, err = rec.Succeed(b.Context(), c, record.Success{})
 			}
 			if err != nil {
 				b.Error(err)
@@ -137,17 +137,17 @@ func BenchmarkImageParallel(b *testing.B) {
 // BenchmarkGet reads a job of the largest size, started or behind others.
 func BenchmarkGet(b *testing.B) {
 	pool := newPool(b, postgrestest.NewRecord(b))
-	store := postgres.New(pool)
-	started := create(b, store, 16)[0]
-	if _, err := store.Claim(b.Context(), record.ClaimRequest{Model: model, Task: started}); err != nil {
+	rec := postgres.New(pool)
+	started := create(b, rec, 16)[0]
+	if _, err := rec.Claim(b.Context(), record.ClaimRequest{Model: model, Task: started}); err != nil {
 		b.Fatal(err)
 	}
 	seed(b, pool, backlog{count: 100_000, tenants: 1_000})
 	execSQL(b, pool, "ANALYZE")
-	for name, id := range map[string]string{"started": started.JobID, "waiting": create(b, store, 16)[0].JobID} {
+	for name, id := range map[string]string{"started": started.JobID, "waiting": create(b, rec, 16)[0].JobID} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := store.Get(b.Context(), id); err != nil {
+				if _, err := rec.Get(b.Context(), id); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
@@ -15,10 +14,10 @@ import (
 
 // Claim implements record.Record.
 func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Claim, error) {
-	args := taskArgs(req.Task)
-	if args["task_job_id"] == (pgtype.UUID{}) {
+	if uuid.Validate(req.Task.JobID) != nil {
 		return record.Claim{}, record.ErrNothingDue // no such task was ever handed out
 	}
+	args := taskArgs(req.Task)
 	c := record.Claim{Token: uuid.NewString()}
 	args["model"], args["claim"], args["lease"], args["lane"] = req.Model, uuidArg(c.Token), req.Lease, req.Task.Lane
 	var (

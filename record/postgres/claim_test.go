@@ -15,16 +15,16 @@ import (
 // own as it happens. A deadlock is an error that one of the two gets.
 func TestClaimsThatExchangeTasksDoNotDeadlock(t *testing.T) {
 	t.Parallel()
-	store := postgres.New(newPool(t, postgrestest.NewRecord(t)))
+	rec := postgres.New(newPool(t, postgrestest.NewRecord(t)))
 	for range 150 {
-		tasks := create(t, store, 2)
+		tasks := create(t, rec, 2)
 		claims := make([]record.Claim, len(tasks))
 		var group sync.WaitGroup
 		for i, task := range []job.Task{tasks[1], tasks[0]} {
-			group.Go(func() { claims[i] = claimAndRenew(t, store, task) })
+			group.Go(func() { claims[i] = claimAndRenew(t, rec, task) })
 		}
 		group.Go(func() {
-			if err := store.Enqueued(t.Context(), tasks[1], tasks[0]); err != nil {
+			if err := rec.Enqueued(t.Context(), tasks[1], tasks[0]); err != nil {
 				t.Error(err)
 			}
 		})
@@ -34,7 +34,7 @@ func TestClaimsThatExchangeTasksDoNotDeadlock(t *testing.T) {
 		}
 		for _, c := range claims {
 			group.Go(func() {
-				if _, err := store.Succeed(t.Context(), c, record.Success{}); err != nil {
+				if _, err := rec.Succeed(t.Context(), c, record.Success{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -43,12 +43,12 @@ func TestClaimsThatExchangeTasksDoNotDeadlock(t *testing.T) {
 	}
 }
 
-func claimAndRenew(t *testing.T, store record.Record, task job.Task) record.Claim {
-	c, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
+func claimAndRenew(t *testing.T, rec record.Record, task job.Task) record.Claim {
+	c, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
 	if err != nil {
 		t.Errorf("Claim: %v", err)
 	}
-	if err := store.Renew(t.Context(), c, time.Hour); err != nil {
+	if err := rec.Renew(t.Context(), c, time.Hour); err != nil {
 		t.Errorf("Renew: %v", err)
 	}
 	return c

@@ -96,14 +96,19 @@ func (s statement) definition(ctx context.Context, conn *pgx.Conn) (string, erro
 	for i := range returns {
 		returns[i] = fmt.Sprintf("r%d %s", i+1, returns[i])
 	}
+	return fmt.Sprintf(`
+CREATE FUNCTION %s(%s) RETURNS TABLE (%s) LANGUAGE plpgsql VOLATILE %s
+AS $function$ BEGIN RETURN QUERY %s; END $function$`,
+		s.function, strings.Join(takes, ", "), strings.Join(returns, ", "), functionSettings(), s.sql), nil
+}
+
+// functionSettings returns the settings for plans as a function has them.
+func functionSettings() string {
 	settings := ""
 	for _, name := range slices.Sorted(maps.Keys(planSettings())) {
 		settings += fmt.Sprintf("SET %s = %s ", name, planSettings()[name])
 	}
-	return fmt.Sprintf(`
-CREATE FUNCTION %s(%s) RETURNS TABLE (%s) LANGUAGE plpgsql VOLATILE %s
-AS $function$ BEGIN RETURN QUERY %s; END $function$`,
-		s.function, strings.Join(takes, ", "), strings.Join(returns, ", "), settings, s.sql), nil
+	return settings
 }
 
 // typeNames returns the names of types.

@@ -23,8 +23,8 @@ import (
 func TestEverythingAtOnceNeitherDeadlocksNorMiscounts(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.NewRecord(t)+"&pool_max_conns=12")
-	store := postgres.New(pool)
-	h := &hammer{T: t, store: store, begin: time.Now(), done: map[string]int{}}
+	rec := postgres.New(pool)
+	h := &hammer{T: t, rec: rec, begin: time.Now(), done: map[string]int{}}
 	var group sync.WaitGroup
 	for seed := range 12 {
 		group.Go(func() { h.work(rand.New(rand.NewPCG(uint64(seed), 0))) })
@@ -38,7 +38,7 @@ func TestEverythingAtOnceNeitherDeadlocksNorMiscounts(t *testing.T) {
 type hammer struct {
 	*testing.T
 
-	store record.Record
+	rec   record.Record
 	begin time.Time
 
 	mu     sync.Mutex
@@ -87,47 +87,47 @@ func (h *hammer) step(random *rand.Rand) (name string, err error) {
 	defer func() { h.keep(nil, nil, task, c) }()
 	switch n := random.IntN(20); {
 	case n < 4:
-		_, tasks, err := h.store.Create(ctx, h.submission(random, anyLane))
+		_, tasks, err := h.rec.Create(ctx, h.submission(random, anyLane))
 		h.keep(tasks, nil, nil, nil)
 		return "create", err
 	case n < 10 && task != nil:
 		lease := []time.Duration{0, time.Hour}[random.IntN(2)]
-		claimed, err := h.store.Claim(ctx, record.ClaimRequest{Model: models[random.IntN(len(models))], Task: *task, Lease: lease})
+		claimed, err := h.rec.Claim(ctx, record.ClaimRequest{Model: models[random.IntN(len(models))], Task: *task, Lease: lease})
 		if err == nil {
 			h.keep(nil, []record.Claim{claimed}, nil, nil)
 		}
 		return "claim", err
 	case n < 12 && c != nil:
-		_, err := h.store.Succeed(ctx, *c, record.Success{})
+		_, err := h.rec.Succeed(ctx, *c, record.Success{})
 		return "succeed", err
 	case n < 14 && c != nil:
 		after := []time.Duration{0, time.Millisecond, time.Hour}[random.IntN(3)]
-		_, next, err := h.store.Requeue(ctx, *c, record.Requeue{Lane: anyLane(), After: after})
+		_, next, err := h.rec.Requeue(ctx, *c, record.Requeue{Lane: anyLane(), After: after})
 		if err == nil {
 			h.keep([]job.Task{next}, nil, nil, nil)
 		}
 		return "requeue", err
 	case n == 14 && task != nil:
-		next, err := h.store.Postpone(ctx, *task, anyLane())
+		next, err := h.rec.Postpone(ctx, *task, anyLane())
 		if err == nil {
 			h.keep([]job.Task{next}, nil, nil, nil)
 		}
 		return "postpone", err
 	case n == 15 && task != nil:
-		_, err := h.store.Cancel(ctx, task.JobID)
+		_, err := h.rec.Cancel(ctx, task.JobID)
 		return "cancel", err
 	case n == 16:
-		_, tasks, err := h.store.Reap(ctx, 0, 10)
+		_, tasks, err := h.rec.Reap(ctx, 0, 10)
 		h.keep(tasks, nil, nil, nil)
 		return some("reap", len(tasks), err)
 	case n == 17:
-		jobs, err := h.store.Expire(ctx, job.Error{Code: job.CodeDeadlineExceeded}, 10)
+		jobs, err := h.rec.Expire(ctx, job.Error{Code: job.CodeDeadlineExceeded}, 10)
 		return some("expire", len(jobs), err)
 	case n == 18 && task != nil:
-		if err := h.store.Enqueued(ctx, *task); err != nil {
+		if err := h.rec.Enqueued(ctx, *task); err != nil {
 			return "enqueued", err
 		}
-		return "get", ignore(h.store.Get(ctx, task.JobID))
+		return "get", ignore(h.rec.Get(ctx, task.JobID))
 	case n == 19:
 		return h.sweepOrPause(random, anyLane)
 	}
@@ -138,21 +138,21 @@ func (h *hammer) sweepOrPause(random *rand.Rand, anyLane func() string) (string,
 	ctx := h.Context()
 	switch random.IntN(5) {
 	case 0:
-		tasks, err := h.store.Unsent(ctx, 0, 10)
+		tasks, err := h.rec.Unsent(ctx, 0, 10)
 		return some("unsent", len(tasks), err)
 	case 1:
-		tasks, err := h.store.Unheard(ctx, 0, 10)
+		tasks, err := h.rec.Unheard(ctx, 0, 10)
 		return some("unheard", len(tasks), err)
 	case 2:
-		return "pause", h.store.Pause(ctx, []string{anyLane(), anyLane()}, record.Pause{For: time.Millisecond})
+		return "pause", h.rec.Pause(ctx, []string{anyLane(), anyLane()}, record.Pause{For: time.Millisecond})
 	case 3:
-		jobs, err := h.store.Retired(ctx, 0, 1)
+		jobs, err := h.rec.Retired(ctx, 0, 1)
 		if err == nil && len(jobs) > 0 {
-			err = h.store.Delete(ctx, jobs[0].ID)
+			err = h.rec.Delete(ctx, jobs[0].ID)
 		}
 		return some("delete", len(jobs), err)
 	default:
-		return "resume", h.store.Resume(ctx, anyLane())
+		return "resume", h.rec.Resume(ctx, anyLane())
 	}
 }
 

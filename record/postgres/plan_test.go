@@ -90,27 +90,27 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 	seed(t, pool, backlog{count: 100_000, tenants: 3})
 	seedHistory(t, pool)
 	execSQL(t, pool, "ANALYZE jobs, images")
-	store := postgres.New(pool)
+	rec := postgres.New(pool)
 	const age, limit = time.Hour, 100
 	for name, call := range map[string]func() (int, error){
 		"Unsent": func() (int, error) {
-			tasks, err := store.Unsent(t.Context(), age, limit)
+			tasks, err := rec.Unsent(t.Context(), age, limit)
 			return len(tasks), err
 		},
 		"Unheard": func() (int, error) {
-			tasks, err := store.Unheard(t.Context(), age, limit)
+			tasks, err := rec.Unheard(t.Context(), age, limit)
 			return len(tasks), err
 		},
 		"Reap": func() (int, error) {
-			jobs, _, err := store.Reap(t.Context(), age, limit)
+			jobs, _, err := rec.Reap(t.Context(), age, limit)
 			return len(jobs), err
 		},
 		"Expire": func() (int, error) {
-			jobs, err := store.Expire(t.Context(), job.Error{}, limit)
+			jobs, err := rec.Expire(t.Context(), job.Error{}, limit)
 			return len(jobs), err
 		},
 		"Retired": func() (int, error) {
-			jobs, err := store.Retired(t.Context(), age, limit)
+			jobs, err := rec.Retired(t.Context(), age, limit)
 			return len(jobs), err
 		},
 	} {
@@ -151,16 +151,16 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 			if test.analyze {
 				execSQL(t, pool, "ANALYZE jobs, images")
 			}
-			store := postgres.New(pool)
+			rec := postgres.New(pool)
 
-			got, err := store.Backlog(t.Context(), time.Hour)
+			got, err := rec.Backlog(t.Context(), time.Hour)
 			want := record.Backlog{Waiting: 20_000, Processing: 200, Waits: got.Waits, Idle: got.Idle}
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("Backlog: error %v (-want +got):\n%s", err, diff)
 			}
 			explain(t, pool, tr.find(t, "backlog")).wantBlocks(t, "Backlog", backlogBlocks)
 
-			out, err := store.Outcomes(t.Context(), time.Hour)
+			out, err := rec.Outcomes(t.Context(), time.Hour)
 			wantOut := record.Outcomes{
 				Succeeded: record.MaxOutcomes,
 				Runs: map[string]record.Runs{model: {

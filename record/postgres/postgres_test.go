@@ -15,7 +15,7 @@ import (
 	"github.com/ai-worker/ai-worker/record/recordtest"
 )
 
-func TestStore(t *testing.T) {
+func TestRecord(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.NewRecord(t))
 	recordtest.Run(t, func(t *testing.T) record.Record {
@@ -47,9 +47,9 @@ func submission(count int) record.Draft {
 }
 
 // create records a job of count pictures and returns their tasks.
-func create(t testing.TB, store record.Record, count int) []job.Task {
+func create(t testing.TB, rec record.Record, count int) []job.Task {
 	t.Helper()
-	_, tasks, err := store.Create(t.Context(), submission(count))
+	_, tasks, err := rec.Create(t.Context(), submission(count))
 	if err != nil {
 		t.Fatal(err)
 	}

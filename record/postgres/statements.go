@@ -44,11 +44,12 @@ func loadStatements() statements {
 }
 
 // newStatement makes a statement of a file's text. The function's name says
-// what text it was made of, so that two versions of this program can share one
-// schema.
+// what text it was made of, and under which settings, so that two versions of
+// this program can share one schema. A migration that changes the type of a
+// column changes the texts that return it, too: a function keeps its types.
 func newStatement(name, text string) statement {
 	text = withoutHeader(text)
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(functionSettings() + text))
 	s := statement{name: name, function: functionPrefix + name + "_" + hex.EncodeToString(sum[:6])}
 	sql, args, err := pgx.NamedArgs(namesOf(text)).RewriteQuery(context.Background(), nil, text, nil)
 	if err != nil {

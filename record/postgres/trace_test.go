@@ -100,15 +100,15 @@ func newTracedPool(t *testing.T, url string) (*pgxpool.Pool, *trace) {
 func TestPictureTakesTwoRoundTrips(t *testing.T) {
 	t.Parallel()
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
-	store := postgres.New(pool)
-	tasks := create(t, store, 2)
+	rec := postgres.New(pool)
+	tasks := create(t, rec, 2)
 	for _, task := range []job.Task{tasks[1], tasks[0]} {
 		tr.reset()
-		c, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
+		c, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := store.Succeed(t.Context(), c, record.Success{}); err != nil {
+		if _, err := rec.Succeed(t.Context(), c, record.Success{}); err != nil {
 			t.Fatal(err)
 		}
 		if len(tr.statements) != 5 || tr.roundTrips != 2 {

@@ -19,17 +19,17 @@ import (
 func TestClaimWaitsForTheHolderOfItsTask(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewRecord(t)
-	store, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
-	tasks := create(t, store, 2)
-	claim(t, store, tasks[0])
+	rec, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
+	tasks := create(t, rec, 2)
+	claim(t, rec, tasks[0])
 
 	release := hold.image(tasks[0])
-	claimed := start(func() { claim(t, store, tasks[0]) })
+	claimed := start(func() { claim(t, rec, tasks[0]) })
 	hold.until(1, claimed)
 	release()
 	<-claimed
 
-	_, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: tasks[1], Lease: time.Hour})
+	_, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: tasks[1], Lease: time.Hour})
 	if !errors.Is(err, record.ErrHeld) {
 		t.Errorf("the other task gets %v, want %v", err, record.ErrHeld)
 	}
@@ -39,19 +39,19 @@ func TestClaimWaitsForTheHolderOfItsTask(t *testing.T) {
 func TestEnqueuedFollowsATaskThatIsJustExchanged(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewRecord(t)
-	store, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
+	rec, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
 	s := submission(2)
 	s.IdempotencyKey = "key"
-	_, tasks, err := store.Create(t.Context(), s)
+	_, tasks, err := rec.Create(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	release := hold.image(tasks[1])
-	claimed := start(func() { claim(t, store, tasks[1]) }) // takes image 0, and waits for image 1
+	claimed := start(func() { claim(t, rec, tasks[1]) }) // takes image 0, and waits for image 1
 	hold.until(1, claimed)
 	noted := start(func() {
-		if err := store.Enqueued(t.Context(), tasks[0]); err != nil {
+		if err := rec.Enqueued(t.Context(), tasks[0]); err != nil {
 			t.Error(err)
 		}
 	})
@@ -60,14 +60,14 @@ func TestEnqueuedFollowsATaskThatIsJustExchanged(t *testing.T) {
 	<-claimed
 	<-noted
 
-	if _, pending, err := store.Create(t.Context(), s); err != nil || len(pending) != 0 {
+	if _, pending, err := rec.Create(t.Context(), s); err != nil || len(pending) != 0 {
 		t.Errorf("tasks %v are not noted as enqueued, error %v", pending, err)
 	}
 }
 
-func claim(t *testing.T, store record.Record, task job.Task) {
+func claim(t *testing.T, rec record.Record, task job.Task) {
 	t.Helper()
-	if _, err := store.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour}); err != nil {
+	if _, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour}); err != nil {
 		t.Errorf("Claim: %v", err)
 	}
 }
@@ -82,7 +82,7 @@ func start(f func()) <-chan struct{} {
 	return done
 }
 
-// A holdUp makes others wait. Its pool is not the store's, which they may use
+// A holdUp makes others wait. Its pool is not the record's, which they may use
 // up.
 type holdUp struct {
 	t    *testing.T

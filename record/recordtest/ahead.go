@@ -21,14 +21,14 @@ var aheadTests = []contractTest{
 // wantAhead checks what Get tells of a job that has not started.
 func (f *fixture) wantAhead(id string, want int) {
 	f.Helper()
-	j, err := f.store.Get(f.ctx, id)
+	j, err := f.record.Get(f.ctx, id)
 	f.wantErr(err, nil)
 	f.wantEqual("the images ahead", j.Ahead, &want)
 }
 
 func (f *fixture) wantNoAhead(id string) {
 	f.Helper()
-	j, err := f.store.Get(f.ctx, id)
+	j, err := f.record.Get(f.ctx, id)
 	f.wantErr(err, nil)
 	f.wantEqual("the images ahead", j.Ahead, (*int)(nil))
 }
@@ -60,11 +60,11 @@ func aheadExact(f *fixture) {
 	for range 20 {
 		id := f.create(1 + random.IntN(3))[0].JobID
 		ids = append(ids, id)
-		j, err := f.store.Get(f.ctx, id)
+		j, err := f.record.Get(f.ctx, id)
 		f.wantErr(err, nil)
 		predicted[id] = claims + *j.Ahead
 		for range random.IntN(4) {
-			c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
+			c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
 			if err != nil {
 				break
 			}
@@ -80,7 +80,7 @@ func aheadExact(f *fixture) {
 	}
 	queued := 0
 	for _, id := range ids { // what was put back goes before what has not started
-		j, err := f.store.Get(f.ctx, id)
+		j, err := f.record.Get(f.ctx, id)
 		f.wantErr(err, nil)
 		if j.Status == job.StatusQueued {
 			f.wantEqual("the images ahead", *j.Ahead, queued)
@@ -141,7 +141,7 @@ func aheadPassed(f *fixture) {
 	s := submission(3)
 	s.Tenant = rival
 	theirs := f.submit(s)
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: other, Task: theirs[2], Lease: never})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: theirs[2], Lease: never})
 	f.wantErr(err, nil)
 	f.wantImage(c, theirs[2])
 	f.wantAhead(mine[0].JobID, 0)
@@ -157,10 +157,10 @@ func aheadBounds(f *fixture) {
 		if random.IntN(3) == 0 {
 			s.Priority = job.PriorityLow
 		}
-		f.record(s)
+		f.createUnchecked(s)
 		ids = append(ids, s.ID)
 		for range random.IntN(4) {
-			c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
+			c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
 			if err == nil && random.IntN(2) == 0 {
 				f.requeue(c, record.Requeue{Lane: lane})
 			}
@@ -171,7 +171,7 @@ func aheadBounds(f *fixture) {
 		waiting += f.get(id).Progress().Queued
 	}
 	for _, id := range ids {
-		j, err := f.store.Get(f.ctx, id)
+		j, err := f.record.Get(f.ctx, id)
 		f.wantErr(err, nil)
 		if (j.Ahead != nil) != (j.Status == job.StatusQueued) {
 			f.Errorf("a %s job has %v images ahead", j.Status, j.Ahead)

@@ -99,7 +99,7 @@ func cancelOthers(f *fixture) {
 func cancelUnknown(f *fixture) {
 	f.create(1)
 	for _, id := range []string{newID(), "", "no-such-id"} {
-		_, err := f.store.Cancel(f.ctx, id)
+		_, err := f.record.Cancel(f.ctx, id)
 		f.wantErr(err, record.ErrNotFound)
 	}
 }

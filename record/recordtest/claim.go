@@ -67,7 +67,7 @@ func claimModel(f *fixture) {
 	f.wantImage(f.claim(tasks[0], never), tasks[0])
 	f.noClaim(stranger(), record.ErrNothingDue)
 
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: other, Task: foreign[0], Lease: never})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: foreign[0], Lease: never})
 	f.wantErr(err, nil)
 	f.wantImage(c, foreign[0])
 }

@@ -78,7 +78,7 @@ func concurrentOnce(f *fixture) {
 	}
 	together(func(int) {
 		for t, ok := queue.pop(); ok; t, ok = queue.pop() {
-			c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
+			c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 			if err != nil {
 				f.Errorf("Claim: %v", err)
 				return
@@ -87,7 +87,7 @@ func concurrentOnce(f *fixture) {
 			mu.Lock()
 			claimed[job.Task{JobID: c.Job.ID, Index: c.Index}]++
 			mu.Unlock()
-			j, err := f.store.Succeed(f.ctx, c, stored)
+			j, err := f.record.Succeed(f.ctx, c, stored)
 			if err != nil {
 				f.Errorf("Succeed: %v", err)
 				return
@@ -115,7 +115,7 @@ func concurrentWinner(f *fixture) {
 	var mu sync.Mutex
 	var winners int
 	together(func(int) {
-		_, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: tasks[0], Lease: never})
+		_, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: tasks[0], Lease: never})
 		mu.Lock()
 		defer mu.Unlock()
 		switch {
@@ -138,9 +138,9 @@ func concurrentEnds(f *fixture) {
 		var err error
 		succeed := n%2 == 0
 		if succeed {
-			_, err = f.store.Succeed(f.ctx, c, stored)
+			_, err = f.record.Succeed(f.ctx, c, stored)
 		} else {
-			_, err = f.store.Fail(f.ctx, c, blocked)
+			_, err = f.record.Fail(f.ctx, c, blocked)
 		}
 		mu.Lock()
 		defer mu.Unlock()
@@ -199,7 +199,7 @@ func concurrentStorm(f *fixture) {
 // stormDeliver delivers a task and answers it, unless it is only a copy and
 // its worker need not be the last.
 func (f *fixture) stormDeliver(queue *lineup, t job.Task, last bool) {
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 	switch {
 	case errors.Is(err, record.ErrNothingDue):
 		return
@@ -212,22 +212,22 @@ func (f *fixture) stormDeliver(queue *lineup, t job.Task, last bool) {
 		f.Errorf("Claim: %v", err)
 		return
 	}
-	if err := f.store.Renew(f.ctx, c, never); err != nil {
+	if err := f.record.Renew(f.ctx, c, never); err != nil {
 		f.Errorf("Renew: %v", err)
 	}
 	if c.Dispatch > 1 {
-		if _, err = f.store.Succeed(f.ctx, c, stored); err != nil {
+		if _, err = f.record.Succeed(f.ctx, c, stored); err != nil {
 			f.Errorf("Succeed: %v", err)
 		}
 		return
 	}
-	_, next, err := f.store.Requeue(f.ctx, c, record.Requeue{Lane: lane, After: never})
+	_, next, err := f.record.Requeue(f.ctx, c, record.Requeue{Lane: lane, After: never})
 	if err != nil {
 		f.Errorf("Requeue: %v", err)
 		return
 	}
 	queue.push(next)
-	if err := f.store.Enqueued(f.ctx, next); err != nil {
+	if err := f.record.Enqueued(f.ctx, next); err != nil {
 		f.Errorf("Enqueued: %v", err)
 	}
 }
@@ -240,7 +240,7 @@ func concurrentNotes(f *fixture) {
 		var group sync.WaitGroup
 		for _, t := range tasks {
 			group.Go(func() {
-				if err := f.store.Enqueued(f.ctx, t); err != nil {
+				if err := f.record.Enqueued(f.ctx, t); err != nil {
 					f.Errorf("Enqueued: %v", err)
 				}
 			})
@@ -248,7 +248,7 @@ func concurrentNotes(f *fixture) {
 		for i := range images / 2 {
 			group.Go(func() {
 				r := record.ClaimRequest{Model: model, Task: tasks[images-1-i], Lease: never}
-				if _, err := f.store.Claim(f.ctx, r); err != nil {
+				if _, err := f.record.Claim(f.ctx, r); err != nil {
 					f.Errorf("Claim: %v", err)
 				}
 			})

@@ -21,32 +21,32 @@ func contextCanceled(f *fixture) {
 	cancel()
 
 	calls := map[string]func() error{
-		"Create":           func() error { _, _, err := f.store.Create(ctx, s); return err },
-		"ByIdempotencyKey": func() error { _, err := f.store.ByIdempotencyKey(ctx, s); return err },
-		"Get":              func() error { _, err := f.store.Get(ctx, before.ID); return err },
-		"Enqueued":         func() error { return f.store.Enqueued(ctx, tasks...) },
+		"Create":           func() error { _, _, err := f.record.Create(ctx, s); return err },
+		"ByIdempotencyKey": func() error { _, err := f.record.ByIdempotencyKey(ctx, s); return err },
+		"Get":              func() error { _, err := f.record.Get(ctx, before.ID); return err },
+		"Enqueued":         func() error { return f.record.Enqueued(ctx, tasks...) },
 		"Claim": func() error {
-			_, err := f.store.Claim(ctx, record.ClaimRequest{Model: model, Task: tasks[1], Lease: never})
+			_, err := f.record.Claim(ctx, record.ClaimRequest{Model: model, Task: tasks[1], Lease: never})
 			return err
 		},
-		"Renew":   func() error { return f.store.Renew(ctx, c, gone) },
-		"Succeed": func() error { _, err := f.store.Succeed(ctx, c, stored); return err },
-		"Fail":    func() error { _, err := f.store.Fail(ctx, c, blocked); return err },
-		"Requeue": func() error { _, _, err := f.store.Requeue(ctx, c, record.Requeue{Lane: lane}); return err },
+		"Renew":   func() error { return f.record.Renew(ctx, c, gone) },
+		"Succeed": func() error { _, err := f.record.Succeed(ctx, c, stored); return err },
+		"Fail":    func() error { _, err := f.record.Fail(ctx, c, blocked); return err },
+		"Requeue": func() error { _, _, err := f.record.Requeue(ctx, c, record.Requeue{Lane: lane}); return err },
 
-		"Postpone":   func() error { _, err := f.store.Postpone(ctx, tasks[1], spare); return err },
-		"Cancel":     func() error { _, err := f.store.Cancel(ctx, before.ID); return err },
-		"LaneStates": func() error { _, err := f.store.LaneStates(ctx); return err },
-		"Pause":      func() error { return f.store.Pause(ctx, []string{lane}, record.Pause{For: never, Reason: busy}) },
-		"Resume":     func() error { return f.store.Resume(ctx, lane) },
-		"Unsent":     func() error { _, err := f.store.Unsent(ctx, gone, plenty); return err },
-		"Unheard":    func() error { _, err := f.store.Unheard(ctx, gone, plenty); return err },
-		"Reap":       func() error { _, _, err := f.store.Reap(ctx, gone, plenty); return err },
-		"Expire":     func() error { _, err := f.store.Expire(ctx, timedOut, plenty); return err },
-		"Retired":    func() error { _, err := f.store.Retired(ctx, gone, plenty); return err },
-		"Delete":     func() error { return f.store.Delete(ctx, before.ID) },
-		"Backlog":    func() error { _, err := f.store.Backlog(ctx, gone); return err },
-		"Outcomes":   func() error { _, err := f.store.Outcomes(ctx, never); return err },
+		"Postpone":   func() error { _, err := f.record.Postpone(ctx, tasks[1], spare); return err },
+		"Cancel":     func() error { _, err := f.record.Cancel(ctx, before.ID); return err },
+		"LaneStates": func() error { _, err := f.record.LaneStates(ctx); return err },
+		"Pause":      func() error { return f.record.Pause(ctx, []string{lane}, record.Pause{For: never, Reason: busy}) },
+		"Resume":     func() error { return f.record.Resume(ctx, lane) },
+		"Unsent":     func() error { _, err := f.record.Unsent(ctx, gone, plenty); return err },
+		"Unheard":    func() error { _, err := f.record.Unheard(ctx, gone, plenty); return err },
+		"Reap":       func() error { _, _, err := f.record.Reap(ctx, gone, plenty); return err },
+		"Expire":     func() error { _, err := f.record.Expire(ctx, timedOut, plenty); return err },
+		"Retired":    func() error { _, err := f.record.Retired(ctx, gone, plenty); return err },
+		"Delete":     func() error { return f.record.Delete(ctx, before.ID) },
+		"Backlog":    func() error { _, err := f.record.Backlog(ctx, gone); return err },
+		"Outcomes":   func() error { _, err := f.record.Outcomes(ctx, never); return err },
 	}
 	for name, call := range calls {
 		if err := call(); err == nil {
@@ -58,7 +58,7 @@ func contextCanceled(f *fixture) {
 	}
 	f.wantEqual("the job", f.get(before.ID), before)
 	f.wantEqual("the lane", f.lanes()[lane], record.LaneState{Name: lane, Waiting: 1})
-	_, err := f.store.ByIdempotencyKey(f.ctx, s)
+	_, err := f.record.ByIdempotencyKey(f.ctx, s)
 	f.wantErr(err, record.ErrNotFound)
-	f.wantEqual("what the store does afterwards", f.succeed(c).Images[0].Status, job.StatusSucceeded)
+	f.wantEqual("what the record does afterwards", f.succeed(c).Images[0].Status, job.StatusSucceeded)
 }

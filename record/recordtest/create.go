@@ -38,7 +38,7 @@ func createWhole(f *fixture) {
 	s.ExpiresIn = 90*time.Minute + time.Microsecond
 	s.Priority, s.Weight, s.Lanes = job.PriorityLow, 0.1, []string{lane, spare, lane}
 
-	j, tasks, err := f.store.Create(f.ctx, s)
+	j, tasks, err := f.record.Create(f.ctx, s)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func createPrompts(f *fixture) {
 func createTwice(f *fixture) {
 	s := submission(1)
 	f.submit(s)
-	if _, _, err := f.store.Create(f.ctx, s); err == nil {
+	if _, _, err := f.record.Create(f.ctx, s); err == nil {
 		f.Error("created a second job of one id")
 	}
 }
@@ -105,18 +105,18 @@ func createAgain(f *fixture) {
 	first, again := submission(2), submission(2)
 	first.IdempotencyKey, again.IdempotencyKey = "key", "key"
 
-	_, err := f.store.ByIdempotencyKey(f.ctx, first)
+	_, err := f.record.ByIdempotencyKey(f.ctx, first)
 	f.wantErr(err, record.ErrNotFound)
 	tasks := f.submit(first)
 
-	j, err := f.store.ByIdempotencyKey(f.ctx, again)
+	j, err := f.record.ByIdempotencyKey(f.ctx, again)
 	f.wantErr(err, nil)
 	f.wantEqual("the job by its key", j, f.get(first.ID))
-	j, pending, err := f.store.Create(f.ctx, again)
+	j, pending, err := f.record.Create(f.ctx, again)
 	f.wantErr(err, nil)
 	f.wantEqual("the job created again", j, f.get(first.ID))
 	f.wantEqual("its tasks", pending, tasks)
-	_, err = f.store.Get(f.ctx, again.ID)
+	_, err = f.record.Get(f.ctx, again.ID)
 	f.wantErr(err, record.ErrNotFound)
 }
 
@@ -126,7 +126,7 @@ func createAgainLater(f *fixture) {
 	tasks := f.submit(s)
 	want := f.succeed(f.claim(tasks[0], never))
 
-	j, pending, err := f.store.Create(f.ctx, s)
+	j, pending, err := f.record.Create(f.ctx, s)
 	f.wantErr(err, nil)
 	f.wantEqual("the job created again", j, want)
 	f.wantEqual("its tasks", pending, tasks[1:])
@@ -138,11 +138,11 @@ func createMismatch(f *fixture) {
 	f.submit(s)
 	s.ID, s.Fingerprint = newID(), "another"
 
-	_, err := f.store.ByIdempotencyKey(f.ctx, s)
+	_, err := f.record.ByIdempotencyKey(f.ctx, s)
 	f.wantErr(err, record.ErrIdempotencyMismatch)
-	_, _, err = f.store.Create(f.ctx, s)
+	_, _, err = f.record.Create(f.ctx, s)
 	f.wantErr(err, record.ErrIdempotencyMismatch)
-	_, err = f.store.Get(f.ctx, s.ID)
+	_, err = f.record.Get(f.ctx, s.ID)
 	f.wantErr(err, record.ErrNotFound)
 }
 
@@ -152,7 +152,7 @@ func createTenants(f *fixture) {
 	theirs.Tenant, theirs.Fingerprint = rival, "another"
 	f.submit(mine)
 
-	_, err := f.store.ByIdempotencyKey(f.ctx, theirs)
+	_, err := f.record.ByIdempotencyKey(f.ctx, theirs)
 	f.wantErr(err, record.ErrNotFound)
 	f.submit(theirs)
 	f.wantEqual("their job's tenant", f.get(theirs.ID).Tenant, rival)
@@ -162,7 +162,7 @@ func createNoKey(f *fixture) {
 	one, two := submission(1), submission(1)
 	f.submit(one)
 	f.submit(two)
-	_, err := f.store.ByIdempotencyKey(f.ctx, one)
+	_, err := f.record.ByIdempotencyKey(f.ctx, one)
 	f.wantErr(err, record.ErrNotFound)
 	f.get(one.ID)
 	f.get(two.ID)
@@ -176,7 +176,7 @@ func createAtOnce(f *fixture) {
 		group.Go(func() {
 			s := submission(2)
 			s.IdempotencyKey = "key"
-			j, _, err := f.store.Create(f.ctx, s)
+			j, _, err := f.record.Create(f.ctx, s)
 			if err != nil {
 				f.Errorf("Create: %v", err)
 			}
@@ -193,7 +193,7 @@ func createAtOnce(f *fixture) {
 func getUnknown(f *fixture) {
 	f.create(1)
 	for _, id := range []string{newID(), "", "no-such-id", "0", "' OR 1=1"} {
-		_, err := f.store.Get(f.ctx, id)
+		_, err := f.record.Get(f.ctx, id)
 		f.wantErr(err, record.ErrNotFound)
 	}
 }

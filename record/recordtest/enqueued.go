@@ -30,7 +30,7 @@ func (f *fixture) keyed(count int) (record.Draft, []job.Task) {
 // wantPending checks which tasks Create reports once more.
 func (f *fixture) wantPending(s record.Draft, want ...job.Task) {
 	f.Helper()
-	_, got, err := f.store.Create(f.ctx, s)
+	_, got, err := f.record.Create(f.ctx, s)
 	f.wantErr(err, nil)
 	slices.SortFunc(got, func(a, b job.Task) int { return cmp.Compare(a.ID()[9:], b.ID()[9:]) })
 	f.wantEqual("tasks not yet enqueued", append([]job.Task{}, got...), append([]job.Task{}, want...))

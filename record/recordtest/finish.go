@@ -78,10 +78,10 @@ func finishOtherwise(f *fixture) {
 		name string
 		end  func(c record.Claim) error
 	}{
-		{"Succeed", func(c record.Claim) error { _, err := f.store.Succeed(f.ctx, c, stored); return err }},
-		{"Fail", func(c record.Claim) error { _, err := f.store.Fail(f.ctx, c, blocked); return err }},
+		{"Succeed", func(c record.Claim) error { _, err := f.record.Succeed(f.ctx, c, stored); return err }},
+		{"Fail", func(c record.Claim) error { _, err := f.record.Fail(f.ctx, c, blocked); return err }},
 		{"Requeue", func(c record.Claim) error {
-			_, _, err := f.store.Requeue(f.ctx, c, record.Requeue{Lane: lane, After: never})
+			_, _, err := f.record.Requeue(f.ctx, c, record.Requeue{Lane: lane, After: never})
 			return err
 		}},
 	}

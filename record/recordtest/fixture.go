@@ -38,16 +38,16 @@ var (
 	timedOut = job.Error{Code: job.CodeProviderTimeout, Message: "The provider did not answer in time."}
 )
 
-// A fixture is one test's store, with calls that must work.
+// A fixture is one test's record, with calls that must work.
 type fixture struct {
 	*testing.T
 
-	ctx   context.Context
-	store record.Record
+	ctx    context.Context
+	record record.Record
 }
 
-func newFixture(t *testing.T, store record.Record) *fixture {
-	return &fixture{T: t, ctx: t.Context(), store: store}
+func newFixture(t *testing.T, rec record.Record) *fixture {
+	return &fixture{T: t, ctx: t.Context(), record: rec}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
@@ -79,7 +79,7 @@ func (f *fixture) create(count int) []job.Task {
 
 func (f *fixture) submit(s record.Draft) []job.Task {
 	f.Helper()
-	j, tasks, err := f.store.Create(f.ctx, s)
+	j, tasks, err := f.record.Create(f.ctx, s)
 	if err != nil {
 		f.Fatalf("Create: %v", err)
 	}
@@ -90,7 +90,7 @@ func (f *fixture) submit(s record.Draft) []job.Task {
 // get returns a job as the other methods do, without Ahead.
 func (f *fixture) get(id string) job.Job {
 	f.Helper()
-	j, err := f.store.Get(f.ctx, id)
+	j, err := f.record.Get(f.ctx, id)
 	if err != nil {
 		f.Fatalf("Get: %v", err)
 	}
@@ -101,7 +101,7 @@ func (f *fixture) get(id string) job.Job {
 // claim delivers a task, and must get an image for as long as the lease says.
 func (f *fixture) claim(t job.Task, lease time.Duration) record.Claim {
 	f.Helper()
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
 	if err != nil {
 		f.Fatalf("Claim by the delivery of %v: %v", t, err)
 	}
@@ -112,13 +112,13 @@ func (f *fixture) claim(t job.Task, lease time.Duration) record.Claim {
 // noClaim delivers a task, and must get an error.
 func (f *fixture) noClaim(t job.Task, want error) {
 	f.Helper()
-	_, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
+	_, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 	f.wantErr(err, want)
 }
 
 func (f *fixture) succeed(c record.Claim) job.Job {
 	f.Helper()
-	j, err := f.store.Succeed(f.ctx, c, stored)
+	j, err := f.record.Succeed(f.ctx, c, stored)
 	if err != nil {
 		f.Fatalf("Succeed: %v", err)
 	}
@@ -128,7 +128,7 @@ func (f *fixture) succeed(c record.Claim) job.Job {
 
 func (f *fixture) fail(c record.Claim) job.Job {
 	f.Helper()
-	j, err := f.store.Fail(f.ctx, c, blocked)
+	j, err := f.record.Fail(f.ctx, c, blocked)
 	if err != nil {
 		f.Fatalf("Fail: %v", err)
 	}
@@ -138,7 +138,7 @@ func (f *fixture) fail(c record.Claim) job.Job {
 
 func (f *fixture) requeue(c record.Claim, r record.Requeue) (job.Job, job.Task) {
 	f.Helper()
-	j, t, err := f.store.Requeue(f.ctx, c, r)
+	j, t, err := f.record.Requeue(f.ctx, c, r)
 	if err != nil {
 		f.Fatalf("Requeue: %v", err)
 	}
@@ -148,7 +148,7 @@ func (f *fixture) requeue(c record.Claim, r record.Requeue) (job.Job, job.Task) 
 
 func (f *fixture) postpone(t job.Task, lane string) job.Task {
 	f.Helper()
-	next, err := f.store.Postpone(f.ctx, t, lane)
+	next, err := f.record.Postpone(f.ctx, t, lane)
 	if err != nil {
 		f.Fatalf("Postpone: %v", err)
 	}
@@ -157,7 +157,7 @@ func (f *fixture) postpone(t job.Task, lane string) job.Task {
 
 func (f *fixture) cancel(id string) job.Job {
 	f.Helper()
-	j, err := f.store.Cancel(f.ctx, id)
+	j, err := f.record.Cancel(f.ctx, id)
 	if err != nil {
 		f.Fatalf("Cancel: %v", err)
 	}
@@ -167,7 +167,7 @@ func (f *fixture) cancel(id string) job.Job {
 
 func (f *fixture) enqueued(tasks ...job.Task) {
 	f.Helper()
-	if err := f.store.Enqueued(f.ctx, tasks...); err != nil {
+	if err := f.record.Enqueued(f.ctx, tasks...); err != nil {
 		f.Fatalf("Enqueued: %v", err)
 	}
 }

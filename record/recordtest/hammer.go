@@ -75,7 +75,7 @@ func (h *hammering) newJob() {
 	for i := range s.Lanes {
 		s.Lanes[i] = anyLane()
 	}
-	j, tasks, err := h.store.Create(h.ctx, s)
+	j, tasks, err := h.record.Create(h.ctx, s)
 	h.must("Create", err)
 	checkRules(h.T, j)
 	h.queue.push(tasks...)
@@ -89,24 +89,24 @@ func (h *hammering) strike() {
 	case n < 8:
 		h.newJob()
 	case n == 8:
-		j, err := h.store.Cancel(h.ctx, h.anyID())
+		j, err := h.record.Cancel(h.ctx, h.anyID())
 		h.must("Cancel", err)
 		checkRules(h.T, j)
 	case n == 9:
 		p := record.Pause{For: time.Duration(rand.IntN(3)) * time.Millisecond, Broken: rand.IntN(2) == 0, Reason: busy}
-		h.must("Pause", h.store.Pause(h.ctx, []string{anyLane(), anyLane()}, p))
+		h.must("Pause", h.record.Pause(h.ctx, []string{anyLane(), anyLane()}, p))
 	case n == 10:
-		_, tasks, err := h.store.Reap(h.ctx, 0, 2)
+		_, tasks, err := h.record.Reap(h.ctx, 0, 2)
 		h.must("Reap", err)
 		h.queue.push(tasks...)
 	case n == 11:
-		j, err := h.store.Get(h.ctx, h.anyID())
+		j, err := h.record.Get(h.ctx, h.anyID())
 		h.must("Get", err)
 		if j.Ahead != nil && *j.Ahead < 0 {
 			h.Errorf("%d images are ahead", *j.Ahead)
 		}
 	case n == 12:
-		_, err := h.store.Unsent(h.ctx, 0, 2)
+		_, err := h.record.Unsent(h.ctx, 0, 2)
 		h.must("Unsent", err)
 	default:
 		if t, ok := h.queue.pop(); ok {
@@ -117,10 +117,10 @@ func (h *hammering) strike() {
 
 func (h *hammering) deliver(t job.Task) {
 	lease := []time.Duration{never, never, gone}[rand.IntN(3)]
-	c, err := h.store.Claim(h.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
+	c, err := h.record.Claim(h.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
 	switch {
 	case errors.Is(err, record.ErrLanePaused):
-		next, err := h.store.Postpone(h.ctx, t, anyLane())
+		next, err := h.record.Postpone(h.ctx, t, anyLane())
 		h.must("Postpone", err, record.ErrHeld, record.ErrNothingDue)
 		if err == nil {
 			h.queue.push(next)
@@ -137,14 +137,14 @@ func (h *hammering) deliver(t job.Task) {
 	case 0:
 		return // the worker dies
 	case 1, 2:
-		j, next, err = h.store.Requeue(h.ctx, c, record.Requeue{Lane: anyLane(), GiveBack: rand.IntN(2) == 0})
+		j, next, err = h.record.Requeue(h.ctx, c, record.Requeue{Lane: anyLane(), GiveBack: rand.IntN(2) == 0})
 		if err == nil {
 			h.queue.push(next)
 		}
 	case 3:
-		j, err = h.store.Fail(h.ctx, c, blocked)
+		j, err = h.record.Fail(h.ctx, c, blocked)
 	default:
-		j, err = h.store.Succeed(h.ctx, c, stored)
+		j, err = h.record.Succeed(h.ctx, c, stored)
 	}
 	h.must("the end of a claim", err, record.ErrClaimLost)
 	if err == nil {

@@ -132,7 +132,7 @@ func (h *history) draft() record.Draft {
 		ID:     fmt.Sprintf("%08x-0000-7000-8000-%012x", rapid.IntRange(0, 9).Draw(h.T, "id"), n),
 		Tenant: draw(h, "tenant", tenant, rival), Fingerprint: draw(h, "fingerprint", "print", "another"),
 		ExpiresIn: draw(h, "expires in", 24*time.Hour, time.Minute, time.Hour) + time.Duration(n)*time.Microsecond,
-		Priority:  draw(h, "priority", job.PriorityNormal, job.PriorityLow), Weight: draw(h, "weight", 1, 3, 0.5),
+		Priority:  draw(h, "priority", job.PriorityNormal, job.PriorityLow, ""), Weight: draw(h, "weight", 1, 3, 0.5),
 		Input: job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
 	}
 	for range d.Input.Count {
@@ -144,17 +144,17 @@ func (h *history) draft() record.Draft {
 	return d
 }
 
-func (h *history) create(*rapid.T) { h.record(h.draft()) }
+func (h *history) create(*rapid.T) { h.submit(h.draft()) }
 
 // createAgain repeats a request, perhaps with another body.
 func (h *history) createAgain(*rapid.T) {
 	d := latestOf(h, "draft", h.drafts)
 	d.ID = h.draft().ID
 	d.Fingerprint = draw(h, "fingerprint", d.Fingerprint, "another")
-	h.record(d)
+	h.submit(d)
 }
 
-func (h *history) record(d record.Draft) {
+func (h *history) submit(d record.Draft) {
 	wantByKey, wantErr := h.spec.ByIdempotencyKey(h.ctx, d)
 	gotByKey, gotErr := h.real.ByIdempotencyKey(h.ctx, d)
 	same(h, wantByKey, wantErr, gotByKey, gotErr)
@@ -172,9 +172,21 @@ func (h *history) record(d record.Draft) {
 	}
 }
 
+// anyTask returns a task that was handed out, or now and then one that never was.
+func (h *history) anyTask() job.Task {
+	switch rapid.IntRange(0, 50).Draw(h.T, "strange") {
+	case 50:
+		return job.Task{JobID: "nonsense", Dispatch: 1, Lane: lane}
+	case 49:
+		return job.Task{JobID: "ffffffff-0000-7000-8000-000000000000", Dispatch: 1, Lane: lane}
+	default:
+		return latestOf(h, "task", h.tasks)
+	}
+}
+
 func (h *history) claim(*rapid.T) {
 	req := record.ClaimRequest{
-		Model: h.anyModel(), Task: latestOf(h, "task", h.tasks),
+		Model: h.anyModel(), Task: h.anyTask(),
 		Lease: draw(h, "lease", time.Minute, 0, time.Second, time.Hour),
 	}
 	want, wantErr := h.spec.Claim(h.ctx, req)

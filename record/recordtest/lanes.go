@@ -28,7 +28,7 @@ var (
 
 func (f *fixture) lanes() map[string]record.LaneState {
 	f.Helper()
-	states, err := f.store.LaneStates(f.ctx)
+	states, err := f.record.LaneStates(f.ctx)
 	if err != nil {
 		f.Fatalf("LaneStates: %v", err)
 	}
@@ -56,14 +56,14 @@ func (f *fixture) wantWaiting(want map[string]int) {
 
 func (f *fixture) pause(p record.Pause, lanes ...string) {
 	f.Helper()
-	if err := f.store.Pause(f.ctx, lanes, p); err != nil {
+	if err := f.record.Pause(f.ctx, lanes, p); err != nil {
 		f.Fatalf("Pause: %v", err)
 	}
 }
 
 func (f *fixture) resume(lane string) {
 	f.Helper()
-	if err := f.store.Resume(f.ctx, lane); err != nil {
+	if err := f.record.Resume(f.ctx, lane); err != nil {
 		f.Fatalf("Resume: %v", err)
 	}
 }
@@ -100,13 +100,13 @@ func lanesWaiting(f *fixture) {
 	f.wantWaiting(map[string]int{lane: 1, spare: 1, "c": 2})
 	f.claim(next, gone)
 	f.wantWaiting(map[string]int{lane: 1, spare: 1, "c": 1})
-	_, reaped, err := f.store.Reap(f.ctx, 0, 10)
+	_, reaped, err := f.record.Reap(f.ctx, 0, 10)
 	f.wantErr(err, nil)
 	f.wantEqual("the lane of the image put back", reaped[0].Lane, "c")
 	f.wantWaiting(map[string]int{lane: 1, spare: 1, "c": 2})
 	f.cancel(s.ID)
 	f.wantWaiting(map[string]int{lane: 0, spare: 0, "c": 0})
-	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
 	f.wantWaiting(map[string]int{lane: 0, spare: 0, "c": 0})
 }
 
@@ -117,7 +117,7 @@ func lanesPaused(f *fixture) {
 	before := f.get(s.ID)
 	f.pause(record.Pause{For: never, Broken: true, Reason: dead}, lane)
 
-	_, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: tasks[0], Lease: never})
+	_, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: tasks[0], Lease: never})
 	f.wantErr(err, record.ErrLanePaused)
 	var paused *record.PausedError
 	if !errors.As(err, &paused) {
@@ -159,7 +159,7 @@ func lanesPausedWork(f *fixture) {
 	tasks := f.create(3)
 	done, failed, back := f.claim(tasks[0], never), f.claim(tasks[1], never), f.claim(tasks[2], never)
 	f.pause(record.Pause{For: never, Reason: busy}, lane)
-	f.wantErr(f.store.Renew(f.ctx, done, never), nil)
+	f.wantErr(f.record.Renew(f.ctx, done, never), nil)
 	f.succeed(done)
 	f.fail(failed)
 	_, next := f.requeue(back, record.Requeue{Lane: lane})

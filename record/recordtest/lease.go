@@ -57,14 +57,14 @@ func leaseLapsed(f *fixture) {
 	f.succeed(f.claim(tasks[0], gone))
 	f.fail(f.claim(tasks[1], gone))
 	f.requeue(f.claim(tasks[2], gone), record.Requeue{Lane: lane, After: never})
-	f.wantErr(f.store.Renew(f.ctx, f.claim(tasks[3], gone), never), nil)
+	f.wantErr(f.record.Renew(f.ctx, f.claim(tasks[3], gone), never), nil)
 	f.noClaim(tasks[3], record.ErrHeld)
 }
 
 func leaseRenewed(f *fixture) {
 	tasks := f.create(1)
 	c := f.claim(tasks[0], gone)
-	f.wantErr(f.store.Renew(f.ctx, c, never), nil)
+	f.wantErr(f.record.Renew(f.ctx, c, never), nil)
 	f.noClaim(tasks[0], record.ErrHeld)
 	f.wantEqual("the job, of which a renewal is no transition", f.get(c.Job.ID), c.Job)
 	f.succeed(c)
@@ -73,11 +73,11 @@ func leaseRenewed(f *fixture) {
 func leaseCut(f *fixture) {
 	tasks := f.create(1)
 	c := f.claim(tasks[0], never)
-	f.wantErr(f.store.Renew(f.ctx, c, gone), nil)
+	f.wantErr(f.record.Renew(f.ctx, c, gone), nil)
 	if again := f.claim(tasks[0], never); !again.Reclaimed {
 		f.Error("the image taken over is not reclaimed")
 	}
-	f.wantErr(f.store.Renew(f.ctx, c, never), record.ErrClaimLost)
+	f.wantErr(f.record.Renew(f.ctx, c, never), record.ErrClaimLost)
 }
 
 func leaseEnded(f *fixture) {
@@ -87,7 +87,7 @@ func leaseEnded(f *fixture) {
 	f.fail(failed)
 	f.requeue(requeued, record.Requeue{Lane: lane, After: never})
 	for _, c := range []record.Claim{succeeded, failed, requeued} {
-		f.wantErr(f.store.Renew(f.ctx, c, never), record.ErrClaimLost)
+		f.wantErr(f.record.Renew(f.ctx, c, never), record.ErrClaimLost)
 	}
 	f.noClaim(tasks[2], record.ErrNothingDue)
 }
@@ -119,11 +119,11 @@ func leaseForged(f *fixture) {
 // refused checks that a claim guards nothing.
 func (f *fixture) refused(c record.Claim) {
 	f.Helper()
-	_, err := f.store.Succeed(f.ctx, c, stored)
+	_, err := f.record.Succeed(f.ctx, c, stored)
 	f.wantErr(err, record.ErrClaimLost)
-	_, err = f.store.Fail(f.ctx, c, blocked)
+	_, err = f.record.Fail(f.ctx, c, blocked)
 	f.wantErr(err, record.ErrClaimLost)
-	_, _, err = f.store.Requeue(f.ctx, c, record.Requeue{Lane: lane})
+	_, _, err = f.record.Requeue(f.ctx, c, record.Requeue{Lane: lane})
 	f.wantErr(err, record.ErrClaimLost)
-	f.wantErr(f.store.Renew(f.ctx, c, never), record.ErrClaimLost)
+	f.wantErr(f.record.Renew(f.ctx, c, never), record.ErrClaimLost)
 }

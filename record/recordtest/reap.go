@@ -17,7 +17,7 @@ var reapTests = []contractTest{
 
 func (f *fixture) reap(grace time.Duration, limit int) ([]job.Job, []job.Task) {
 	f.Helper()
-	jobs, tasks, err := f.store.Reap(f.ctx, grace, limit)
+	jobs, tasks, err := f.record.Reap(f.ctx, grace, limit)
 	if err != nil {
 		f.Fatalf("Reap: %v", err)
 	}
@@ -51,7 +51,7 @@ func reapBack(f *fixture) {
 	if !again.Reclaimed || again.Image().Attempts != 2 || again.Dispatch != 2 {
 		f.Errorf("the claim is reclaimed %t, attempt %d of dispatch %d", again.Reclaimed, again.Image().Attempts, again.Dispatch)
 	}
-	f.wantErr(f.store.Renew(f.ctx, live, gone), nil)
+	f.wantErr(f.record.Renew(f.ctx, live, gone), nil)
 	_, next = f.reap(gone, plenty)
 	f.wantTasks("on the lane of the task before", next, live.NextTask(spare))
 }
@@ -104,9 +104,9 @@ func reapTwice(f *fixture) {
 	together(func(int) {
 		for range dead {
 			var jobs []job.Job
-			_, tasks, err := f.store.Reap(f.ctx, gone, 4)
+			_, tasks, err := f.record.Reap(f.ctx, gone, 4)
 			if err == nil {
-				jobs, err = f.store.Expire(f.ctx, timedOut, 2)
+				jobs, err = f.record.Expire(f.ctx, timedOut, 2)
 			}
 			if err != nil {
 				f.Errorf("sweep: %v", err)

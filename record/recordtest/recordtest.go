@@ -1,7 +1,7 @@
-// Package statustest holds every implementation of record.Record to its
-// contract.
+// Package recordtest holds every implementation of record.Record to its
+// contract, and to the specification.
 //
-// Stores go by a clock of their own, so nothing here waits: a lease of 0 has
+// Records go by a clock of their own, so nothing here waits: a lease of 0 has
 // run out at once, and an hour is never over.
 package recordtest
 
@@ -11,7 +11,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// Run tests the stores that open returns. Each must be empty.
+// Run tests the records that open returns. Each must be empty.
 func Run(t *testing.T, open func(t *testing.T) record.Record) {
 	for _, group := range []struct {
 		name  string
@@ -49,7 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 	}
 }
 
-// A contractTest holds an empty store to one sentence of the contract.
+// A contractTest holds an empty record to one sentence of the contract.
 type contractTest struct {
 	name string
 	run  func(f *fixture)

@@ -20,7 +20,7 @@ var reportTests = []contractTest{
 
 func (f *fixture) backlog(unsent time.Duration) record.Backlog {
 	f.Helper()
-	b, err := f.store.Backlog(f.ctx, unsent)
+	b, err := f.record.Backlog(f.ctx, unsent)
 	if err != nil {
 		f.Fatalf("Backlog: %v", err)
 	}
@@ -29,7 +29,7 @@ func (f *fixture) backlog(unsent time.Duration) record.Backlog {
 
 func (f *fixture) outcomes(since time.Duration) record.Outcomes {
 	f.Helper()
-	o, err := f.store.Outcomes(f.ctx, since)
+	o, err := f.record.Outcomes(f.ctx, since)
 	if err != nil {
 		f.Fatalf("Outcomes: %v", err)
 	}
@@ -145,7 +145,7 @@ func outcomesCounts(f *fixture) {
 	f.fail(f.claim(tasks[1], never))
 	f.succeed(f.claim(tasks[2], never))
 	c := f.claim(tasks[3], never)
-	if _, err := f.store.Fail(f.ctx, c, timedOut); err != nil {
+	if _, err := f.record.Fail(f.ctx, c, timedOut); err != nil {
 		f.Fatal(err)
 	}
 	blockedAgain := f.create(1)
@@ -181,15 +181,15 @@ func outcomesRuns(f *fixture) {
 	begin := time.Now()
 	for range record.MaxRuns/job.MaxCount + 1 {
 		for _, t := range f.create(job.MaxCount) {
-			c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
+			c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 			f.wantErr(err, nil)
-			_, err = f.store.Succeed(f.ctx, c, stored)
+			_, err = f.record.Succeed(f.ctx, c, stored)
 			f.wantErr(err, nil)
 		}
 	}
 	s := submission(1)
 	s.Input.Model = other
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: other, Task: f.submit(s)[0], Lease: never})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: f.submit(s)[0], Lease: never})
 	f.wantErr(err, nil)
 	f.succeed(c)
 

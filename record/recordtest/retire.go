@@ -17,7 +17,7 @@ var retireTests = []contractTest{
 
 func (f *fixture) expire(limit int) []job.Job {
 	f.Helper()
-	jobs, err := f.store.Expire(f.ctx, timedOut, limit)
+	jobs, err := f.record.Expire(f.ctx, timedOut, limit)
 	if err != nil {
 		f.Fatalf("Expire: %v", err)
 	}
@@ -29,7 +29,7 @@ func (f *fixture) expire(limit int) []job.Job {
 
 func (f *fixture) retired(age time.Duration, limit int) []job.Job {
 	f.Helper()
-	jobs, err := f.store.Retired(f.ctx, age, limit)
+	jobs, err := f.record.Retired(f.ctx, age, limit)
 	if err != nil {
 		f.Fatalf("Retired: %v", err)
 	}
@@ -112,7 +112,7 @@ func retiredOrder(f *fixture) {
 	f.wantEqual("an hour ago", len(f.retired(never, plenty)), 0)
 	f.wantEqual("the jobs", f.retired(gone, plenty), []job.Job{oldest, middle, youngest})
 	for _, id := range []string{oldest.ID, middle.ID} {
-		f.wantErr(f.store.Delete(f.ctx, id), nil)
+		f.wantErr(f.record.Delete(f.ctx, id), nil)
 	}
 	f.wantEqual("what is left", f.retired(gone, plenty), []job.Job{youngest})
 }
@@ -120,22 +120,22 @@ func retiredOrder(f *fixture) {
 func deleteEnded(f *fixture) {
 	s, tasks := f.keyed(2)
 	want := f.get(s.ID)
-	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
 	f.wantEqual("a job that has not ended", f.get(s.ID), want)
 	f.succeed(f.claim(tasks[0], never))
-	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
 	last := f.claim(tasks[1], never)
-	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
+	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
 	f.succeed(last)
 
 	kept := f.create(1)
-	f.wantErr(f.store.Delete(f.ctx, s.ID), nil)
-	_, err := f.store.Get(f.ctx, s.ID)
+	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
+	_, err := f.record.Get(f.ctx, s.ID)
 	f.wantErr(err, record.ErrNotFound)
-	_, err = f.store.ByIdempotencyKey(f.ctx, s)
+	_, err = f.record.ByIdempotencyKey(f.ctx, s)
 	f.wantErr(err, record.ErrNotFound)
 	for _, id := range []string{s.ID, newID(), "", "no-such-id"} {
-		f.wantErr(f.store.Delete(f.ctx, id), record.ErrNotFound)
+		f.wantErr(f.record.Delete(f.ctx, id), record.ErrNotFound)
 	}
 	f.refused(last)
 	f.wantImage(f.claim(tasks[0], never), kept[0])

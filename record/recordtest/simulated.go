@@ -71,7 +71,7 @@ func (s *simulation) holder(t job.Task) *simImage {
 	return s.images[i]
 }
 
-// claimed moves an image of the simulation, and compares the store's.
+// claimed moves an image of the simulation, and compares the record's.
 func (s *simulation) claimed(i *simImage, t job.Task, c record.Claim) {
 	s.Helper()
 	if holder := s.holder(t); holder != nil {

@@ -157,7 +157,7 @@ func (s *simulation) deliver(t job.Task, dies bool) {
 	}
 	s.delivered[t]++
 	want, wantErr := s.expect(t)
-	c, err := s.store.Claim(s.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
+	c, err := s.record.Claim(s.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
 	if !errors.Is(err, wantErr) {
 		s.Fatalf("delivery of %v got the error %v, want %v", t, err, wantErr)
 	}
@@ -177,7 +177,7 @@ func (s *simulation) deliver(t job.Task, dies bool) {
 func (s *simulation) divert(t job.Task) {
 	s.Helper()
 	to := s.anyLane()
-	next, err := s.store.Postpone(s.ctx, t, to)
+	next, err := s.record.Postpone(s.ctx, t, to)
 	switch holder := s.holder(t); {
 	case holder == nil || holder.status.Terminal():
 		s.wantErr(err, record.ErrNothingDue)
@@ -220,12 +220,12 @@ func (s *simulation) finish(w simWorker, how int) {
 	switch how {
 	case 0:
 		to = job.StatusFailed
-		j, err = s.store.Fail(s.ctx, w.claim, blocked)
+		j, err = s.record.Fail(s.ctx, w.claim, blocked)
 	case 1, 2:
 		to = job.StatusQueued
-		j, next, err = s.store.Requeue(s.ctx, w.claim, r)
+		j, next, err = s.record.Requeue(s.ctx, w.claim, r)
 	default:
-		j, err = s.store.Succeed(s.ctx, w.claim, stored)
+		j, err = s.record.Succeed(s.ctx, w.claim, stored)
 	}
 	if w.image.claim != w.claim.Token {
 		s.wantErr(err, record.ErrClaimLost)

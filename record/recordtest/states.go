@@ -55,16 +55,16 @@ var states = map[job.Status]func(f *fixture) held{
 // other than the claim's owner belong to the sweep.
 var events = map[job.Event]func(f *fixture, h held) (job.Job, error){
 	job.EventClaim: func(f *fixture, h held) (job.Job, error) {
-		c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: h.task, Lease: never})
+		c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: h.task, Lease: never})
 		return c.Job, err
 	},
-	job.EventSucceed: func(f *fixture, h held) (job.Job, error) { return f.store.Succeed(f.ctx, h.claim, stored) },
-	job.EventFail:    func(f *fixture, h held) (job.Job, error) { return f.store.Fail(f.ctx, h.claim, blocked) },
+	job.EventSucceed: func(f *fixture, h held) (job.Job, error) { return f.record.Succeed(f.ctx, h.claim, stored) },
+	job.EventFail:    func(f *fixture, h held) (job.Job, error) { return f.record.Fail(f.ctx, h.claim, blocked) },
 	job.EventRequeue: func(f *fixture, h held) (job.Job, error) {
-		j, _, err := f.store.Requeue(f.ctx, h.claim, record.Requeue{Lane: lane, After: never})
+		j, _, err := f.record.Requeue(f.ctx, h.claim, record.Requeue{Lane: lane, After: never})
 		return j, err
 	},
-	job.EventCancel: func(f *fixture, h held) (job.Job, error) { return f.store.Cancel(f.ctx, h.task.JobID) },
+	job.EventCancel: func(f *fixture, h held) (job.Job, error) { return f.record.Cancel(f.ctx, h.task.JobID) },
 }
 
 func statesTable(f *fixture) {

@@ -20,7 +20,7 @@ const plenty = 1000 // more than a test has
 
 func (f *fixture) unsent(age time.Duration, limit int) []job.Task {
 	f.Helper()
-	tasks, err := f.store.Unsent(f.ctx, age, limit)
+	tasks, err := f.record.Unsent(f.ctx, age, limit)
 	if err != nil {
 		f.Fatalf("Unsent: %v", err)
 	}
@@ -29,7 +29,7 @@ func (f *fixture) unsent(age time.Duration, limit int) []job.Task {
 
 func (f *fixture) unheard(age time.Duration, limit int) []job.Task {
 	f.Helper()
-	tasks, err := f.store.Unheard(f.ctx, age, limit)
+	tasks, err := f.record.Unheard(f.ctx, age, limit)
 	if err != nil {
 		f.Fatalf("Unheard: %v", err)
 	}
@@ -105,7 +105,7 @@ func sweepUnheard(f *fixture) {
 	f.wantTasks("and one put back", f.unheard(gone, plenty), postponed, tasks[4], next)
 }
 
-// No clock but the store's tells when the time has come, so this asks for it.
+// No clock but the record's tells when the time has come, so this asks for it.
 func sweepUnheardLater(f *fixture) {
 	const wait = 20 * time.Millisecond
 	tasks := f.create(1)

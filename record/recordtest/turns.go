@@ -31,14 +31,14 @@ func (f *fixture) line(tenant string, weight float64, count int) {
 	for ; count > 0; count -= job.MaxCount {
 		s := submission(min(count, job.MaxCount))
 		s.Tenant, s.Weight = tenant, weight
-		f.record(s)
+		f.createUnchecked(s)
 	}
 }
 
-// record creates a job of which nothing is to be checked.
-func (f *fixture) record(s record.Draft) {
+// createUnchecked creates a job of which nothing is to be checked.
+func (f *fixture) createUnchecked(s record.Draft) {
 	f.Helper()
-	if _, _, err := f.store.Create(f.ctx, s); err != nil {
+	if _, _, err := f.record.Create(f.ctx, s); err != nil {
 		f.Fatalf("Create: %v", err)
 	}
 }
@@ -46,7 +46,7 @@ func (f *fixture) record(s record.Draft) {
 // slot uses a slot that is no image's own.
 func (f *fixture) slot() record.Claim {
 	f.Helper()
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
 	if err != nil {
 		f.Fatalf("Claim: %v", err)
 	}
@@ -145,7 +145,7 @@ func turnsModels(f *fixture) {
 	f.submit(foreign)
 	f.line(tenant, 1, 1)
 	f.line(rival, 1, 1)
-	c, err := f.store.Claim(f.ctx, record.ClaimRequest{Model: other, Task: stranger(), Lease: never})
+	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: stranger(), Lease: never})
 	f.wantErr(err, nil)
 	f.wantEqual("the job claimed for the other model", c.Job.ID, foreign.ID)
 	f.wantEqual("the slots", f.slots(2), []string{rival, tenant})
@@ -194,7 +194,7 @@ func turnsReference(f *fixture, seed uint64) {
 			if random.IntN(3) == 0 {
 				s.Priority = job.PriorityLow
 			}
-			f.record(s)
+			f.createUnchecked(s)
 			for i, p := range reference.create(s) {
 				waiting[image(s.ID, i)] = p
 			}
@@ -207,7 +207,7 @@ func turnsReference(f *fixture, seed uint64) {
 		}
 		reference.claim(waiting[want])
 		if random.IntN(5) == 0 {
-			_, _, err := f.store.Requeue(f.ctx, c, record.Requeue{Lane: lane})
+			_, _, err := f.record.Requeue(f.ctx, c, record.Requeue{Lane: lane})
 			f.wantErr(err, nil)
 			continue
 		}
