@@ -98,7 +98,7 @@ func (e *events) remove(channel string, l *listener) {
 // run keeps the subscription until nobody has listened for a while.
 func (e *events) run(ctx context.Context, changed <-chan struct{}) {
 	sub, messages := e.redis.NewSubscription(ctx)
-	defer sub.Close()
+	defer func() { _ = sub.Close() }()
 	subscribed := make(map[string]bool)
 	idle := time.NewTimer(linger)
 	defer idle.Stop()

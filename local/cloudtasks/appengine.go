@@ -7,8 +7,8 @@ import (
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 )
 
-// appEngineOrder is the request for the next attempt of an App Engine task, with
-// the headers recorded for one.
+// appEngineOrder returns the request for the next attempt of an App Engine task,
+// with the headers recorded for one.
 func (e *engine) appEngineOrder(t *task) order {
 	r := t.pb.GetAppEngineHttpRequest()
 	o := order{method: r.GetHttpMethod().String(), header: make(http.Header), body: t.body, appEngine: true}
@@ -30,8 +30,8 @@ func (e *engine) appEngineOrder(t *task) order {
 	return o
 }
 
-// appEngineHost is where a project's App Engine answers, in the form without a
-// region.
+// appEngineHost returns the host where a project's App Engine answers, in the
+// form without a region.
 func appEngineHost(project string, r *cloudtaskspb.AppEngineRouting) string {
 	host := project + ".appspot.com"
 	for _, part := range []string{r.GetService(), r.GetVersion(), r.GetInstance()} {

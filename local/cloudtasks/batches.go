@@ -19,8 +19,8 @@ import (
 // msgNoneSucceeded is the documented message of a batch that failed as a whole.
 const msgNoneSucceeded = "None of the requests succeeded, refer to %s.failed_requests for individual error details"
 
-// BatchCreateTasks creates up to 100 tasks. Its operation is done when it is
-// answered, so clients have nothing to wait for.
+// BatchCreateTasks creates up to 100 tasks. The operation that it returns is
+// already done, so clients have nothing to wait for.
 func (s *service) BatchCreateTasks(_ context.Context, in *cloudtaskspb.BatchCreateTasksRequest) (*longrunningpb.Operation, error) {
 	e, unlock := s.lock()
 	defer unlock()
@@ -55,7 +55,7 @@ func (s *service) BatchCreateTasks(_ context.Context, in *cloudtaskspb.BatchCrea
 	if len(out.GetTasks()) == 0 {
 		meta.State = cloudtaskspb.BatchCreateTasksMetadata_FAILED
 	}
-	return e.done(id, meta, out, len(out.GetTasks()) == 0)
+	return e.recordOperation(id, meta, out, len(out.GetTasks()) == 0)
 }
 
 func (e *engine) createInBatch(parent string, r *cloudtaskspb.CreateTaskRequest) (*task, error) {
@@ -65,7 +65,8 @@ func (e *engine) createInBatch(parent string, r *cloudtaskspb.CreateTaskRequest)
 	return e.createTask(&cloudtaskspb.CreateTaskRequest{Parent: parent, Task: r.GetTask()})
 }
 
-// BatchDeleteTasks deletes up to 1000 tasks, each for itself (documented).
+// BatchDeleteTasks deletes up to 1000 tasks. One that fails does not stop the
+// others (documented).
 func (s *service) BatchDeleteTasks(_ context.Context, in *cloudtaskspb.BatchDeleteTasksRequest) (*longrunningpb.Operation, error) {
 	e, unlock := s.lock()
 	defer unlock()
@@ -94,7 +95,7 @@ func (s *service) BatchDeleteTasks(_ context.Context, in *cloudtaskspb.BatchDele
 	if len(failed) == len(in.GetNames()) {
 		meta.State = cloudtaskspb.BatchDeleteTasksMetadata_FAILED
 	}
-	return e.done(id, meta, &emptypb.Empty{}, len(failed) == len(in.GetNames()))
+	return e.recordOperation(id, meta, &emptypb.Empty{}, len(failed) == len(in.GetNames()))
 }
 
 func (e *engine) deleteInBatch(parent, name string) error {
@@ -104,9 +105,9 @@ func (e *engine) deleteInBatch(parent, name string) error {
 	return e.deleteTask(name)
 }
 
-// operation names a batch, and finds the one that an earlier call with the same
-// request ID made: a client's retry does nothing twice (documented). Operations
-// live in memory.
+// operation returns a batch's name, and the operation that an earlier call with
+// the same request ID made, if there was one: a client's retry does nothing
+// twice (documented). Operations live in memory.
 func (e *engine) operation(queue, requestID string) (name string, earlier *longrunningpb.Operation) {
 	if requestID == "" {
 		requestID = strings.ToLower(rand.Text())
@@ -116,8 +117,8 @@ func (e *engine) operation(queue, requestID string) (name string, earlier *longr
 	return name, e.operations[name]
 }
 
-// done is a finished operation.
-func (e *engine) done(name string, meta, response proto.Message, failed bool) (*longrunningpb.Operation, error) {
+// recordOperation stores and returns a finished operation.
+func (e *engine) recordOperation(name string, meta, response proto.Message, failed bool) (*longrunningpb.Operation, error) {
 	about, err := anypb.New(meta)
 	if err != nil {
 		return nil, status.Error(codes.Internal, err.Error())

@@ -16,27 +16,28 @@ type bucket struct {
 	ease   ease
 }
 
-// burstSize is the output-only max_burst_size of a rate.
+// burstSize returns the output-only max_burst_size of a rate.
 func burstSize(rate float64) int32 {
 	return int32(max(minBurst, math.Floor(rate*burstPerRate)))
 }
 
-// newBucket is a full bucket.
+// newBucket returns a full bucket.
 func newBucket(rate float64, now time.Time) bucket {
 	b := bucket{rate: rate, burst: float64(burstSize(rate)), at: now}
 	b.tokens = b.burst
 	return b
 }
 
-// setRate changes the rate from now on; tokens earned so far are kept as far as
-// they fit.
+// setRate changes the rate from now on. Tokens earned so far are kept, up to the
+// new size.
 func (b *bucket) setRate(rate float64, now time.Time) {
 	b.refill(now)
 	b.rate, b.burst = rate, float64(burstSize(rate))
 	b.tokens = min(b.tokens, b.size(now))
 }
 
-// setEase slows the bucket. The stock shrinks too: a burst would undo it.
+// setEase slows the bucket down. It drops all but one of the saved tokens too: a
+// burst would undo the slow-down.
 func (b *bucket) setEase(e ease, now time.Time) {
 	b.refill(now)
 	b.ease = e
@@ -62,7 +63,7 @@ func (b *bucket) refill(now time.Time) {
 	b.at = now
 }
 
-// size is how many tokens the bucket holds now.
+// size returns how many tokens the bucket can hold now.
 func (b *bucket) size(now time.Time) float64 {
 	return max(1, b.burst*b.ease.factor(now))
 }

@@ -28,13 +28,14 @@ func (systemClock) AfterFunc(d time.Duration, f func()) Timer { return time.Afte
 // An attentive clock is told when a delivery begins and ends, so that it moves
 // on only when nothing is under way.
 type attentive interface {
-	busy() (done func())
+	beginDelivery() (done func())
 }
 
-// busyOn tells c of a delivery, if c wants to know.
-func busyOn(c Clock) (done func()) {
+// beginDelivery tells c that a delivery begins, if c wants to know, and returns the
+// function that tells it of the end.
+func beginDelivery(c Clock) (done func()) {
 	if a, ok := c.(attentive); ok {
-		return a.busy()
+		return a.beginDelivery()
 	}
 	return func() {}
 }

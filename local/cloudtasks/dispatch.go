@@ -62,8 +62,8 @@ func (e *engine) dispatch(t *task, now time.Time, forced bool) {
 	e.sendTwice(a)
 }
 
-// deadline is how long an attempt may take. An App Engine task has the default of
-// automatic scaling.
+// deadline returns how long an attempt may take. An App Engine task has the
+// default of automatic scaling.
 func (t *task) deadline() time.Duration {
 	if d := t.pb.GetDispatchDeadline().AsDuration(); d > 0 {
 		return d
@@ -77,7 +77,7 @@ func (e *engine) send(a attempt) {
 		return
 	}
 	a.task.queue.stats.Dispatched++
-	done := busyOn(e.clock)
+	done := beginDelivery(e.clock)
 	e.attempts.Go(func() {
 		defer done()
 		settled, settle := context.WithCancel(context.Background())
@@ -108,13 +108,13 @@ func (e *engine) sendTwice(a attempt) {
 }
 
 // deliver sends the request and waits for its answer until the deadline; then it
-// closes the connection and stops listening. The clock does not move on from a
-// deadline until its attempt is settled.
+// closes the connection and ignores what still comes. The clock does not move on
+// from a deadline until its attempt is settled.
 func (e *engine) deliver(settled context.Context, a attempt) answer {
 	ctx, cancel := context.WithCancelCause(e.ctx)
 	defer cancel(nil)
 	timer := e.clock.AfterFunc(a.deadline, func() {
-		context.AfterFunc(settled, busyOn(e.clock))
+		context.AfterFunc(settled, beginDelivery(e.clock))
 		cancel(errDeadline)
 	})
 	defer timer.Stop()
@@ -133,7 +133,8 @@ func (e *engine) deliver(settled context.Context, a attempt) answer {
 	return answer{status: res.StatusCode, received: true, retryAfter: retryAfter(res, e.clock.Now())}
 }
 
-// lost is the answer that never came.
+// lost returns the answer of an attempt that got none: its deadline passed, the
+// emulator closed, or the worker could not be reached.
 func lost(ctx context.Context, err error) answer {
 	switch cause := context.Cause(ctx); {
 	case errors.Is(cause, errDeadline):
@@ -144,8 +145,8 @@ func lost(ctx context.Context, err error) answer {
 	return answer{status: statusNoResponse, err: err}
 }
 
-// retryAfter reads the header of that name, in seconds or as a date, up to
-// maxRetryAfter; only a 429 or a 503 is asked.
+// retryAfter reads the Retry-After header, in seconds or as a date, and returns
+// at most maxRetryAfter. It returns 0 for any status but 429 and 503.
 func retryAfter(res *http.Response, now time.Time) time.Duration {
 	value := res.Header.Get("Retry-After")
 	if value == "" || res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
@@ -160,7 +161,7 @@ func retryAfter(res *http.Response, now time.Time) time.Duration {
 	return 0
 }
 
-// finish settles an attempt and tells who watches.
+// finish settles an attempt, logs it and calls OnDispatch.
 func (e *engine) finish(a attempt, r answer) {
 	e.mu.Lock()
 	now := e.clock.Now()
@@ -183,8 +184,8 @@ func (e *engine) finish(a attempt, r answer) {
 	}
 }
 
-// settle brings task and queue up to date with an answer, and says what came of
-// it and when the task comes again.
+// settle brings task and queue up to date with an answer. It returns what came of
+// the answer and when the task comes again.
 func (e *engine) settle(a attempt, r answer, now time.Time) (Outcome, time.Time) {
 	if a.duplicate {
 		return Ignored, time.Time{}
@@ -198,7 +199,7 @@ func (e *engine) settle(a attempt, r answer, now time.Time) (Outcome, time.Time)
 		return Aborted, time.Time{}
 	}
 	if !e.opts.NoThrottling {
-		q.answered(r.ok(), a.order.pushesBack(r), a.at, now)
+		q.noteAnswer(r.ok(), a.order.pushesBack(r), a.at, now)
 	}
 	if t.ended {
 		return Ignored, time.Time{}

@@ -78,7 +78,7 @@ func TestRecovery(t *testing.T) {
 	})
 }
 
-// Tokens are saved up at the rate of their time.
+// Tokens are earned at the rate that applies at the time.
 func TestTokensOfARecoveringQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{}, statuses(429, 200))
@@ -100,7 +100,8 @@ func TestTokensOfARecoveringQueue(t *testing.T) {
 
 func off(a, b int) int { return max(a-b, b-a) }
 
-// Answers to what was sent before a cut do not cut again, and the floor holds.
+// Answers to what was sent before a cut do not cut the rate again, and the rate
+// never falls below the floor.
 func TestSlowDownIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{}, func(n int, w http.ResponseWriter, _ *http.Request) {

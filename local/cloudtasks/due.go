@@ -20,7 +20,7 @@ func (h *dueHeap) remove(t *task) {
 	}
 }
 
-// first is the task due first, or nil.
+// first returns the task that is due first, or nil.
 func (h dueHeap) first() *task {
 	if len(h) == 0 {
 		return nil
@@ -28,7 +28,7 @@ func (h dueHeap) first() *task {
 	return h[0]
 }
 
-// Len, Less, Swap, Push and Pop are for container/heap.
+// Len implements heap.Interface, as do Less, Swap, Push and Pop.
 func (h dueHeap) Len() int { return len(h) }
 
 func (h dueHeap) Less(i, j int) bool {

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// An ease is a rate on its way back to full: it stood at the share from at the
-// time at, and doubles every so often until it is whole. A slow-down and a slow
-// start are both eases. The zero ease is the full rate.
+// An ease is a rate on its way back to full: at the time at it was the share
+// from of the full rate, and it doubles after each time double until it is
+// whole. A slow-down and a slow start are both eases. The zero ease is the full
+// rate.
 type ease struct {
 	from   float64 // share of the rate, above 0
 	at     time.Time
 	double time.Duration
 }
 
-// factor is the share of the rate that applies at t, from 0 to 1.
+// factor returns the share of the rate that applies at t, from 0 to 1.
 func (e ease) factor(t time.Time) float64 {
 	if e.whole() {
 		return 1
@@ -22,10 +23,10 @@ func (e ease) factor(t time.Time) float64 {
 	return min(1, e.from*math.Exp2(t.Sub(e.at).Seconds()/e.double.Seconds()))
 }
 
-// whole tells that the ease slows nothing.
+// whole reports whether the ease slows nothing.
 func (e ease) whole() bool { return e.from <= 0 || e.from >= 1 }
 
-// fullAt is when the rate is whole again.
+// fullAt returns when the rate is whole again.
 func (e ease) fullAt() time.Time {
 	if e.whole() {
 		return e.at
@@ -33,7 +34,7 @@ func (e ease) fullAt() time.Time {
 	return e.at.Add(seconds(e.double.Seconds() * math.Log2(1/e.from)))
 }
 
-// between is how many seconds at full rate the time from a to b is worth.
+// between returns how many seconds at full rate the time from a to b is worth.
 func (e ease) between(a, b time.Time) float64 {
 	if !b.After(a) {
 		return 0
@@ -51,7 +52,8 @@ func (e ease) between(a, b time.Time) float64 {
 	return growth*e.double.Seconds()/math.Ln2 + fast
 }
 
-// until is how long after now the given seconds at full rate have been earned.
+// until returns how long it takes from now to earn the given seconds at full
+// rate.
 func (e ease) until(now time.Time, need float64) time.Duration {
 	full := e.fullAt()
 	if e.whole() || !full.After(now) {
@@ -64,8 +66,8 @@ func (e ease) until(now time.Time, need float64) time.Duration {
 	return seconds(d * math.Log2(1+need*math.Ln2/(d*e.factor(now))))
 }
 
-// seconds is s as a duration, rounded up to the nanosecond so that a wait never
-// ends too early.
+// seconds converts s to a duration. It rounds up to the nanosecond, so that a
+// wait never ends too early.
 func seconds(s float64) time.Duration {
 	return time.Duration(math.Ceil(s * float64(time.Second)))
 }

@@ -17,15 +17,15 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 )
 
-// Options say how an emulator differs from one in memory, on the system clock,
-// that behaves as the service does.
+// Options change an emulator. With the zero Options it keeps its state in memory,
+// runs on the system clock and behaves as the service does.
 type Options struct {
 	// Clock replaces the time package, see ManualClock.
 	Clock Clock
 	// Transport carries the deliveries instead of a real connection, see
 	// HandlerTransport.
 	Transport http.RoundTripper
-	// Logger hears of each delivery (debug) and of what goes wrong (error).
+	// Logger logs each delivery (debug) and what goes wrong (error).
 	Logger *slog.Logger
 	// OnDispatch is called after each delivery, when its task is up to date, and
 	// never twice at once. It may call the emulator; it should not block.
@@ -49,9 +49,9 @@ type Options struct {
 	// AppEngineURL receives the App Engine tasks of all services; empty sends them
 	// to the project's appspot.com.
 	AppEngineURL string
-	// TaskTombstone is how long the name of a task stays taken after the task
-	// ended: 0 is the hour that callers may rely on, up to 24 hours were seen, a
-	// negative one is not at all.
+	// TaskTombstone is how long the name of a task stays taken after the task ended:
+	// 0 means one hour, which callers may rely on (up to 24 hours were seen); a
+	// negative one means not at all.
 	TaskTombstone time.Duration
 	// QueueTombstone is the same for queues; 0 is 3 days.
 	QueueTombstone time.Duration
@@ -66,18 +66,19 @@ type Options struct {
 	NoThrottling bool
 }
 
-// Duplicates chooses deliveries that come twice. The second has the same headers,
-// is outside the rate, and its answer changes nothing. Either choice suffices.
+// Duplicates chooses deliveries that come twice: by Every, by Probability, or by
+// both. The second delivery has the same headers and is outside the rate, and its
+// answer changes nothing.
 type Duplicates struct {
 	Every       int           // every Nth delivery of the emulator; 0 chooses none
 	Probability float64       // of each delivery, 0 to 1
-	Delay       time.Duration // between the two; longer than the work, it is a lost acknowledgement
+	Delay       time.Duration // between the two; one longer than the work acts like a lost acknowledgement
 }
 
-// bufferSize is that of the in-process connection.
+// bufferSize is the buffer of the in-process connection, in bytes.
 const bufferSize = 1 << 20
 
-// maxMessage is the largest request: a full batch of large tasks.
+// maxMessage is the largest request, in bytes: a full batch of large tasks.
 const maxMessage = 128 << 20
 
 // An Emulator is a Cloud Tasks service in this process.
@@ -92,8 +93,8 @@ type Emulator struct {
 	inProcess sync.Once
 }
 
-// New makes an emulator and brings back what StateDir holds. It listens nowhere
-// yet; due tasks go out at once.
+// New returns an emulator with the state that StateDir holds. Due tasks go out at
+// once. It listens on no address yet.
 func New(opts Options) (*Emulator, error) {
 	if opts.StateDir != "" {
 		if err := os.MkdirAll(opts.StateDir, 0o700); err != nil {
@@ -134,7 +135,7 @@ func withDefaults(o Options) Options {
 	return o
 }
 
-// Start makes an emulator that serves on a TCP address, such as "localhost:8123",
+// Start returns an emulator that serves on a TCP address, such as "localhost:8123",
 // or "localhost:0" for any free port.
 func Start(addr string, opts Options) (*Emulator, error) {
 	lis, err := net.Listen("tcp", addr)
@@ -145,7 +146,7 @@ func Start(addr string, opts Options) (*Emulator, error) {
 	if err != nil {
 		return nil, errors.Join(err, lis.Close())
 	}
-	e.listening(lis)
+	e.setAddr(lis)
 	go func() {
 		if err := e.Serve(lis); err != nil {
 			e.engine.log.Error("cloud tasks: serve", slog.Any("error", err))
@@ -154,9 +155,9 @@ func Start(addr string, opts Options) (*Emulator, error) {
 	return e, nil
 }
 
-// Close stops listening and sending, waits for the deliveries under way until ctx
-// is done, and cuts off the rest: their tasks are still in the queue of a kept
-// state.
+// Close stops listening and sending, waits for the deliveries under way until ctx is
+// done, and cuts off the rest. With a StateDir, the tasks that were cut off are
+// still in their queue.
 func (e *Emulator) Close(ctx context.Context) error {
 	e.engine.quiesce()
 	stopped := make(chan struct{})
@@ -178,7 +179,7 @@ func (e *Emulator) Close(ctx context.Context) error {
 	return errors.Join(err, e.engine.release())
 }
 
-// start lets the tasks of a loaded state go.
+// start sends the tasks of a loaded state that may go.
 func (e *engine) start() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -187,7 +188,7 @@ func (e *engine) start() {
 	}
 }
 
-// quiesce sends nothing any more.
+// quiesce stops all sending.
 func (e *engine) quiesce() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -197,7 +198,7 @@ func (e *engine) quiesce() {
 	}
 }
 
-// release lets go of the journal.
+// release closes the journal.
 func (e *engine) release() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

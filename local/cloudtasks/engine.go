@@ -17,8 +17,8 @@ import (
 	"github.com/ai-worker/ai-worker/local/journal"
 )
 
-// An engine holds the queues and sends their tasks. One lock guards all of it; no
-// delivery happens under it.
+// An engine holds the queues and sends their tasks. One lock guards all of it; it
+// is never held during a delivery.
 type engine struct {
 	opts   Options
 	clock  Clock
@@ -82,8 +82,8 @@ func (e *engine) pump(q *queue) {
 	}
 }
 
-// next is the task of q that may go now. When none may, it is the time to look
-// again, or the zero time when something must happen first.
+// next returns the task of q that may go now. When none may, it returns the time
+// to look again, or the zero time when something else must happen first.
 func (q *queue) next(now time.Time) (*task, time.Time) {
 	t := q.due.first()
 	if t == nil || q.full() || q.pb.GetState() != cloudtaskspb.Queue_RUNNING {
@@ -101,7 +101,8 @@ func (q *queue) next(now time.Time) (*task, time.Time) {
 	return t, now
 }
 
-// wakeAt pumps q at the given time, and at no other; never for the zero time.
+// wakeAt plans the next pump of q for the given time, in place of any planned
+// before. For the zero time it plans none.
 func (e *engine) wakeAt(q *queue, at, now time.Time) {
 	if q.timer != nil && q.wake.Equal(at) {
 		return
@@ -125,7 +126,7 @@ func (e *engine) wakeAt(q *queue, at, now time.Time) {
 	q.timer, q.wake = timer, at
 }
 
-// insert puts a task into its queue, to wait.
+// insert adds a task to its queue, where it waits.
 func (e *engine) insert(t *task) {
 	e.seq++
 	t.seq, t.index = e.seq, -1
@@ -134,13 +135,13 @@ func (e *engine) insert(t *task) {
 	t.queue.due.add(t)
 }
 
-// end takes a task out for good; its name stays taken for a while.
+// end removes a task for good. The task's name stays taken for a while.
 func (e *engine) end(t *task, now time.Time) {
 	e.remove(t, now)
 	e.record(entry{Op: opEnded, At: now, Name: t.name()})
 }
 
-// remove is end without the journal.
+// remove does what end does, but does not write it to the journal.
 func (e *engine) remove(t *task, now time.Time) {
 	t.ended = true
 	t.queue.due.remove(t)
@@ -149,8 +150,8 @@ func (e *engine) remove(t *task, now time.Time) {
 	e.ended.add(t.name(), now)
 }
 
-// newTaskID makes up the ID of an unnamed task: 19 digits, as long as the
-// service's.
+// newTaskID makes up the ID of an unnamed task: 19 digits, as many as the
+// service's IDs have.
 func (e *engine) newTaskID(queue string, now time.Time) string {
 	for {
 		id := fmt.Sprint(uint64(1e18) + e.rng.Uint64N(9e18))
@@ -161,7 +162,7 @@ func (e *engine) newTaskID(queue string, now time.Time) string {
 	}
 }
 
-// sortedKeys are the keys of m in order.
+// sortedKeys returns the keys of m in order.
 func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
 }

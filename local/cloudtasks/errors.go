@@ -41,8 +41,8 @@ func invalid(format string, args ...any) error {
 
 func notFound(message string) error { return status.Error(codes.NotFound, message) }
 
-// withHelp is an InvalidArgument that links to the page of a field, as the service
-// does for names.
+// withHelp returns an InvalidArgument error that links to a field's documentation,
+// as the service does for names.
 func withHelp(message, about, url string) error {
 	s := status.New(codes.InvalidArgument, message)
 	detailed, err := s.WithDetails(&errdetails.Help{Links: []*errdetails.Help_Link{{Description: about, Url: url}}})

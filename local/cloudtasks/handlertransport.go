@@ -9,8 +9,8 @@ import (
 
 // HandlerTransport delivers requests to h in this process, without a socket: for
 // tests inside a testing/synctest bubble, and for simulations. As over a socket, a
-// delivery that is cut off returns at once, while h may run on until it looks at
-// its request's context.
+// delivery that is cut off returns at once, and h may run on until it looks at its
+// request's context.
 func HandlerTransport(h http.Handler) http.RoundTripper { return handlerTransport{h} }
 
 type handlerTransport struct{ handler http.Handler }
@@ -38,7 +38,7 @@ func (t handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// asServed is r as a server would hand it to its handler.
+// asServed returns r as a server would hand it to its handler.
 func asServed(r *http.Request) *http.Request {
 	in := r.Clone(r.Context())
 	in.RequestURI = r.URL.RequestURI()

@@ -24,7 +24,7 @@ func mask(paths []string) *fieldmaskpb.FieldMask {
 	return &fieldmaskpb.FieldMask{Paths: paths}
 }
 
-// count is what one delivery says of those before it.
+// count is what one delivery's headers say about the deliveries before it.
 type count struct{ Retry, Execution, Previous, Reason string }
 
 func counts(all []delivery, prefix string) []count {
@@ -42,7 +42,7 @@ func counts(all []delivery, prefix string) []count {
 	return out
 }
 
-// The sequence that was recorded against the real service.
+// The headers follow the sequence that was recorded against the real service.
 func TestRecordedRetryHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{}, statuses(503, 404, 429, 500, 302, 200))
@@ -98,7 +98,7 @@ func engineTask(id string) *cloudtaskspb.Task {
 	}}
 }
 
-// Everything that the first delivery carries, and nothing else.
+// The first delivery carries exactly these headers.
 func TestFirstDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{}, nil)
@@ -141,13 +141,14 @@ func TestFirstDelivery(t *testing.T) {
 	})
 }
 
-// eta is the schedule time in seconds with a fraction.
+// eta formats a schedule time in seconds with a fraction.
 func eta(at time.Time) string {
 	text := at.Format(".000000")
 	return fmt.Sprint(at.Unix()) + text
 }
 
-// A worker that cannot be reached is no answer: previous response 0, no execution.
+// A worker that cannot be reached counts as no answer: previous response 0, no
+// execution.
 func TestUnreachableWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{}, nil)

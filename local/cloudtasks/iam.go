@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// GetIamPolicy is the queue's policy, an empty one when none was set (documented).
-// Policies are kept and shown; nothing is enforced, for callers have no identity
-// here.
+// GetIamPolicy returns the queue's policy, an empty one when none was set
+// (documented). Policies are kept and shown. Nothing is enforced, because callers
+// have no identity here.
 func (s *service) GetIamPolicy(_ context.Context, in *iampb.GetIamPolicyRequest) (*iampb.Policy, error) {
 	e, unlock := s.lock()
 	defer unlock()
@@ -32,7 +32,7 @@ func (q *queue) currentPolicy() *iampb.Policy {
 	return proto.CloneOf(q.policy)
 }
 
-// withEtag sets the etag that tells this policy from the next.
+// withEtag sets the etag that distinguishes this policy from the next.
 func withEtag(p *iampb.Policy) *iampb.Policy {
 	p.Etag = nil
 	text, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
@@ -44,7 +44,8 @@ func withEtag(p *iampb.Policy) *iampb.Policy {
 	return p
 }
 
-// SetIamPolicy replaces the policy, unless the caller's etag is an older one's.
+// SetIamPolicy replaces the policy. It refuses when the caller's etag belongs to
+// an older policy.
 func (s *service) SetIamPolicy(_ context.Context, in *iampb.SetIamPolicyRequest) (*iampb.Policy, error) {
 	e, unlock := s.lock()
 	defer unlock()
@@ -66,8 +67,8 @@ func (s *service) SetIamPolicy(_ context.Context, in *iampb.SetIamPolicyRequest)
 	return q.currentPolicy(), nil
 }
 
-// TestIamPermissions grants what is asked for, and nothing on a queue that does
-// not exist (documented: no NotFound).
+// TestIamPermissions grants all permissions that are asked for. On a queue that
+// does not exist it grants none (documented: no NotFound).
 func (s *service) TestIamPermissions(_ context.Context, in *iampb.TestIamPermissionsRequest) (*iampb.TestIamPermissionsResponse, error) {
 	e, unlock := s.lock()
 	defer unlock()
@@ -77,7 +78,7 @@ func (s *service) TestIamPermissions(_ context.Context, in *iampb.TestIamPermiss
 	return &iampb.TestIamPermissionsResponse{Permissions: in.GetPermissions()}, nil
 }
 
-// UpdateCmekConfig remembers a location's key while the process lives; nothing is
+// UpdateCmekConfig remembers a location's key while the process lives. Nothing is
 // encrypted.
 func (s *service) UpdateCmekConfig(_ context.Context, in *cloudtaskspb.UpdateCmekConfigRequest) (*cloudtaskspb.CmekConfig, error) {
 	name := in.GetCmekConfig().GetName()
@@ -90,7 +91,7 @@ func (s *service) UpdateCmekConfig(_ context.Context, in *cloudtaskspb.UpdateCme
 	return proto.CloneOf(in.GetCmekConfig()), nil
 }
 
-// GetCmekConfig is a location's key, none by default (documented).
+// GetCmekConfig returns a location's key, none by default (documented).
 func (s *service) GetCmekConfig(_ context.Context, in *cloudtaskspb.GetCmekConfigRequest) (*cloudtaskspb.CmekConfig, error) {
 	if location, ok := strings.CutSuffix(in.GetName(), "/cmekConfig"); !ok || !parseLocation(location) {
 		return nil, invalid(msgResource)

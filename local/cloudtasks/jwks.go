@@ -31,10 +31,10 @@ func (e *Emulator) JWKS() http.Handler {
 	})
 }
 
-// Transport answers requests for Google's certificates with the emulator's, and
-// hands everything else to next. With a nil next everything else fails, so that
-// nothing leaves the machine by mistake. It makes Google's own validator accept
-// the emulator's tokens:
+// Transport returns a transport that answers requests for Google's certificates
+// with the emulator's, and hands everything else to next. With a nil next
+// everything else fails, so that nothing leaves the machine by mistake. It makes
+// Google's own validator accept the emulator's tokens:
 //
 //	client := &http.Client{Transport: emu.Transport(nil)}
 //	validator, err := idtoken.NewValidator(ctx, option.WithHTTPClient(client))
@@ -56,7 +56,7 @@ func (t certsTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(r)
 }
 
-// jwks is the key set as Google's endpoint shows it.
+// jwks returns the key set as Google's endpoint shows it.
 func (s *signer) jwks() ([]byte, error) {
 	key, err := s.key()
 	if err != nil {

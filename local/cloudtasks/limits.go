@@ -42,8 +42,8 @@ const (
 )
 
 // maxStoredTask is the largest task that is accepted, in bytes of the stored
-// message: the task with the service's defaults filled in. Recorded: 1 MiB less
-// 7 bytes, for both kinds of target, whatever smaller size older pages name.
+// message: the task with the service's defaults filled in. Recorded: 1 MiB less 7
+// bytes, for both kinds of target. Older pages name smaller sizes.
 const maxStoredTask = 1<<20 - 7
 
 // Tombstones. A task's name is documented as taken for "up to 24 hours", and for
@@ -82,9 +82,9 @@ const (
 	errorWindowMax  = 10
 )
 
-// maxRetryAfter caps what a worker's Retry-After may ask for. Documented is only
-// that the header is "considered"; inferred: for the task that was refused, and
-// for an hour at most.
+// maxRetryAfter caps what a worker's Retry-After may ask for. The documentation
+// says only that the header is "considered". Inferred: it holds back the task
+// that was refused, for an hour at most.
 const maxRetryAfter = time.Hour
 
 // The slow start of an idle or a new queue is documented; reported once: a queue

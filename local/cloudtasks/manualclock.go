@@ -25,19 +25,19 @@ type ManualClock struct {
 	quiet   chan struct{} // closed when running falls to 0; then replaced
 }
 
-// NewManualClock is a clock that stands at start.
+// NewManualClock returns a clock that stands at start.
 func NewManualClock(start time.Time) *ManualClock {
 	return &ManualClock{Patience: 100 * time.Millisecond, now: start, quiet: make(chan struct{})}
 }
 
-// Now is the time that the clock stands at.
+// Now returns the time that the clock stands at.
 func (c *ManualClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// AfterFunc plans f. Advance calls it.
+// AfterFunc plans a call of f after d. Advance makes the call.
 func (c *ManualClock) AfterFunc(d time.Duration, f func()) Timer {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -47,8 +47,8 @@ func (c *ManualClock) AfterFunc(d time.Duration, f func()) Timer {
 	return t
 }
 
-// Advance moves the clock by d and makes the calls that fall due on the way, each
-// at its time, in order.
+// Advance moves the clock by d. On the way it makes the planned calls that fall
+// due, each at its time, in order.
 func (c *ManualClock) Advance(d time.Duration) {
 	end := c.Now().Add(d)
 	c.settle()
@@ -62,7 +62,8 @@ func (c *ManualClock) Advance(d time.Duration) {
 	}
 }
 
-// next moves to the first timer that is due by end, and to end when there is none.
+// next moves the clock to the first timer that is due by end and returns its call.
+// When there is none, it moves to end and returns nil.
 func (c *ManualClock) next(end time.Time) func() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,8 +79,7 @@ func (c *ManualClock) next(end time.Time) func() {
 }
 
 // Sleep blocks the handler of a delivery until the clock has moved by d, or until
-// ctx is done. It is how a worker takes its time on this clock; nothing else may
-// call it.
+// ctx is done. Workers simulate slow work with it; nothing else may call it.
 func (c *ManualClock) Sleep(ctx context.Context, d time.Duration) error {
 	woken := make(chan struct{})
 	t := c.AfterFunc(d, func() { c.add(1); close(woken) })
@@ -95,7 +95,7 @@ func (c *ManualClock) Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (c *ManualClock) busy() (done func()) {
+func (c *ManualClock) beginDelivery() (done func()) {
 	c.add(1)
 	return func() { c.add(-1) }
 }
@@ -110,7 +110,7 @@ func (c *ManualClock) add(n int) {
 	}
 }
 
-// settle waits until no delivery is awake, or for as long as Patience lasts.
+// settle waits until no delivery is awake, for at most Patience.
 func (c *ManualClock) settle() {
 	limit := time.NewTimer(c.Patience)
 	defer limit.Stop()
@@ -137,7 +137,7 @@ type manualTimer struct {
 	f     func()
 }
 
-// Stop takes the timer out before it is due.
+// Stop cancels the call, and reports whether it was still planned.
 func (t *manualTimer) Stop() bool {
 	t.clock.mu.Lock()
 	defer t.clock.mu.Unlock()

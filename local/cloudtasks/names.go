@@ -35,13 +35,13 @@ func splitTask(name string) (queue, id string, ok bool) {
 	return queue, id, ok
 }
 
-// validTaskID holds a task ID against the documented alphabet and length.
+// validTaskID reports whether a task ID has the documented alphabet and length.
 func validTaskID(id string) bool {
 	return len(id) <= maxTaskIDLength && consists(id, "-_")
 }
 
-// consists tells that s is not empty and has only letters, digits and the given
-// characters.
+// consists reports whether s is not empty and has only letters, digits and the
+// given characters.
 func consists(s, extra string) bool {
 	for _, r := range s {
 		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'

@@ -14,7 +14,7 @@ import (
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 )
 
-// endings are the ways in which a task can end: each makes the task x end.
+// endings returns the ways in which a task can end: each makes the task x end.
 func endings() map[string]func(*bench) {
 	return map[string]func(*bench){
 		"succeeded": func(b *bench) { b.create("x") },
@@ -111,7 +111,7 @@ func TestDeletedQueuesName(t *testing.T) {
 	})
 }
 
-// must fails the test if a call did.
+// must fails the test if a call returned an error.
 func must(_ any, err error) func(*testing.T) {
 	return func(t *testing.T) {
 		t.Helper()

@@ -14,8 +14,9 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// newTask is the task that a request asks for as the service stores it: checked,
-// defaults filled in, reserved headers replaced. It is not in the queue yet.
+// newTask returns the task that a request asks for as the service stores it:
+// checked, with defaults filled in and reserved headers replaced. The task is not
+// in the queue yet.
 func (e *engine) newTask(q *queue, name string, in *cloudtaskspb.Task, now time.Time) (*task, error) {
 	stored := &cloudtaskspb.Task{
 		Name:             name,
@@ -99,7 +100,8 @@ func (e *engine) checkAccount(r *cloudtaskspb.HttpRequest) error {
 	return nil
 }
 
-// checkAppEngine checks an App Engine request; what is stored is recorded.
+// checkAppEngine checks an App Engine request and fills in what the service was
+// recorded to store.
 func checkAppEngine(t *cloudtaskspb.Task) error {
 	r := t.GetAppEngineHttpRequest()
 	if r.GetRelativeUri() == "" {
@@ -124,8 +126,9 @@ func checkAppEngine(t *cloudtaskspb.Task) error {
 	return nil
 }
 
-// appEngineHeaders are the stored headers of an App Engine request: a User-Agent
-// is kept and added to, a body has its length and a type.
+// appEngineHeaders returns the headers that are stored for an App Engine request:
+// the caller's User-Agent with the service's after it, and a length and a type if
+// there is a body.
 func appEngineHeaders(r *cloudtaskspb.AppEngineHttpRequest) map[string]string {
 	agent := appEngineUserAgent
 	for name, value := range r.GetHeaders() {
@@ -148,7 +151,7 @@ func appEngineHeaders(r *cloudtaskspb.AppEngineHttpRequest) map[string]string {
 	return headers
 }
 
-// takesBody tells whether a method may have a body: POST and PUT may, and the
+// takesBody reports whether a method may have a body: POST and PUT may, and the
 // third that the kind of target allows.
 func takesBody(m, third cloudtaskspb.HttpMethod) bool {
 	return m == cloudtaskspb.HttpMethod_POST || m == cloudtaskspb.HttpMethod_PUT || m == third
@@ -193,8 +196,8 @@ func setDeadline(t *cloudtaskspb.Task) error {
 	return nil
 }
 
-// setRetry checks the task's own retry configuration. Inferred: what it leaves out
-// is as the queue has it.
+// setRetry checks the task's own retry configuration and fills in what it leaves
+// out from the queue's (inferred).
 func setRetry(t, in *cloudtaskspb.Task, q *queue) error {
 	if in.GetRetryConfig() == nil {
 		return nil
@@ -207,8 +210,8 @@ func setRetry(t, in *cloudtaskspb.Task, q *queue) error {
 	return checkBackoffOrder(t.GetRetryConfig())
 }
 
-// scheduleTime is when the first attempt is due: now, when the request names no
-// time or a past one (documented).
+// scheduleTime returns when the first attempt is due. That is now when the request
+// names no time or a past one (documented).
 func scheduleTime(in *cloudtaskspb.Task, now time.Time) (time.Time, error) {
 	if in.GetScheduleTime() == nil {
 		return now, nil

@@ -54,8 +54,8 @@ type Stats struct {
 	NextDue       time.Time // schedule time of the first waiting task; zero when none waits
 }
 
-// Stats tells how the queue with the given full name is doing, and false when
-// there is none.
+// Stats returns what the queue with the given full name has done and its state,
+// or false when there is no such queue.
 func (e *Emulator) Stats(queue string) (Stats, bool) {
 	e.engine.mu.Lock()
 	defer e.engine.mu.Unlock()

@@ -20,9 +20,9 @@ import (
 
 const account = "tasks@p.iam.gserviceaccount.com"
 
-// bearer makes an emulator deliver a task with the given authorization and returns
-// what came in the header.
-func bearer(t *testing.T, emu *cloudtasks.Emulator, r *cloudtaskspb.HttpRequest, got <-chan string) string {
+// deliverBearer makes an emulator deliver a task with the given authorization and returns
+// the Authorization header that arrived.
+func deliverBearer(t *testing.T, emu *cloudtasks.Emulator, r *cloudtaskspb.HttpRequest, got <-chan string) string {
 	t.Helper()
 	parent := location + "/queues/tokens"
 	_, err := emu.Service().CreateTask(t.Context(), &cloudtaskspb.CreateTaskRequest{
@@ -38,8 +38,9 @@ func bearer(t *testing.T, emu *cloudtasks.Emulator, r *cloudtaskspb.HttpRequest,
 	return token
 }
 
-// tokens is an emulator whose worker hands on the Authorization header.
-func tokens(t *testing.T, opts cloudtasks.Options) (*cloudtasks.Emulator, <-chan string) {
+// startForTokens starts an emulator whose worker sends each Authorization header to the
+// returned channel.
+func startForTokens(t *testing.T, opts cloudtasks.Options) (*cloudtasks.Emulator, <-chan string) {
 	t.Helper()
 	got := make(chan string, 1)
 	opts.AutoCreateQueues = true
@@ -62,13 +63,13 @@ func oidc(audience string) *cloudtaskspb.HttpRequest {
 
 // Google's own validator accepts the tokens, for the right audience only.
 func TestGooglesValidatorAcceptsTokens(t *testing.T) {
-	emu, got := tokens(t, cloudtasks.Options{})
+	emu, got := startForTokens(t, cloudtasks.Options{})
 	validator, err := idtoken.NewValidator(t.Context(), option.WithHTTPClient(&http.Client{Transport: emu.Transport(nil)}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for audience, want := range map[string]string{"": target, "https://aud.test": "https://aud.test"} {
-		token := bearer(t, emu, oidc(audience), got)
+		token := deliverBearer(t, emu, oidc(audience), got)
 		payload, err := validator.Validate(t.Context(), token, want)
 		if err != nil {
 			t.Fatal(err)
@@ -87,12 +88,12 @@ func TestGooglesValidatorAcceptsTokens(t *testing.T) {
 			t.Error("a broken signature is accepted")
 		}
 	}
-	stranger, _ := tokens(t, cloudtasks.Options{})
+	stranger, _ := startForTokens(t, cloudtasks.Options{})
 	other, err := idtoken.NewValidator(t.Context(), option.WithHTTPClient(&http.Client{Transport: stranger.Transport(nil)}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := other.Validate(t.Context(), bearer(t, emu, oidc(""), got), target); err == nil {
+	if _, err := other.Validate(t.Context(), deliverBearer(t, emu, oidc(""), got), target); err == nil {
 		t.Error("another emulator's key validates the token")
 	}
 }
@@ -128,8 +129,8 @@ func TestSigningKeyIsStable(t *testing.T) {
 }
 
 func TestOAuthTokensAreOpaque(t *testing.T) {
-	emu, got := tokens(t, cloudtasks.Options{})
-	token := bearer(t, emu, &cloudtaskspb.HttpRequest{
+	emu, got := startForTokens(t, cloudtasks.Options{})
+	token := deliverBearer(t, emu, &cloudtaskspb.HttpRequest{
 		Url:                 target,
 		Headers:             map[string]string{"Authorization": "Bearer of the task"},
 		AuthorizationHeader: &cloudtaskspb.HttpRequest_OauthToken{OauthToken: &cloudtaskspb.OAuthToken{ServiceAccountEmail: account}},
@@ -139,9 +140,10 @@ func TestOAuthTokensAreOpaque(t *testing.T) {
 	}
 }
 
-// The transport serves Google's certificates and lets nothing else out by itself.
+// The transport serves Google's certificates and, without a next transport,
+// refuses everything else.
 func TestTransport(t *testing.T) {
-	emu, _ := tokens(t, cloudtasks.Options{})
+	emu, _ := startForTokens(t, cloudtasks.Options{})
 	if _, err := (&http.Client{Transport: emu.Transport(nil)}).Get("https://www.googleapis.com/other"); err == nil {
 		t.Error("a request other than for certificates went out")
 	}

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// page is the part of sorted names that a request asks for, and the token of the
-// next part. A token belongs to its scope: the same list with the same filter.
+// page returns the part of sorted names that a request asks for, and the token
+// of the next part. A token is valid only for its scope: the same list with the
+// same filter.
 func page(names []string, scope string, size int32, limit int, token string) ([]string, string, error) {
 	if size < 0 {
 		return nil, "", invalid("page_size cannot be negative.")

@@ -36,7 +36,7 @@ func newQueue(pb *cloudtaskspb.Queue, now time.Time) *queue {
 
 func (q *queue) name() string { return q.pb.GetName() }
 
-// full tells that the concurrency limit is reached.
+// full reports whether the concurrency limit is reached.
 func (q *queue) full() bool {
 	return q.inFlight >= int(q.pb.GetRateLimits().GetMaxConcurrentDispatches())
 }
@@ -54,17 +54,17 @@ func (q *queue) startSlowly(now time.Time) {
 	}
 }
 
-// answered takes note of how the worker answered what was sent at sent, and slows
-// the queue down when it should.
-func (q *queue) answered(ok, pushedBack bool, sent, now time.Time) {
+// noteAnswer records how the worker answered what was sent at the time sent, and
+// slows the queue down when it should.
+func (q *queue) noteAnswer(ok, pushedBack bool, sent, now time.Time) {
 	q.answers.add(ok)
 	if pushedBack || q.answers.tooMany() {
 		q.slowDown(sent, now)
 	}
 }
 
-// slowDown cuts the effective rate. Answers to what was sent before the last cut
-// say nothing of the rate that it left.
+// slowDown cuts the effective rate. It ignores answers to what was sent before
+// the last cut, because they say nothing about the rate after it.
 func (q *queue) slowDown(sent, now time.Time) {
 	if sent.Before(q.lastCut) {
 		return
@@ -89,7 +89,7 @@ func (w *errorWindow) add(ok bool) {
 	w.seen = min(w.seen+1, errorWindowSize)
 }
 
-// tooMany tells that the window is full and the rate of errors high.
+// tooMany reports whether the window is full and the rate of errors high.
 func (w *errorWindow) tooMany() bool {
 	return w.seen == errorWindowSize && bits.OnesCount32(w.failed) >= errorWindowMax
 }

@@ -12,9 +12,9 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
-// newQueueConfig is a queue as the service stores it: checked, output-only fields
-// reset, defaults filled in. Zero is "not set" (proto3), so a rate of 0 is the
-// default rate, never a standstill.
+// newQueueConfig returns a queue as the service stores it: checked, with
+// output-only fields reset and defaults filled in. Zero means "not set" (proto3),
+// so a rate of 0 is the default rate, never a standstill.
 func newQueueConfig(in *cloudtaskspb.Queue) (*cloudtaskspb.Queue, error) {
 	q := proto.Clone(in).(*cloudtaskspb.Queue)
 	q.State, q.PurgeTime = cloudtaskspb.Queue_RUNNING, nil
@@ -46,8 +46,8 @@ func finishConfig(q *cloudtaskspb.Queue) (*cloudtaskspb.Queue, error) {
 	return q, checkBackoffOrder(q.GetRetryConfig())
 }
 
-// checkRates and checkRetry refuse what the service was seen to refuse, in its
-// words where they are recorded.
+// checkRates refuses what the service was seen to refuse, in its words where they
+// are recorded. checkRetry does the same.
 func checkRates(r *cloudtaskspb.RateLimits) error {
 	switch {
 	case !(r.GetMaxDispatchesPerSecond() >= 0): // NaN too
@@ -85,7 +85,7 @@ func checkBackoffOrder(c *cloudtaskspb.RetryConfig) error {
 	return nil
 }
 
-// fillRates sets the defaults, and the burst size, which nobody else can set.
+// fillRates sets the defaults and the burst size, which callers cannot set.
 func fillRates(r *cloudtaskspb.RateLimits) {
 	if r.MaxDispatchesPerSecond == 0 {
 		r.MaxDispatchesPerSecond = defaultRate
@@ -103,9 +103,9 @@ func defaultRetry() *cloudtaskspb.RetryConfig {
 	}
 }
 
-// fillRetry takes from d what c leaves out. max_retry_duration is cut to seconds
-// (documented); the backoffs are not, although documented so too, because the
-// default of 0.1 s would become none.
+// fillRetry takes from d what c leaves out. It cuts max_retry_duration to seconds
+// (documented). It does not cut the backoffs, although that is documented too,
+// because the default of 0.1 s would become 0.
 func fillRetry(c, d *cloudtaskspb.RetryConfig) {
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = d.GetMaxAttempts()
@@ -127,8 +127,8 @@ func fillRetry(c, d *cloudtaskspb.RetryConfig) {
 	}
 }
 
-// updatedConfig is old with the fields of the mask taken from in; an empty mask
-// names them all (documented). Output-only fields stay as they are.
+// updatedConfig returns old with the fields of the mask taken from in. An empty
+// mask names all fields (documented). Output-only fields stay as they are.
 func updatedConfig(old, in *cloudtaskspb.Queue, mask *fieldmaskpb.FieldMask) (*cloudtaskspb.Queue, error) {
 	q, from := proto.CloneOf(old), proto.CloneOf(in)
 	paths := mask.GetPaths()

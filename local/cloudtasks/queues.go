@@ -12,20 +12,20 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// service is the wire: each method checks its request and answers in the service's
-// words.
+// service implements the gRPC methods: each checks its request and answers in the
+// service's words.
 type service struct {
 	cloudtaskspb.UnimplementedCloudTasksServer
 	engine *engine
 }
 
-// lock locks the engine; call the result to unlock.
+// lock locks the engine and returns it with the function that unlocks it.
 func (s *service) lock() (*engine, func()) {
 	s.engine.mu.Lock()
 	return s.engine, s.engine.mu.Unlock
 }
 
-// find is the queue with a full name.
+// find returns the queue with the given full name.
 func (e *engine) find(name string) (*queue, error) {
 	if _, ok := parseQueue(name); !ok {
 		return nil, badQueueName()
@@ -66,7 +66,8 @@ func (s *service) ListQueues(_ context.Context, in *cloudtaskspb.ListQueuesReque
 }
 
 // queueFilter reads a filter on the state, such as "state: PAUSED". The service
-// knows every field; filters are for consoles, and this is the one they use.
+// can filter by every field, but filters are mostly for consoles, and they use
+// this one.
 func queueFilter(filter string) (func(*cloudtaskspb.Queue) bool, error) {
 	if strings.TrimSpace(filter) == "" {
 		return func(*cloudtaskspb.Queue) bool { return true }, nil
@@ -114,7 +115,7 @@ func (s *service) CreateQueue(_ context.Context, in *cloudtaskspb.CreateQueueReq
 	return proto.CloneOf(q.pb), nil
 }
 
-// create adds a queue that is not there yet.
+// create adds a queue that does not exist yet.
 func (e *engine) create(in *cloudtaskspb.Queue) (*queue, error) {
 	name, now := in.GetName(), e.clock.Now()
 	if e.queues[name] != nil {
@@ -135,8 +136,8 @@ func (e *engine) create(in *cloudtaskspb.Queue) (*queue, error) {
 	return q, nil
 }
 
-// keep records a change before it is made and answered; if the disk refuses it, so
-// does the call.
+// keep records a change before it is made and answered. It returns an error if the
+// disk refuses it, and then the call must fail too.
 func (e *engine) keep(en entry) error {
 	if e.closed {
 		return status.Error(codes.Unavailable, errShutdown.Error())
@@ -147,7 +148,7 @@ func (e *engine) keep(en entry) error {
 	return nil
 }
 
-// UpdateQueue creates a queue that does not exist (documented).
+// UpdateQueue changes a queue, or creates it when it does not exist (documented).
 func (s *service) UpdateQueue(_ context.Context, in *cloudtaskspb.UpdateQueueRequest) (*cloudtaskspb.Queue, error) {
 	name := in.GetQueue().GetName()
 	if _, ok := parseQueue(name); !ok {
@@ -200,7 +201,7 @@ func (s *service) DeleteQueue(_ context.Context, in *cloudtaskspb.DeleteQueueReq
 	return &emptypb.Empty{}, nil
 }
 
-// PurgeQueue takes effect at once; the service may take a minute.
+// PurgeQueue drops all tasks at once; the service may take a minute.
 func (s *service) PurgeQueue(_ context.Context, in *cloudtaskspb.PurgeQueueRequest) (*cloudtaskspb.Queue, error) {
 	e, unlock := s.lock()
 	defer unlock()

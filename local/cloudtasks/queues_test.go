@@ -166,7 +166,8 @@ func TestPauseResumePurge(t *testing.T) {
 	})
 }
 
-// What is under way when its task is deleted runs on and changes nothing.
+// A delivery that is under way when its task is deleted runs on and changes
+// nothing.
 func TestDeleteWhileUnderWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{}, nil)

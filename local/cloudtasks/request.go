@@ -23,7 +23,7 @@ type order struct {
 	appEngine bool
 }
 
-// newOrder is the request for the next attempt of t.
+// newOrder returns the request for the next attempt of t.
 func (e *engine) newOrder(t *task) order {
 	if t.pb.GetAppEngineHttpRequest() != nil {
 		return e.appEngineOrder(t)
@@ -42,9 +42,9 @@ func (e *engine) newOrder(t *task) order {
 	return o
 }
 
-// describe sets the headers that tell the worker of the task (recorded). The two
-// about the previous attempt come only once there was one; the reason is empty
-// for HTTP targets.
+// describe sets the headers that describe the task to the worker (recorded). The
+// two about the previous attempt are set only when there was one; the reason is
+// empty for HTTP targets.
 func (o *order) describe(prefix string, t *task) {
 	queue, id, _ := splitTask(t.name())
 	path, _ := parseQueue(queue)
@@ -59,27 +59,27 @@ func (o *order) describe(prefix string, t *task) {
 	}
 }
 
-// eta is a time in seconds since 1970 with a fraction.
+// eta formats a time as seconds since 1970 with a fraction.
 func eta(t time.Time) string {
 	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/int(time.Microsecond))
 }
 
-// counts tells whether an attempt that ended with r shows in TaskExecutionCount.
+// counts reports whether an attempt that ended with r shows in TaskExecutionCount.
 // Recorded: for HTTP targets 5xx and time-outs do not; for App Engine every answer
 // does.
 func (o *order) counts(r answer) bool {
 	return r.received && (o.appEngine || r.status < 500)
 }
 
-// pushesBack tells whether r makes the service slow the queue down (documented):
-// 429 and 503, but only 503 from App Engine.
+// pushesBack reports whether r makes the service slow the queue down (documented):
+// 429 and 503 do, but only 503 from App Engine.
 func (o *order) pushesBack(r answer) bool {
 	return r.received && (r.status == http.StatusServiceUnavailable ||
 		r.status == http.StatusTooManyRequests && !o.appEngine)
 }
 
-// reason is what X-AppEngine-TaskRetryReason says after r (recorded; empty for
-// HTTP targets).
+// reason returns the value of X-AppEngine-TaskRetryReason after r (recorded; empty
+// for HTTP targets).
 func (o *order) reason(r answer) string {
 	switch {
 	case !o.appEngine:
@@ -91,7 +91,7 @@ func (o *order) reason(r answer) string {
 	}
 }
 
-// newRequest is o on the wire, with its token.
+// newRequest makes the HTTP request of o, with its token.
 func (e *engine) newRequest(ctx context.Context, o order) (*http.Request, error) {
 	req, err := http.NewRequestWithContext(ctx, o.method, o.url, bytes.NewReader(o.body))
 	if err != nil {
@@ -111,8 +111,8 @@ func (e *engine) newRequest(ctx context.Context, o order) (*http.Request, error)
 	return req, nil
 }
 
-// reserved tells that a task may not set a header: the service computes it or
-// keeps it for itself (documented), and ignores the task's value.
+// reserved reports whether a task may not set a header. The service computes such
+// a header or keeps it for itself, and ignores the task's value (documented).
 func reserved(name string) bool {
 	switch name = strings.ToLower(name); name {
 	case "host", "content-length", "user-agent":
@@ -122,9 +122,9 @@ func reserved(name string) bool {
 		strings.HasPrefix(name, "x-appengine-")
 }
 
-// deliveryClient sends deliveries. It follows no redirect: documented is only that
-// one "may be followed", and recorded that a 302 counts as a failed attempt. It
-// adds no Accept-Encoding of its own.
+// deliveryClient returns the client that sends deliveries. It follows no redirect:
+// the documentation says only that one "may be followed", and a 302 was recorded
+// as a failed attempt. It adds no Accept-Encoding of its own.
 func deliveryClient(transport http.RoundTripper) *http.Client {
 	if transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()

@@ -22,7 +22,7 @@ func retry(minBackoff, maxBackoff time.Duration, doublings, attempts int32) *clo
 	}
 }
 
-// gaps are the times between deliveries.
+// gaps returns the times between deliveries.
 func gaps(times []time.Duration) []time.Duration {
 	var out []time.Duration
 	for i := 1; i < len(times); i++ {
@@ -101,7 +101,7 @@ func TestBackoffCountsFromTheFailure(t *testing.T) {
 	})
 }
 
-// A task is given up on only when every limit that is set is met.
+// A task is given up only when every limit that is set is met.
 func TestGivingUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		attempts int32

@@ -8,15 +8,15 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/status"
 )
 
-// rpcStatus is how an attempt's HTTP status shows in the task's last_attempt:
-// "UNAVAILABLE(14): HTTP status code 503" (reported by users).
+// rpcStatus returns an attempt's HTTP status as the task's last_attempt shows
+// it: "UNAVAILABLE(14): HTTP status code 503" (reported by users).
 func rpcStatus(http int) *status.Status {
 	c := rpcCode(http)
 	name := strings.ToUpper(c.String())
 	return &status.Status{Code: int32(c), Message: fmt.Sprintf("%s(%d): HTTP status code %d", name, c, http)}
 }
 
-// rpcCode is Google's usual mapping of HTTP status to RPC code.
+// rpcCode maps an HTTP status to an RPC code as Google usually does.
 func rpcCode(http int) code.Code {
 	switch http {
 	case statusNoResponse:

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc/reflection"
 )
 
-// newServer is the plain-text gRPC server that clients of emulators expect, with
-// health checks and reflection.
+// newServer returns the plain-text gRPC server that clients of emulators expect,
+// with health checks and reflection.
 func newServer(e *Emulator) *grpc.Server {
 	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage))
 	e.Register(s)
@@ -24,24 +24,24 @@ func newServer(e *Emulator) *grpc.Server {
 	return s
 }
 
-// Register adds the Cloud Tasks service to a server of the caller's.
+// Register adds the Cloud Tasks service to the caller's gRPC server.
 func (e *Emulator) Register(s grpc.ServiceRegistrar) {
 	cloudtaskspb.RegisterCloudTasksServer(s, e.Service())
 }
 
-// Service is the Cloud Tasks service itself, for callers that need no gRPC.
+// Service returns the Cloud Tasks service itself, for callers that need no gRPC.
 func (e *Emulator) Service() cloudtaskspb.CloudTasksServer { return &service{engine: e.engine} }
 
 // Serve serves gRPC without TLS on lis until Close, and then returns nil.
 func (e *Emulator) Serve(lis net.Listener) error {
-	e.listening(lis)
+	e.setAddr(lis)
 	if err := e.server.Serve(lis); !errors.Is(err, grpc.ErrServerStopped) {
 		return err
 	}
 	return nil
 }
 
-// ListenAndServe is Serve on a TCP address.
+// ListenAndServe listens on a TCP address and does what Serve does.
 func (e *Emulator) ListenAndServe(addr string) error {
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -50,8 +50,8 @@ func (e *Emulator) ListenAndServe(addr string) error {
 	return e.Serve(lis)
 }
 
-// listening remembers the first address.
-func (e *Emulator) listening(lis net.Listener) {
+// setAddr remembers the first address that the emulator serves on.
+func (e *Emulator) setAddr(lis net.Listener) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.addr == "" {
@@ -59,15 +59,15 @@ func (e *Emulator) listening(lis net.Listener) {
 	}
 }
 
-// Addr is the host and port that the emulator serves on, or empty.
+// Addr returns the host and port that the emulator serves on, or an empty string.
 func (e *Emulator) Addr() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.addr
 }
 
-// Dial connects to the emulator without leaving the process. The connection is the
-// caller's to close; option.WithGRPCConn hands it to the official client.
+// Dial connects to the emulator without leaving the process. The caller closes the
+// connection; option.WithGRPCConn hands it to the official client.
 func (e *Emulator) Dial(context.Context) (*grpc.ClientConn, error) {
 	e.inProcess.Do(func() {
 		go func() {

@@ -21,7 +21,7 @@ import (
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 )
 
-// The official Go client, over a real port, to a worker on a real port.
+// The official Go client works over a real port, with a worker on a real port.
 func TestOfficialClientOverTCP(t *testing.T) {
 	delivered := make(chan *http.Request, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { delivered <- r }))
@@ -62,7 +62,7 @@ func TestOfficialClientOverTCP(t *testing.T) {
 	if _, err := queues.Next(); !errors.Is(err, iterator.Done) {
 		t.Errorf("second queue: %v, want none", err)
 	}
-	batches(t, client)
+	useBatches(t, client)
 	healthy(t, emu.Addr())
 }
 
@@ -72,8 +72,8 @@ func rateNamed(name string, perSecond float64) *cloudtaskspb.Queue {
 	return q
 }
 
-// batches uses the long-running operations of the client, which are done at once.
-func batches(t *testing.T, client *official.Client) {
+// useBatches uses the long-running operations of the client, which are done at once.
+func useBatches(t *testing.T, client *official.Client) {
 	t.Helper()
 	if _, err := client.PauseQueue(t.Context(), &cloudtaskspb.PauseQueueRequest{Name: queueA}); err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func TestOfficialClientInABubble(t *testing.T) {
 	})
 }
 
-// Close waits for what is under way, or cuts it off when it may not.
+// Close waits for deliveries under way, and cuts them off when its context ends.
 func TestClose(t *testing.T) {
 	for name, c := range map[string]struct {
 		patience time.Duration

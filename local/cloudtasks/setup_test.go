@@ -56,7 +56,7 @@ func (k *worker) deliveries() []delivery {
 	return append([]delivery(nil), k.seen...)
 }
 
-// times are when the deliveries came.
+// times returns when the deliveries came.
 func (k *worker) times() []time.Duration {
 	var all []time.Duration
 	for _, d := range k.deliveries() {
@@ -75,7 +75,8 @@ func (k *worker) within(from, to time.Duration) (n int) {
 	return n
 }
 
-// statuses answers each delivery with the next status, and the last one for ever.
+// statuses returns a handler that answers each delivery with the next status, and
+// from then on with the last one.
 func statuses(codes ...int) func(int, http.ResponseWriter, *http.Request) {
 	return func(n int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(codes[min(n, len(codes)-1)]) }
 }
@@ -93,14 +94,15 @@ type bench struct {
 	observed []cloudtasks.Dispatch
 }
 
-// dispatches are what the emulator told of so far.
+// dispatches returns what the emulator has reported to OnDispatch so far.
 func (b *bench) dispatches() []cloudtasks.Dispatch {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]cloudtasks.Dispatch(nil), b.observed...)
 }
 
-// setup makes a bench on the time package, which in a synctest bubble is fake.
+// setup makes a bench on the time package's clock, which a synctest bubble
+// controls.
 func setup(t *testing.T, opts cloudtasks.Options, answer func(int, http.ResponseWriter, *http.Request)) *bench {
 	t.Helper()
 	now := time.Now
@@ -119,7 +121,7 @@ func setup(t *testing.T, opts cloudtasks.Options, answer func(int, http.Response
 	return b
 }
 
-// open makes the emulator, or makes it again on the same state.
+// open starts the emulator. Called again, it starts a new one on the same state.
 func (b *bench) open() {
 	b.Helper()
 	emu, err := cloudtasks.New(b.options)
@@ -130,7 +132,7 @@ func (b *bench) open() {
 	b.Cleanup(func() { stop(emu) })
 }
 
-// stop closes an emulator without waiting for what is under way.
+// stop closes an emulator without waiting for deliveries under way.
 func stop(emu *cloudtasks.Emulator) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -147,7 +149,7 @@ func (b *bench) queue(q *cloudtaskspb.Queue) *cloudtaskspb.Queue {
 	return out
 }
 
-// create puts a task into queue a; an empty id leaves the naming to the emulator.
+// create puts a task into queue a; with an empty id the emulator names it.
 func (b *bench) create(id string) *cloudtaskspb.Task {
 	b.Helper()
 	task, err := b.tryCreate(httpTask(id))
@@ -173,7 +175,7 @@ func httpTask(id string) *cloudtaskspb.Task {
 	return task
 }
 
-// get is a task of queue a, or its error.
+// get returns a task of queue a, or the error.
 func (b *bench) get(id string) (*cloudtaskspb.Task, error) {
 	return b.tasks.GetTask(b.ctx, &cloudtaskspb.GetTaskRequest{Name: queueA + "/tasks/" + id})
 }

@@ -37,8 +37,8 @@ type signer struct {
 	key func() (*rsa.PrivateKey, error)
 }
 
-// newSigner signs with key, else with the one kept in dir, else with one made when
-// the first token is asked for.
+// newSigner returns a signer that signs with key. Without a key it uses the one
+// kept in dir. Without a dir it makes one when the first token is needed.
 func newSigner(key *rsa.PrivateKey, dir string) (*signer, error) {
 	if key == nil && dir != "" {
 		var err error
@@ -54,8 +54,8 @@ func newSigner(key *rsa.PrivateKey, dir string) (*signer, error) {
 	})}, nil
 }
 
-// keptKey reads the key in a file, and makes both when there is none: tokens stay
-// valid when a development server restarts.
+// keptKey reads the key in a file. When there is no file it makes a key and writes
+// it, so that tokens stay valid when a development server restarts.
 func keptKey(path string) (*rsa.PrivateKey, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -91,8 +91,8 @@ func makeKey(path string) (*rsa.PrivateKey, error) {
 	return key, journal.ReplaceFile(path, pem.EncodeToMemory(&pem.Block{Type: pemType, Bytes: der}))
 }
 
-// idToken is what Google signs for a service account: its audience is the target
-// URL unless the token names one (documented).
+// idToken returns the ID token that Google would sign for a service account. Its
+// audience is the target URL unless the task names one (documented).
 func (s *signer) idToken(t *cloudtaskspb.OidcToken, target string, now time.Time) (string, error) {
 	key, err := s.key()
 	if err != nil {
@@ -111,21 +111,21 @@ func (s *signer) idToken(t *cloudtaskspb.OidcToken, target string, now time.Time
 	return token.SignedString(key)
 }
 
-// accountID makes up the 21 digits by which Google knows an account, the same for
-// an address each time.
+// accountID makes up the 21 digits by which Google knows an account. They are the
+// same for an address each time.
 func accountID(email string) string {
 	sum := sha256.Sum256([]byte(email))
 	digits := new(big.Int).SetBytes(sum[:]).String()
 	return "1" + digits[:20]
 }
 
-// keyID names a public key: 40 hexadecimal digits, as Google's.
+// keyID returns the name of a public key: 40 hexadecimal digits, as Google's have.
 func keyID(key *rsa.PublicKey) string {
 	sum := sha256.Sum256(key.N.Bytes())
 	return hex.EncodeToString(sum[:20])
 }
 
-// accessToken is an opaque OAuth token that only looks like one of Google's.
+// accessToken returns an opaque OAuth token that only looks like one of Google's.
 func accessToken(t *cloudtaskspb.OAuthToken, now time.Time) string {
 	scope := t.GetScope()
 	if scope == "" {

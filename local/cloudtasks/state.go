@@ -44,7 +44,7 @@ type entry struct {
 	Reason   string          `json:"reason,omitempty"`
 }
 
-// load brings back the state that was kept in dir, and goes on keeping it there.
+// load restores the state that was kept in dir and keeps further changes there.
 func (e *engine) load(dir string) error {
 	j, err := journal.Open(filepath.Join(dir, journalFile), e.apply)
 	if err != nil {
@@ -54,23 +54,24 @@ func (e *engine) load(dir string) error {
 	return nil
 }
 
-// record keeps a change whose loss only repeats work: if the disk refuses it, a
-// restart would deliver again what was delivered.
+// record writes a change to the journal. It is for changes whose loss only repeats
+// work: if the disk refuses one, the error is logged and a restart delivers again
+// what was delivered.
 func (e *engine) record(en entry) {
 	if err := e.journal.Write(en); err != nil {
 		e.log.Error("cloud tasks: the change is not kept", slog.String("op", string(en.Op)), slog.Any("error", err))
 	}
 }
 
-// recordTask is record for a task as it is now.
+// recordTask records a task as it is now.
 func (e *engine) recordTask(t *task, now time.Time) {
 	if e.journal.Keeps() && !t.ended {
 		e.record(taskEntry(t, now, false))
 	}
 }
 
-// compact rewrites a journal that has grown too long. It is called only when every
-// recorded change has been made, or it would drop the one in between.
+// compact rewrites a journal that has grown too long. Call it only when every
+// recorded change has been made; otherwise it drops the one in between.
 func (e *engine) compact() {
 	state := len(e.queues) + len(e.tasks) + len(e.ended.ended) + len(e.deleted.ended)
 	if !e.journal.Overgrown(state) {
@@ -81,7 +82,7 @@ func (e *engine) compact() {
 	}
 }
 
-// entries are the present state.
+// entries returns the present state as journal entries.
 func (e *engine) entries(now time.Time) []entry {
 	var all []entry
 	for _, g := range e.deleted.remaining(now) {
@@ -112,7 +113,8 @@ func byCreation(tasks map[string]*task) []*task {
 	return list
 }
 
-// messageEntry has a message of ours, which always marshals.
+// messageEntry returns an entry that holds a message of this package, which always
+// marshals.
 func messageEntry(o op, name string, m proto.Message, now time.Time) entry {
 	text, err := protojson.Marshal(m)
 	if err != nil {
@@ -130,8 +132,8 @@ func taskEntry(t *task, now time.Time, withBody bool) entry {
 	return en
 }
 
-// apply repeats an entry of the journal. What refers to something that is not
-// there has no effect.
+// apply repeats an entry of the journal. An entry about something that does not
+// exist has no effect.
 func (e *engine) apply(en entry) error {
 	q := e.queues[en.Name]
 	switch en.Op {
@@ -199,7 +201,8 @@ func (e *engine) applyTask(en entry) error {
 	return nil
 }
 
-// dropQueue takes a queue out with its tasks; its name stays taken for a while.
+// dropQueue removes a queue with its tasks. The queue's name stays taken for a
+// while.
 func (e *engine) dropQueue(name string, at time.Time) {
 	if q := e.queues[name]; q != nil {
 		e.dropTasks(q, at)
@@ -208,7 +211,7 @@ func (e *engine) dropQueue(name string, at time.Time) {
 	e.deleted.add(name, at)
 }
 
-// dropTasks ends every task of q; attempts that are under way run on, and their
+// dropTasks ends every task of q. Attempts that are under way run on, and their
 // answers change nothing.
 func (e *engine) dropTasks(q *queue, at time.Time) {
 	if q == nil {

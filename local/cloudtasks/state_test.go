@@ -94,7 +94,7 @@ func TestStateOutlivesTheProcess(t *testing.T) {
 	})
 }
 
-// A delivery that the end of the process cut off comes again.
+// A delivery that was cut off by the end of the process comes again.
 func TestInterruptedDeliveryComesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, cloudtasks.Options{StateDir: t.TempDir()}, func(n int, _ http.ResponseWriter, r *http.Request) {
@@ -148,7 +148,7 @@ func TestTornAndBrokenJournals(t *testing.T) {
 	}
 }
 
-// The journal does not grow with what has passed.
+// The journal does not grow with tasks that have ended.
 func TestJournalIsCompacted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
@@ -241,7 +241,7 @@ func createUntilKilled(t *testing.T, dir string) {
 	}
 }
 
-// What cannot be kept is not answered as if it were.
+// A task that cannot be kept is refused.
 func TestClosedEmulatorRefusesTasks(t *testing.T) {
 	b := setup(t, cloudtasks.Options{}, nil)
 	b.queue(&cloudtaskspb.Queue{})

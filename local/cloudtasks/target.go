@@ -33,7 +33,7 @@ func (o *order) override(target *cloudtaskspb.HttpTarget) {
 }
 
 // overrideURL replaces the parts of raw that the override names. A URL that cannot
-// be read stays as it is, and its delivery fails.
+// be parsed stays as it is, and its delivery fails.
 func overrideURL(raw string, o *cloudtaskspb.UriOverride) string {
 	u, err := url.Parse(raw)
 	if o == nil || err != nil {
@@ -63,7 +63,7 @@ func overrideURL(raw string, o *cloudtaskspb.UriOverride) string {
 	return u.String()
 }
 
-// joinHost is host:port; port 0 is none (documented).
+// joinHost joins host and port; port 0 means none (documented).
 func joinHost(host, port string) string {
 	if port == "" || port == "0" {
 		return host

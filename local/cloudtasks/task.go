@@ -31,19 +31,20 @@ type task struct {
 
 func (t *task) name() string { return t.pb.GetName() }
 
-// setDue plans the next attempt; schedule_time has microseconds (documented).
+// setDue plans the next attempt. The time is cut to microseconds, as
+// schedule_time is (documented).
 func (t *task) setDue(at time.Time) {
 	t.due = at.Truncate(time.Microsecond)
 	t.pb.ScheduleTime = timestamppb.New(t.due)
 }
 
-// expired tells that the task is older than the service keeps one.
+// expired reports whether the task is older than the service keeps one.
 func (t *task) expired(now time.Time) bool {
 	return now.Sub(t.pb.GetCreateTime().AsTime()) >= taskRetention
 }
 
-// retryConfig is the task's own retry configuration (documented: it overrides the
-// queue's), else its queue's.
+// retryConfig returns the task's own retry configuration (documented: it
+// overrides the queue's), or the queue's.
 func (t *task) retryConfig() *cloudtaskspb.RetryConfig {
 	if c := t.pb.GetRetryConfig(); c != nil {
 		return c
@@ -51,7 +52,7 @@ func (t *task) retryConfig() *cloudtaskspb.RetryConfig {
 	return t.queue.pb.GetRetryConfig()
 }
 
-// sinceFirst is how long ago the first attempt was dispatched.
+// sinceFirst returns how long ago the first attempt was dispatched.
 func (t *task) sinceFirst(now time.Time) time.Duration {
 	first := t.pb.GetFirstAttempt().GetDispatchTime()
 	if first == nil {
@@ -60,8 +61,8 @@ func (t *task) sinceFirst(now time.Time) time.Duration {
 	return now.Sub(first.AsTime())
 }
 
-// view is the task as an answer shows it. BASIC leaves out the body and nothing
-// else (recorded: headers are in both).
+// view returns the task as an answer shows it. BASIC leaves out the body and
+// nothing else (recorded: headers are in both).
 func (t *task) view(v cloudtaskspb.Task_View) *cloudtaskspb.Task {
 	out := proto.Clone(t.pb).(*cloudtaskspb.Task)
 	out.View = cloudtaskspb.Task_BASIC
@@ -82,7 +83,7 @@ func setBody(t *cloudtaskspb.Task, body []byte) {
 	}
 }
 
-// takeBody takes the body out of either kind of message.
+// takeBody removes the body from either kind of message and returns it.
 func takeBody(t *cloudtaskspb.Task) []byte {
 	body := t.GetHttpRequest().GetBody()
 	if r := t.GetAppEngineHttpRequest(); r != nil {

@@ -10,7 +10,8 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// ListTasks lists in the order of names; the service promises none.
+// ListTasks lists tasks in the order of their names; the service promises no
+// order.
 func (s *service) ListTasks(_ context.Context, in *cloudtaskspb.ListTasksRequest) (*cloudtaskspb.ListTasksResponse, error) {
 	e, unlock := s.lock()
 	defer unlock()
@@ -29,8 +30,8 @@ func (s *service) ListTasks(_ context.Context, in *cloudtaskspb.ListTasksRequest
 	return out, nil
 }
 
-// findTask is the task with a full name. Recorded: the service tells a task that
-// ended lately from one that it never had.
+// findTask returns the task with the given full name. Its error distinguishes a
+// task that ended recently from one that never existed (recorded).
 func (e *engine) findTask(name string) (*task, error) {
 	if _, id, ok := splitTask(name); !ok || !validTaskID(id) {
 		return nil, invalid(msgTaskName)
@@ -96,7 +97,7 @@ func (e *engine) createTask(in *cloudtaskspb.CreateTaskRequest) (*task, error) {
 	return t, nil
 }
 
-// keepTask is keep for a new task.
+// keepTask records a new task, as keep does.
 func (e *engine) keepTask(t *task) error {
 	if !e.journal.Keeps() && !e.closed {
 		return nil
@@ -104,7 +105,8 @@ func (e *engine) keepTask(t *task) error {
 	return e.keep(taskEntry(t, e.clock.Now(), true))
 }
 
-// findOrCreate is find, but for Options.AutoCreateQueues.
+// findOrCreate returns the queue with the given full name. With
+// Options.AutoCreateQueues it creates one that does not exist.
 func (e *engine) findOrCreate(name string) (*queue, error) {
 	q, err := e.find(name)
 	if status.Code(err) == codes.NotFound && e.opts.AutoCreateQueues {
@@ -130,7 +132,7 @@ func checkTaskName(parent, name string) error {
 	return nil
 }
 
-// DeleteTask deletes a task that waits or is under way; an attempt under way runs
+// DeleteTask deletes a task that waits or is under way. An attempt under way runs
 // on, and its answer changes nothing.
 func (s *service) DeleteTask(_ context.Context, in *cloudtaskspb.DeleteTaskRequest) (*emptypb.Empty, error) {
 	e, unlock := s.lock()

@@ -28,14 +28,14 @@ func (s *tombstones) add(name string, at time.Time) {
 	s.order = append(s.order, grave{name, at})
 }
 
-// has tells whether name was in use too recently.
+// has reports whether name was in use too recently.
 func (s *tombstones) has(name string, now time.Time) bool {
 	s.sweep(now)
 	_, ok := s.ended[name]
 	return ok
 }
 
-// sweep forgets what is old enough.
+// sweep forgets the names that are old enough.
 func (s *tombstones) sweep(now time.Time) {
 	n := 0
 	for n < len(s.order) && now.Sub(s.order[n].at) >= s.lifetime {
@@ -47,7 +47,7 @@ func (s *tombstones) sweep(now time.Time) {
 	s.order = s.order[n:]
 }
 
-// remaining lists what is remembered, oldest first.
+// remaining returns the names that are still taken, oldest first.
 func (s *tombstones) remaining(now time.Time) []grave {
 	s.sweep(now)
 	return s.order

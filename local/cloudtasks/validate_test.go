@@ -61,7 +61,7 @@ func TestQueueChecks(t *testing.T) {
 	}
 }
 
-// check compares an error's code and message; an empty message is no error.
+// check compares an error's code and message; an empty message means no error.
 func check(t *testing.T, err error, code codes.Code, message string) {
 	t.Helper()
 	if message == "" {
@@ -171,7 +171,7 @@ func TestTaskSize(t *testing.T) {
 	}
 }
 
-// The words of the service, where they are recorded.
+// Errors have the words of the service, where they are recorded.
 func TestRecordedErrors(t *testing.T) {
 	b := setup(t, cloudtasks.Options{}, nil)
 	missing := location + "/queues/missing"

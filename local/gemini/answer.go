@@ -43,8 +43,8 @@ func (s *Server) draw(w *recorder, req Request, fault Fault, seed uint64) {
 	reply{status: http.StatusOK, body: body}.send(w)
 }
 
-// parts is the parts of the answer: the drafts that "pro" models send first,
-// marked as thoughts, and the picture.
+// parts returns the parts of the answer: the drafts that "pro" models send
+// first, marked as thoughts, and then the picture.
 func (s *Server) parts(req Request, fault Fault, seed uint64) ([]string, error) {
 	var parts []string
 	if strings.Contains(req.Model, "pro") || fault == DraftOnly {
@@ -75,7 +75,7 @@ func (s *Server) parts(req Request, fault Fault, seed uint64) ([]string, error) 
 	return append(parts, inlinePart(raw, mime, encoding, `, "thoughtSignature": "`+base64.StdEncoding.EncodeToString(signature[:])+`"`)), nil
 }
 
-// encode is the picture as a file of at least atLeast bytes.
+// encode draws the picture and returns it as a file of at least atLeast bytes.
 func (s *Server) encode(req Request, fault Fault, seed uint64, atLeast int) ([]byte, error) {
 	img, err := s.painter.paint(req, seed)
 	if err != nil {
@@ -98,15 +98,15 @@ func inlinePart(raw []byte, mime string, encoding *base64.Encoding, more string)
 	return b.String()
 }
 
-// trailer is the end of every answer with status 200.
+// trailer returns the end of every answer with status 200.
 func trailer(req Request, tokens int) string {
 	prompt := len(req.Prompt)/4 + 258*req.Images
 	return fmt.Sprintf(`"usageMetadata": {"promptTokenCount": %d, "candidatesTokenCount": %d, "totalTokenCount": %d}, `+
 		`"modelVersion": %s, "responseId": "%s"`, prompt, tokens, prompt+tokens, quote(req.Model), responseID(req))
 }
 
-// responseID is the same for the same request: nothing in a test depends on
-// its being unique.
+// responseID returns an ID that is the same for the same request. No test
+// depends on it being unique.
 func responseID(req Request) string {
 	sum := sha256.Sum256([]byte(req.Model + req.Prompt))
 	return hex.EncodeToString(binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(sum[:])))

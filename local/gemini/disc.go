@@ -25,21 +25,21 @@ func (d disc) fill(img *image.RGBA) {
 		dy := float64(y) + 0.5 - d.y
 		outer := chord(d.radius, dy)
 		if hole := chord(inner, dy); hole > 0 {
-			span(img, y, d.x-outer, d.x-hole, d.color, d.alpha)
-			span(img, y, d.x+hole, d.x+outer, d.color, d.alpha)
+			fillSpan(img, y, d.x-outer, d.x-hole, d.color, d.alpha)
+			fillSpan(img, y, d.x+hole, d.x+outer, d.color, d.alpha)
 			continue
 		}
-		span(img, y, d.x-outer, d.x+outer, d.color, d.alpha)
+		fillSpan(img, y, d.x-outer, d.x+outer, d.color, d.alpha)
 	}
 }
 
-// chord is half the width of a circle at dy from its centre.
+// chord returns half the width of a circle at dy from its centre.
 func chord(radius, dy float64) float64 {
 	return math.Sqrt(max(radius*radius-dy*dy, 0))
 }
 
-// rounded fills a rectangle with rounded corners.
-func rounded(img *image.RGBA, r image.Rectangle, radius float64, c rgb, alpha float64) {
+// fillRounded fills a rectangle with rounded corners.
+func fillRounded(img *image.RGBA, r image.Rectangle, radius float64, c rgb, alpha float64) {
 	r = r.Intersect(img.Rect)
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		fromEdge := min(float64(y-r.Min.Y), float64(r.Max.Y-1-y)) + 0.5
@@ -47,13 +47,13 @@ func rounded(img *image.RGBA, r image.Rectangle, radius float64, c rgb, alpha fl
 		if fromEdge < radius {
 			inset = radius - chord(radius, radius-fromEdge)
 		}
-		span(img, y, float64(r.Min.X)+inset, float64(r.Max.X)-inset, c, alpha)
+		fillSpan(img, y, float64(r.Min.X)+inset, float64(r.Max.X)-inset, c, alpha)
 	}
 }
 
-// span blends c into row y from left to right, and into the pixels at either
-// end by how much of them it covers.
-func span(img *image.RGBA, y int, left, right float64, c rgb, alpha float64) {
+// fillSpan blends c into row y from left to right. It blends the pixels at
+// either end by the share of them that it covers.
+func fillSpan(img *image.RGBA, y int, left, right float64, c rgb, alpha float64) {
 	left, right = max(left, 0), min(right, float64(img.Rect.Max.X))
 	if right <= left {
 		return

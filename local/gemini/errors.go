@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// replies is every HTTP error that the real service is known to give, by its
-// fault. The texts are the real ones as far as they have been seen.
+// replies returns every HTTP error that the real service is known to give, by
+// its fault. The texts are the real ones, as far as they have been seen.
 func replies(req Request) map[Fault]reply {
 	const (
 		depleted = "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your project and billing."
@@ -59,13 +59,13 @@ func replies(req Request) map[Fault]reply {
 	}
 }
 
-// with is a with one more header.
+// with returns a with one more header.
 func (a reply) with(name, value string) reply {
 	a.header = map[string]string{name: value}
 	return a
 }
 
-// errorReply is Google's form of an error: google.rpc.Status in JSON.
+// errorReply returns an error in Google's form: google.rpc.Status in JSON.
 func errorReply(code int, status, message string, details ...any) reply {
 	body := map[string]any{"code": code, "message": message}
 	if status != "" {
@@ -97,8 +97,8 @@ func errorInfo(reason string) map[string]any {
 // A violation is one quota that is exceeded.
 type violation struct{ Metric, ID, Model, Value string }
 
-// quotaReply is the answer to a request over a quota. delay is what RetryInfo
-// says, such as "34.07s"; "" is no RetryInfo.
+// quotaReply returns the answer to a request over a quota. delay is what
+// RetryInfo says, such as "34.07s"; "" leaves RetryInfo out.
 func quotaReply(delay string, violations ...violation) reply {
 	var message strings.Builder
 	message.WriteString("You exceeded your current quota, please check your plan and billing details. For more information on this error, head to: https://ai.google.dev/gemini-api/docs/rate-limits.")

@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// A Fault is how one request is answered. Ok, JPEG and URLSafe bring a picture;
+// A Fault is how one request is answered. Ok, JPEG and URLSafe give a picture;
 // Faults lists the others by name, and Finish and Block make more.
 //
 // A prompt asks for a fault by its name in double brackets, such as [[503]].
-// [[503*2]] is for the first two requests with that very prompt only, which
-// shows what trying again does. The names are
+// [[503*2]] applies only to the first two requests with exactly that prompt, so
+// that a test can see what a retry does. The names are
 //
 //	jpeg url-safe
 //	hang reset eof truncated garbage empty nothing 200-error text draft-only
@@ -36,7 +36,7 @@ const (
 	Reset     Fault = "reset"      // the connection is reset, without an answer
 	EOF       Fault = "eof"        // the connection is closed, without an answer
 	Truncated Fault = "truncated"  // the connection is closed in the middle of the picture
-	Garbage   Fault = "garbage"    // 200 with something that is no JSON
+	Garbage   Fault = "garbage"    // 200 with a body that is not JSON
 	Empty     Fault = "empty"      // 200 with no body
 	Nothing   Fault = "nothing"    // 200 with {}
 	ErrorIn   Fault = "200-error"  // 200 with an error in it
@@ -49,15 +49,15 @@ const (
 	blockPrefix  = "block:"
 )
 
-// Finish is an answer without a picture and with a finishReason. In a prompt:
-// [[finish:IMAGE_SAFETY]].
+// Finish returns the fault of an answer without a picture and with a finishReason.
+// In a prompt: [[finish:IMAGE_SAFETY]].
 func Finish(reason string) Fault { return Fault(finishPrefix + reason) }
 
-// Block is an answer that refuses the prompt with a blockReason. In a prompt:
-// [[block:PROHIBITED_CONTENT]].
+// Block returns the fault of an answer that refuses the prompt with a blockReason.
+// In a prompt: [[block:PROHIBITED_CONTENT]].
 func Block(reason string) Fault { return Fault(blockPrefix + reason) }
 
-// Faults returns the name of every fault but those of Finish and Block.
+// Faults returns the name of every fault, except those of Finish and Block.
 func Faults() []Fault {
 	names := []Fault{JPEG, URLSafe, Hang, Reset, EOF, Truncated, Garbage, Empty, Nothing, ErrorIn, NoPicture, DraftOnly}
 	return append(names, slices.Sorted(maps.Keys(replies(Request{})))...)
@@ -66,8 +66,8 @@ func Faults() []Fault {
 // markers matches [[name]] and [[name*times]].
 var markers = regexp.MustCompile(`\[\[([A-Za-z0-9:_\-]+)(?:\*([0-9]+))?\]\]`)
 
-// marker returns the fault that prompt asks for, and how many times; 0 is
-// always. A name that is not known is part of the prompt.
+// marker returns the fault that prompt asks for, and how many times; 0 means
+// always. A name that is not known counts as part of the prompt.
 func marker(prompt string) (Fault, int) {
 	for _, m := range markers.FindAllStringSubmatch(prompt, -1) {
 		if fault := Fault(m[1]); fault.known() {
@@ -85,18 +85,18 @@ func (f Fault) known() bool {
 	return slices.Contains(Faults(), f)
 }
 
-// draws reports whether the answer holds a picture, or some of it.
+// draws reports whether the answer holds a picture or a part of one.
 func (f Fault) draws() bool {
 	return slices.Contains([]Fault{Ok, JPEG, URLSafe, Truncated, DraftOnly}, f)
 }
 
-// thinks reports whether the model is at work before the answer. The real
+// thinks reports whether the model works for a while before the answer. The real
 // service refuses at once.
 func (f Fault) thinks() bool {
 	return f.draws() || f == NoPicture || strings.HasPrefix(string(f), finishPrefix)
 }
 
-// write answers with f, which draws nothing.
+// write answers with f, which must be a fault that draws nothing.
 func (f Fault) write(w *recorder, r *http.Request, req Request) {
 	switch name := string(f); {
 	case f == Hang:
@@ -126,8 +126,8 @@ func (f Fault) write(w *recorder, r *http.Request, req Request) {
 	}
 }
 
-// reply is the HTTP error that f is. A name that is none is a mistake in a
-// script, and shows as an error that no Gemini gives.
+// reply returns the HTTP error for f. An unknown name is a mistake in a script and
+// gives an error that no Gemini gives.
 func (f Fault) reply(req Request) reply {
 	if known, ok := replies(req)[f]; ok {
 		return known
@@ -163,19 +163,19 @@ func (a reply) send(w http.ResponseWriter) {
 	_, _ = w.Write([]byte(a.body)) // a client that is gone misses nothing
 }
 
-// finished is an answer that ends with a reason and without a picture.
+// finished returns an answer that ends with a reason and without a picture.
 func finished(reason string, req Request, parts ...string) reply {
 	return reply{status: 200, body: `{"candidates": [{"content": {"parts": [` + strings.Join(parts, ",") + `], "role": "model"}, ` +
 		`"finishReason": ` + quote(reason) + `, "index": 0, ` +
 		`"finishMessage": "The image could not be shown. Reason: ` + reason + `."}], ` + trailer(req, 0) + `}`}
 }
 
-// blocked is an answer that refuses the prompt.
+// blocked returns an answer that refuses the prompt.
 func blocked(reason string, req Request) reply {
 	return reply{status: 200, body: `{"promptFeedback": {"blockReason": ` + quote(reason) + `}, ` + trailer(req, 0) + `}`}
 }
 
-// quote is s as JSON.
+// quote returns s as JSON.
 func quote(s string) string {
 	raw, err := json.Marshal(s)
 	if err != nil { // it cannot for a string

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// getModel serves what is known of a model. Asking costs nothing and is outside
-// the limit of requests; Next and Script choose its faults too.
+// getModel serves the description of a model. Asking costs nothing and does not
+// count against the limit of requests. Next and Script choose its faults too.
 func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
 	req := Request{Key: r.Header.Get("X-Goog-Api-Key"), Model: r.PathValue("model")}
 	if !s.accepts(req.Key) {
@@ -15,7 +15,7 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
-	fault := s.fault(req)
+	fault := s.takeFault(req)
 	s.mu.Unlock()
 	switch {
 	case fault != Ok:
@@ -35,7 +35,8 @@ func sendModel(w http.ResponseWriter, name string) {
 	})
 }
 
-// modelInfo is what the real service tells of a model, as far as it matters.
+// modelInfo is the part that matters of what the real service says about a
+// model.
 type modelInfo struct {
 	Name             string   `json:"name"`
 	Version          string   `json:"version"`

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/image/font/opentype"
 )
 
-// cell is the width in pixels of the squares that the background is computed
-// at the corners of, at 1K. Colours change too slowly for more.
+// cell is the width in pixels, at 1K, of the squares of the background. Colours
+// are computed only at their corners, because they change slowly.
 const cell = 32
 
 // A painter draws pictures. It is safe for concurrent use.
@@ -33,8 +33,8 @@ func newPainter() (*painter, error) {
 	return &painter{bold: bold, regular: regular}, nil
 }
 
-// paint draws what req asks for: shapes and colours that follow from the
-// prompt and the seed alone, and the prompt to read.
+// paint draws what req asks for: shapes and colours that depend only on the
+// prompt and the seed, with the prompt as text over them.
 func (p *painter) paint(req Request, seed uint64) (*image.RGBA, error) {
 	width, height, err := pixels(req.AspectRatio, req.ImageSize)
 	if err != nil {
@@ -45,7 +45,7 @@ func (p *painter) paint(req Request, seed uint64) (*image.RGBA, error) {
 	random := rand.New(rand.NewPCG(hash.Sum64(), seed))
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	scene := newScene(random, width, height)
-	scene.background(img)
+	scene.fillBackground(img)
 	for _, d := range scene.discs {
 		d.fill(img)
 	}
@@ -95,7 +95,7 @@ func newScene(random *rand.Rand, width, height int) scene {
 	return s
 }
 
-// at is the colour of the background at a point.
+// at returns the colour of the background at a point.
 func (s scene) at(x, y float64) rgb {
 	u, v := x/s.width, y/s.height
 	// A slow wave keeps the gradient from looking like one.
@@ -116,19 +116,19 @@ func (s scene) at(x, y float64) rgb {
 	return c
 }
 
-// background fills img, exact at the corners of cells and interpolated between
-// them: a picture at 4K has 17 million points.
-func (s scene) background(img *image.RGBA) {
+// fillBackground fills img. The colours are exact at the corners of cells and
+// interpolated between them, because a picture at 4K has 17 million points.
+func (s scene) fillBackground(img *image.RGBA) {
 	size := max(cell*img.Bounds().Dx()/1024, 8)
 	for top := 0; top < img.Rect.Max.Y; top += size {
 		for left := 0; left < img.Rect.Max.X; left += size {
-			s.cell(img, left, top, size)
+			s.fillCell(img, left, top, size)
 		}
 	}
 }
 
-// cell fills one cell, in 16.16 fixed point.
-func (s scene) cell(img *image.RGBA, left, top, size int) {
+// fillCell fills one cell, in 16.16 fixed point.
+func (s scene) fillCell(img *image.RGBA, left, top, size int) {
 	x0, y0, d := float64(left), float64(top), float64(size)
 	nw, ne, sw, se := s.at(x0, y0), s.at(x0+d, y0), s.at(x0, y0+d), s.at(x0+d, y0+d)
 	for y := top; y < min(top+size, img.Rect.Max.Y); y++ {
@@ -146,8 +146,8 @@ func (s scene) cell(img *image.RGBA, left, top, size int) {
 	}
 }
 
-// hsl is a colour by hue, which goes around from 0 to 1, saturation and
-// lightness.
+// hsl returns a colour by its hue, which goes around from 0 to 1, its
+// saturation and its lightness.
 func hsl(h, s, l float64) rgb {
 	var c rgb
 	for i := range c {
@@ -157,5 +157,5 @@ func hsl(h, s, l float64) rgb {
 	return c
 }
 
-// rgba is c without transparency.
+// rgba returns c without transparency.
 func (c rgb) rgba() color.RGBA { return color.RGBA{byte(c[0]), byte(c[1]), byte(c[2]), 255} }

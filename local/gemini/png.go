@@ -10,14 +10,14 @@ import (
 )
 
 // padChunk is the type of the chunk that pads a picture: ancillary, private and
-// not safe to copy, so that every decoder passes it by (PNG, section 5.4).
+// not safe to copy, so that every decoder skips it (PNG, section 5.4).
 const padChunk = "paDD"
 
 // endBytes is the length of the last chunk of a PNG, IEND.
 const endBytes = 12
 
-// encodePNG is img as a PNG of at least atLeast bytes. Speed matters more than
-// size: pictures are drawn in tests by the thousand.
+// encodePNG encodes img as a PNG of at least atLeast bytes. Speed matters more
+// than size, because tests draw thousands of pictures.
 func encodePNG(img image.Image, seed uint64, atLeast int) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
@@ -27,7 +27,7 @@ func encodePNG(img image.Image, seed uint64, atLeast int) ([]byte, error) {
 	return pad(out.Bytes(), seed, atLeast), nil
 }
 
-// pad puts a chunk of noise before the end of raw, if it is too small.
+// pad puts a chunk of noise before the end of raw if raw is too small.
 func pad(raw []byte, seed uint64, atLeast int) []byte {
 	const overhead = 12 // length, type and checksum
 	missing := atLeast - len(raw) - overhead

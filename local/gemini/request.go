@@ -17,7 +17,8 @@ type Request struct {
 	Images      int // input images
 }
 
-// wireRequest is the request body of generateContent, as far as it is used.
+// wireRequest has the fields of generateContent's request body that are used
+// here.
 type wireRequest struct {
 	Contents []struct {
 		Parts []struct {
@@ -41,7 +42,7 @@ type wireRequest struct {
 	} `json:"generationConfig"`
 }
 
-// parseRequest reads a body. Its errors are what the real service would say.
+// parseRequest reads a body. Its errors have the words of the real service.
 func parseRequest(key, model string, body []byte) (Request, error) {
 	var wire wireRequest
 	if err := json.Unmarshal(body, &wire); err != nil {
@@ -83,5 +84,5 @@ func parseRequest(key, model string, body []byte) (Request, error) {
 // invalid is what the real service says about a request that it refuses.
 type invalid string
 
-// Error is the service's message.
+// Error returns the service's message.
 func (i invalid) Error() string { return string(i) }

@@ -1,6 +1,7 @@
 // Package gemini stands in for Gemini's image generation on the wire, for
-// development and tests. It draws real pictures, keeps a real limit of requests
-// a minute, and gives every answer that the real service is known to give.
+// development and tests. It draws real pictures, enforces a real limit of
+// requests a minute, and can give every answer that the real service is known
+// to give.
 //
 // It serves POST /v1beta/models/{model}:generateContent and GET
 // /v1beta/models/{model}, as the SDK calls them, and GET /stats, which answers
@@ -21,10 +22,12 @@ import (
 	"time"
 )
 
-// maxRequest is what the real service takes inline, in bytes.
+// maxRequest is the largest request that the real service takes inline, in
+// bytes.
 const maxRequest = 100 << 20
 
-// Options of a Server. The zero value answers at once, without a limit.
+// Options configure a Server. With the zero value it answers at once, without a
+// limit.
 type Options struct {
 	RPM        int           // requests that a key may send to a model in any 60 s; 0 is no limit
 	MinLatency time.Duration // a picture takes from MinLatency to MaxLatency
@@ -33,12 +36,12 @@ type Options struct {
 	Models     []string         // models that a client may look at; nil is any
 	Now        func() time.Time // the limit's clock; nil is time.Now
 	Seed       uint64           // of latencies, and of pictures asked for without a seed
-	// PictureBytes is a size that pictures are padded up to, as real ones hold
-	// more detail than drawn ones: about 1.5 MB at 1K. 0 is no padding.
+	// PictureBytes is the size that pictures are padded to, because real ones
+	// hold more detail than drawn ones: about 1.5 MB at 1K. 0 means no padding.
 	PictureBytes int
 }
 
-// A Server is a Gemini of its own. It is safe for concurrent use.
+// A Server stands in for the Gemini API. It is safe for concurrent use.
 type Server struct {
 	opts    Options
 	mux     *http.ServeMux
@@ -79,25 +82,25 @@ func New(opts Options) (*Server, error) {
 // ServeHTTP serves the API and the statistics.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Next makes the next requests meet faults, one each, before any script or
-// marker is asked. Ok is an ordinary answer.
+// Next makes each of the next requests meet one of the faults. They go before
+// any script or marker. Ok is an ordinary answer.
 func (s *Server) Next(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = append(s.next, faults...)
 }
 
-// Script makes script choose each request's fault; where it returns Ok, the
-// prompt's marker does. It is called under a lock, one request at a time. Mix
-// returns one for chaos.
+// Script makes script choose each request's fault. Where it returns Ok, the
+// prompt's marker decides. It is called under a lock, for one request at a
+// time. Mix returns a script with random faults.
 func (s *Server) Script(script func(Request) Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script = script
 }
 
-// generateContent serves one request. It counts on arrival, before anything
-// can go wrong with it, as the real quota does.
+// generateContent serves one request. Like the real quota, it counts the
+// request on arrival, before anything can go wrong with it.
 func (s *Server) generateContent(w http.ResponseWriter, r *http.Request) {
 	model, ok := strings.CutSuffix(r.PathValue("call"), ":generateContent")
 	if !ok {
@@ -132,7 +135,7 @@ func (s *Server) generateContent(w http.ResponseWriter, r *http.Request) {
 	s.answer(rec, r, req)
 }
 
-// answer answers a request that came through the limits.
+// answer answers a request that the limits let through.
 func (s *Server) answer(w *recorder, r *http.Request, req Request) {
 	fault, latency, seed := s.plan(req)
 	if fault.thinks() && !sleep(r.Context(), latency) {
@@ -150,9 +153,9 @@ func (s *Server) answer(w *recorder, r *http.Request, req Request) {
 func (s *Server) plan(req Request) (Fault, time.Duration, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fault := s.fault(req)
+	fault := s.takeFault(req)
 	if fault != Ok {
-		s.stats.fault(fault)
+		s.stats.countFault(fault)
 	}
 	latency := s.opts.MinLatency
 	if spread := s.opts.MaxLatency - s.opts.MinLatency; spread > 0 {
@@ -161,8 +164,9 @@ func (s *Server) plan(req Request) (Fault, time.Duration, uint64) {
 	return fault, latency, s.rand.Uint64()
 }
 
-// fault is the queued one, else the script's, else that of the prompt's marker.
-func (s *Server) fault(req Request) Fault {
+// takeFault returns the fault of the next request. It takes the first queued
+// one; without one it asks the script, and then the prompt's marker.
+func (s *Server) takeFault(req Request) Fault {
 	if len(s.next) > 0 {
 		fault := s.next[0]
 		s.next = s.next[1:]
@@ -187,7 +191,7 @@ func (s *Server) accepts(key string) bool {
 	return key != "" && (s.opts.Keys == nil || slices.Contains(s.opts.Keys, key))
 }
 
-// badKey is what a key that is not accepted meets.
+// badKey returns the fault that a request with a refused key meets.
 func badKey(key string) Fault {
 	if key == "" {
 		return "403-no-key"
@@ -195,7 +199,7 @@ func badKey(key string) Fault {
 	return "400-key"
 }
 
-// sleep reports whether d passed before the client hung up.
+// sleep waits for d and reports whether it passed before the client hung up.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -48,9 +48,10 @@ func setup(t *testing.T, opts gemini.Options) *bundle {
 	return &bundle{server, ts, client}
 }
 
-// settled is the stats after the last request: a client has its answer a
-// moment before the server is done.
-func (b *bundle) settled() gemini.Stats {
+// stopAndCount closes the server and returns its stats. Only then do they
+// include the last request: a client has its answer a moment before the server
+// is done.
+func (b *bundle) stopAndCount() gemini.Stats {
 	b.http.Close()
 	return b.Stats()
 }
@@ -158,8 +159,8 @@ func TestPadding(t *testing.T) {
 	}
 }
 
-// TestLimit: RPM requests in any 60 s, sliding, by key and model, on the
-// server's clock.
+// TestLimit: a key may send a model RPM requests in any 60 s, by the server's
+// clock.
 func TestLimit(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	b := setup(t, gemini.Options{RPM: 2, Now: func() time.Time { return now }})
@@ -203,7 +204,7 @@ func TestLimit(t *testing.T) {
 		ByStatus: map[string]int{"200": 4, "429": 3, "503": 1},
 		Faults:   map[gemini.Fault]int{"503": 1, gemini.Nothing: 4},
 	}
-	if diff := cmp.Diff(want, b.settled()); diff != "" {
+	if diff := cmp.Diff(want, b.stopAndCount()); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}
 }
@@ -223,13 +224,13 @@ func TestKeys(t *testing.T) {
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("no key: %d", resp.StatusCode)
 	}
-	if n := b.settled().Requests; n != 2 {
+	if n := b.stopAndCount().Requests; n != 2 {
 		t.Errorf("%d requests counted, want 2", n)
 	}
 }
 
 // TestFaults: every fault can be asked for in the prompt, and answers with the
-// status that its name begins with, if it does.
+// status that its name begins with, if it begins with one.
 func TestFaults(t *testing.T) {
 	b := setup(t, gemini.Options{})
 	for _, fault := range append(gemini.Faults(), gemini.Finish("IMAGE_SAFETY"), gemini.Block("OTHER")) {
@@ -264,7 +265,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// post asks without the SDK, which hides what went wrong.
+// post sends a request without the SDK, because the SDK hides what went wrong.
 func post(ctx context.Context, url, prompt string) (status int, body string, err error) {
 	raw, err := json.Marshal(map[string]any{
 		"contents":         []any{map[string]any{"parts": []any{map[string]string{"text": prompt}}}},
@@ -287,8 +288,8 @@ func post(ctx context.Context, url, prompt string) (status int, body string, err
 	return resp.StatusCode, string(got), err
 }
 
-// TestOrder: queued faults come before the script, the script before markers,
-// and a marker with a number ends.
+// TestOrder: queued faults come before the script, the script comes before
+// markers, and a marker with a number stops after that many requests.
 func TestOrder(t *testing.T) {
 	b := setup(t, gemini.Options{})
 	b.Next("401", "402")
@@ -341,7 +342,7 @@ func TestHangUp(t *testing.T) {
 	if _, err := ask(ctx, b.client, "m", "a fox", small()); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	b.settled()
+	b.stopAndCount()
 	w := httptest.NewRecorder()
 	b.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/stats", nil))
 	var got gemini.Stats
@@ -433,7 +434,7 @@ func TestGetModel(t *testing.T) {
 	if _, err := b.client.Models.Get(t.Context(), "m", nil); !strings.Contains(fmt.Sprint(err), "leaked") {
 		t.Errorf("with a fault: %v", err)
 	}
-	if got := b.settled().Requests; got != 0 {
+	if got := b.stopAndCount().Requests; got != 0 {
 		t.Errorf("%d requests counted, want none", got)
 	}
 }

@@ -24,8 +24,8 @@ var size1K = map[string][2]int{
 // halves is each image size in halves of 1K. The K is a capital.
 var halves = map[string]int{"512": 1, "1K": 2, "2K": 4, "4K": 8}
 
-// pixels is the width and height of a picture. Its errors are what the real
-// service would say.
+// pixels returns the width and height of a picture. Its errors have the words
+// of the real service.
 func pixels(aspectRatio, imageSize string) (width, height int, err error) {
 	size, ok := size1K[aspectRatio]
 	if !ok {

@@ -29,14 +29,14 @@ func (s *Server) Stats() Stats {
 	return stats
 }
 
-func (s *Stats) fault(f Fault) {
+func (s *Stats) countFault(f Fault) {
 	if s.Faults == nil {
 		s.Faults = map[Fault]int{}
 	}
 	s.Faults[f]++
 }
 
-// arrive counts a request, and returns how much too early it comes.
+// arrive counts a request and returns how much too early it came.
 func (s *Server) arrive(key, model string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,7 +73,7 @@ type recorder struct {
 	code int
 }
 
-// WriteHeader notes the status.
+// WriteHeader notes the status and passes it on.
 func (r *recorder) WriteHeader(code int) {
 	if r.code == 0 {
 		r.code = code
@@ -89,7 +89,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return r.ResponseWriter.Write(p)
 }
 
-// Unwrap gives http.ResponseController the real one.
+// Unwrap returns the real writer, for http.ResponseController.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 func (r *recorder) status() int { return r.code }

@@ -12,15 +12,15 @@ import (
 	"golang.org/x/image/math/fixed"
 )
 
-// lineHeight is the distance of lines, in sizes of the font.
+// lineHeight is the distance between lines, in multiples of the font size.
 const lineHeight = 1.28
 
-// maxShown bounds how much of a prompt is drawn, in characters. Nobody reads
-// on, and setting text takes time.
+// maxShown is how much of a prompt is drawn at most, in characters. Nobody
+// reads more, and setting text takes time.
 const maxShown = 1200
 
-// write puts the prompt in the middle of the picture, and under it what else
-// was asked for.
+// write puts the prompt in the middle of the picture, and the other settings of
+// the request under it.
 func (p *painter) write(img *image.RGBA, req Request, seed uint64) error {
 	width, height := float64(img.Rect.Max.X), float64(img.Rect.Max.Y)
 	side := min(width, height)
@@ -41,7 +41,7 @@ func (p *painter) write(img *image.RGBA, req Request, seed uint64) error {
 	pad := 0.045 * side
 	panelWidth := max(prompt.width, footer.width) + 2*pad
 	panel := image.Rect(int((width-panelWidth)/2), int(top-pad), int((width+panelWidth)/2), int(top+total+pad))
-	rounded(img, panel, 0.035*side, rgb{8, 10, 20}, 0.42)
+	fillRounded(img, panel, 0.035*side, rgb{8, 10, 20}, 0.42)
 	prompt.draw(img, width/2, top, rgb{255, 255, 255})
 	footer.draw(img, width/2, top+prompt.height()+gap, rgb{214, 220, 235})
 	return nil
@@ -55,7 +55,8 @@ func shown(prompt string) string {
 	return string(runes[:maxShown]) + "…"
 }
 
-// caption tells what was asked for beside the prompt.
+// caption returns a line with the settings of the request other than the
+// prompt.
 func caption(req Request, seed uint64) string {
 	words := []string{req.Model, req.AspectRatio, req.ImageSize}
 	if req.Seed != nil {
@@ -81,8 +82,9 @@ type block struct {
 	split bool    // a word was too long for a line
 }
 
-// setText sets text within width and height, at size or smaller; 0 is as large
-// as fits. What does not fit even at the smallest size ends in an ellipsis.
+// setText sets text within width and height, at size or smaller; a size of 0
+// means as large as fits. Text that does not fit even at the smallest size ends
+// in an ellipsis.
 func setText(f *opentype.Font, text string, size, width, height float64) (block, error) {
 	smallest := max(0.018*math.Sqrt(width*height), 9)
 	if size == 0 {
@@ -126,8 +128,8 @@ func (b *block) wrap(text string, width float64) {
 	}
 }
 
-// breakWord adds what is too long of word as lines of their own, and returns
-// the rest.
+// breakWord adds the part of word that is too long as lines of their own, and
+// returns the rest.
 func (b *block) breakWord(word string, width float64) string {
 	for b.measure(word) > width {
 		b.split = true
@@ -153,7 +155,7 @@ func (b *block) measure(s string) float64 {
 	return float64(font.MeasureString(b.face, s)) / 64
 }
 
-// cut leaves out the lines that do not fit into height.
+// cut removes the lines that do not fit into height.
 func (b *block) cut(height float64) {
 	fit := max(int(height/(lineHeight*b.size)), 1)
 	if len(b.lines) > fit {
@@ -168,12 +170,12 @@ func (b *block) draw(img *image.RGBA, x, top float64, c rgb) {
 	for i, line := range b.lines {
 		left := x - b.measure(line)/2
 		baseline := top + (float64(i)*lineHeight+0.98)*b.size
-		b.line(img, line, left+shadow, baseline+shadow, color.NRGBA{5, 6, 14, 130})
-		b.line(img, line, left, baseline, c.rgba())
+		b.drawLine(img, line, left+shadow, baseline+shadow, color.NRGBA{5, 6, 14, 130})
+		b.drawLine(img, line, left, baseline, c.rgba())
 	}
 }
 
-func (b *block) line(img *image.RGBA, s string, x, y float64, c color.Color) {
+func (b *block) drawLine(img *image.RGBA, s string, x, y float64, c color.Color) {
 	d := font.Drawer{
 		Dst:  img,
 		Src:  image.NewUniform(c),

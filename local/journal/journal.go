@@ -1,7 +1,7 @@
 // Package journal keeps the state of a stand-in in a file: one JSON object a
 // line for each change, oldest first. Every change is handed to the operating
-// system before it is answered, so that it outlives the process being killed,
-// though not the machine losing power: nothing is synced.
+// system before it is answered, so it survives when the process is killed, but
+// not when the machine loses power: nothing is synced.
 package journal
 
 import (
@@ -81,7 +81,7 @@ func (j *Journal[E]) replay(apply func(E) error) error {
 // Keeps reports whether there is a file to write to.
 func (j *Journal[E]) Keeps() bool { return j.file != nil }
 
-// Write appends a change. After a failure the file ends where it ended before.
+// Write appends a change. If it fails, the file ends where it ended before.
 func (j *Journal[E]) Write(change E) error {
 	if !j.Keeps() {
 		return nil

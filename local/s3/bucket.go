@@ -15,10 +15,10 @@ import (
 
 // bucket is gofakes3's store: one directory, one file for each object.
 //
-// gofakes3 has stores on disk of its own. s3afero writes contents in place and
-// metadata in a second file, so that a process killed in between leaves half an
-// object, and s3bolt reads the whole picture to answer a HEAD; both mix an
-// overwritten object's metadata into the new one's.
+// gofakes3 has its own stores on disk, but they do not fit. s3afero writes
+// contents in place and metadata in a second file, so that a process killed in
+// between leaves half an object. s3bolt reads the whole picture to answer a
+// HEAD. Both mix an overwritten object's metadata into the new object's.
 type bucket struct {
 	name, dir string
 	mu        sync.Mutex // held from the check of a PUT's conditions to its commit
@@ -36,9 +36,9 @@ func openBucket(name, dir string) (*bucket, error) {
 	return &bucket{name: name, dir: dir}, removeDrafts(dir)
 }
 
-// PutObject stores an object, all of it or nothing: its file is complete before
-// it gets its name. That one step is also where conditions are checked, so of
-// any number of PUTs with If-None-Match one wins.
+// PutObject stores an object completely or not at all: its file is complete
+// before it gets its name. Conditions are checked in that same step, so exactly
+// one of any number of PUTs with If-None-Match wins.
 func (b *bucket) PutObject(
 	name, key string, meta map[string]string, body io.Reader, _ int64, conditions *gofakes3.PutConditions,
 ) (result gofakes3.PutObjectResult, err error) {
@@ -117,7 +117,8 @@ func (b *bucket) HeadObject(name, key string) (*gofakes3.Object, error) {
 	return obj, file.Close()
 }
 
-// DeleteObject removes an object; as on S3, one that does not exist is no error.
+// DeleteObject removes an object. As on S3, it is no error if the object does
+// not exist.
 func (b *bucket) DeleteObject(name, key string) (result gofakes3.ObjectDeleteResult, err error) {
 	if err := b.check(name); err != nil {
 		return result, err
@@ -146,7 +147,7 @@ func (b *bucket) CopyObject(
 	return gofakes3.CopyObject(b, fromBucket, from, toBucket, to, meta)
 }
 
-// open opens an object's file; the error is gofakes3's ErrNoSuchKey if there is
+// open opens an object's file. It returns gofakes3's ErrNoSuchKey if there is
 // none.
 func (b *bucket) open(key string) (*os.File, record, error) {
 	file, rec, err := openRecord(b.path(key))

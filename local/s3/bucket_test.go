@@ -50,7 +50,8 @@ func TestNothingSurvivesWithoutADirectory(t *testing.T) {
 	}
 }
 
-// A file cut short, as by a power failure, is no object and is in nobody's way.
+// A file that was cut short, as by a power failure, is not an object, and does
+// not stop a new PUT.
 func TestAFileCutShortIsNoObject(t *testing.T) {
 	for _, keep := range []int64{0, 3, 20, -1} {
 		dir := t.TempDir()
@@ -77,7 +78,8 @@ func TestAFileCutShortIsNoObject(t *testing.T) {
 	}
 }
 
-// So is a file of another kind that only looks like one at its end.
+// A file of another kind that ends like an object's file is not an object
+// either.
 func TestAStrangeFileIsNoObject(t *testing.T) {
 	dir := t.TempDir()
 	srv := start(t, dir)
@@ -89,7 +91,7 @@ func TestAStrangeFileIsNoObject(t *testing.T) {
 	check(t, "GET", answer{404, "NoSuchKey"}, got)
 }
 
-// Every key is its own object, and none leaves the directory.
+// Every key is its own object, and no file is outside the directory.
 func TestKeysOfAllKinds(t *testing.T) {
 	dir := t.TempDir()
 	srv := start(t, dir)

@@ -7,17 +7,17 @@ import (
 )
 
 // A Fault is what to do to one request instead of answering it properly. The
-// zero Fault does nothing.
+// zero Fault changes nothing.
 type Fault struct {
 	Status int    // answer with this status; 0 leaves the request alone, unless Cut is set
 	Code   string // S3's name for the error, such as "TooManyRequests"; empty sends no body
 	Cut    bool   // close the connection instead of answering
-	// Done carries the operation out before the fault, and models an answer
-	// that was lost on its way.
+	// Done carries out the operation before the fault, as when an answer was
+	// lost on its way.
 	Done bool
 }
 
-// Fail has decide look at every request from now on and choose its fault. It is
+// Fail makes decide choose a fault for every request from now on. decide is
 // called from many goroutines at once. nil ends the faults.
 func (s *Server) Fail(decide func(*http.Request) Fault) {
 	if decide == nil {

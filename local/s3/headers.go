@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// cacheControlCarrier brings Cache-Control through gofakes3, which keeps the
-// X-Amz headers of a PUT and a few others, but drops this one.
+// cacheControlCarrier carries Cache-Control through gofakes3, which keeps the
+// X-Amz headers of a PUT and a few others, but drops Cache-Control.
 const cacheControlCarrier = "X-Amz-Local-Cache-Control"
 
 func withCacheControl(next http.Handler) http.Handler {
@@ -18,9 +18,9 @@ func withCacheControl(next http.Handler) http.Handler {
 	})
 }
 
-// kept picks what S3 keeps with an object out of what gofakes3 offers: that
-// also has every X-Amz header of the request itself, and would send them all
-// back to whoever reads the object.
+// kept returns the metadata that S3 keeps with an object, out of what gofakes3
+// offers. That also has every X-Amz header of the request itself, which would
+// come back to everyone who reads the object.
 func kept(offered map[string]string) map[string]string {
 	meta := map[string]string{}
 	for name, value := range offered {
@@ -35,7 +35,7 @@ func kept(offered map[string]string) map[string]string {
 }
 
 // withCORS lets a page of any origin read, as a public bucket's CORS policy
-// does: the app under development has another port, hence another origin.
+// does. An app under development has another port and so another origin.
 func withCORS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -16,10 +16,11 @@ import (
 	"github.com/ai-worker/ai-worker/local/s3"
 )
 
-// servedDir makes this test binary a server on that directory, to be killed.
+// servedDir, in the environment, makes this test binary a server on that
+// directory, which the test kills.
 const servedDir = "S3_TEST_SERVED_DIR"
 
-// TestServer is that server; on its own it is no test.
+// TestServer runs that server. Without servedDir it tests nothing.
 func TestServer(t *testing.T) {
 	dir := os.Getenv(servedDir)
 	if dir == "" {
@@ -33,8 +34,8 @@ func TestServer(t *testing.T) {
 	select {}
 }
 
-// A process killed in the middle of a PUT leaves what it had stored, whole, and
-// of the rest nothing.
+// A process that is killed in the middle of a PUT keeps every object that it
+// had stored whole, and leaves nothing of the unfinished one.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	child, url := startChild(t, dir)

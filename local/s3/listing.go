@@ -7,7 +7,7 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
-// ListBucket lists everything that matches in one page, however long.
+// ListBucket lists everything that matches in one page, however many there are.
 func (b *bucket) ListBucket(
 	name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage,
 ) (*gofakes3.ObjectList, error) {
@@ -55,7 +55,7 @@ func (b *bucket) addTo(list *gofakes3.ObjectList, key string, prefix *gofakes3.P
 	return file.Close()
 }
 
-// keys are the keys of all objects in S3's order.
+// keys returns the keys of all objects in S3's order.
 func (b *bucket) keys() ([]string, error) {
 	entries, err := os.ReadDir(b.dir)
 	if err != nil {
@@ -76,14 +76,14 @@ func (b *bucket) ListBuckets() ([]gofakes3.BucketInfo, error) {
 	return []gofakes3.BucketInfo{{Name: b.name}}, nil
 }
 
-// BucketExists tells the one bucket from all others.
+// BucketExists reports whether name is the one bucket.
 func (b *bucket) BucketExists(name string) (bool, error) { return name == b.name, nil }
 
-// CreateBucket is refused: buckets come with the server.
+// CreateBucket refuses: the bucket exists as long as the server does.
 func (b *bucket) CreateBucket(string) error { return gofakes3.ErrNotImplemented }
 
-// DeleteBucket is refused: buckets go with the server.
+// DeleteBucket refuses, as CreateBucket does.
 func (b *bucket) DeleteBucket(string) error { return gofakes3.ErrNotImplemented }
 
-// ForceDeleteBucket is refused: buckets go with the server.
+// ForceDeleteBucket refuses, as CreateBucket does.
 func (b *bucket) ForceDeleteBucket(string) error { return gofakes3.ErrNotImplemented }

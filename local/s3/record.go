@@ -18,20 +18,20 @@ import (
 )
 
 // An object's file is its contents, then its record as JSON, then the record's
-// length in four bytes (big-endian), then recordMagic. Contents come first so
-// that they can be written as they arrive, before their MD5 is known, and so
-// that an image viewer opens the file as it is.
+// length in four bytes (big-endian), then recordMagic. Contents come first for
+// two reasons: they can be written as they arrive, before their MD5 is known,
+// and an image viewer can open the file as it is.
 const (
 	recordMagic = "S3OBJ\x00\x01\n"
 	trailerSize = int64(4 + len(recordMagic))
 	draftPrefix = ".draft-" // no object's file starts with a dot
 )
 
-// errCutShort: the file ends without a record, as after a power failure. Such
-// an object was never acknowledged for good, and counts as absent.
+// errCutShort means that the file ends without a record, as after a power
+// failure. Such an object was never safely stored, and counts as absent.
 var errCutShort = errors.New("s3: file without a record")
 
-// A record is all that is known of an object but its contents.
+// A record is all that is known about an object, except its contents.
 type record struct {
 	Key      string
 	Size     int64  // bytes of contents
@@ -44,21 +44,22 @@ func (rec record) object() *gofakes3.Object {
 	return &gofakes3.Object{Name: rec.Key, Metadata: rec.Meta, Size: rec.Size, Hash: rec.MD5}
 }
 
-// fileName is the name of key's file: flat, so that "a" and "a/b" can both
-// exist, and without dots, so that no key climbs out of the directory.
+// fileName returns the name of key's file. It is flat, so that "a" and "a/b"
+// can both exist, and has no dots, so that no key leads out of the directory.
 func fileName(key string) string {
 	return strings.ReplaceAll(url.QueryEscape(key), ".", "%2E")
 }
 
-// keyOf is the key that name belongs to; false for a file of another kind.
+// keyOf returns the key that a file's name belongs to, or false for a file of
+// another kind.
 func keyOf(name string) (string, bool) {
 	key, err := url.QueryUnescape(name)
 	return key, err == nil && fileName(key) == name
 }
 
-// writeDraft writes an object's file under a temporary name in dir, and returns
-// that. Errors of body's reader, such as a wrong Content-MD5, come back as they
-// are: gofakes3 does not look inside a wrapped error.
+// writeDraft writes an object's file under a temporary name in dir and returns
+// that name. Errors of body's reader, such as a wrong Content-MD5, come back
+// unwrapped, because gofakes3 does not look inside a wrapped error.
 func writeDraft(dir string, rec record, body io.Reader) (string, error) {
 	file, err := os.CreateTemp(dir, draftPrefix)
 	if err != nil {
@@ -75,7 +76,7 @@ func writeDraft(dir string, rec record, body io.Reader) (string, error) {
 	return file.Name(), nil
 }
 
-// writeTo writes body and then rec, with Size and MD5 as body had them.
+// writeTo writes body and then rec, with the Size and MD5 of body filled in.
 func (rec record) writeTo(file *os.File, body io.Reader) (err error) {
 	hash := md5.New()
 	if rec.Size, err = io.Copy(io.MultiWriter(file, hash), body); err != nil {
@@ -135,7 +136,7 @@ func readRecord(file *os.File) (rec record, err error) {
 	return rec, nil
 }
 
-// removeDrafts removes what a killed process was still writing.
+// removeDrafts removes the files that a killed process had not finished.
 func removeDrafts(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

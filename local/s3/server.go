@@ -1,9 +1,9 @@
 // Package s3 is an S3 server in this process, for development and tests: the
 // real S3 client talks to it over a real connection, as it would to R2.
 //
-// It is gofakes3 with a store on disk of its own. It believes every request:
-// neither signatures nor the expiry of a presigned URL are looked at, so it
-// listens on the loopback interface and is never part of a shipped binary.
+// It is gofakes3 with its own store on disk. It trusts every request: it checks
+// neither signatures nor the expiry of a presigned URL. So it listens on the
+// loopback interface and is never part of a shipped binary.
 package s3
 
 import (
@@ -29,14 +29,14 @@ const (
 	readHeaderTimeout = 10 * time.Second
 )
 
-// Options says where a Server listens and what it keeps.
+// Options say where a Server listens and where it keeps its objects.
 type Options struct {
 	Addr string // host:port; empty is any free port of 127.0.0.1
-	// Dir keeps the objects; a server started on it later has them again. One
-	// server at a time may use it. Empty is a temporary directory that Close
-	// removes.
+	// Dir is where the objects are kept; a server that is started on it later
+	// has them again. One server at a time may use it. Empty means a temporary
+	// directory, which Close removes.
 	Dir    string
-	Bucket string // the one bucket there is; created if need be
+	Bucket string // the only bucket; created if it does not exist
 }
 
 // A Server is a running S3 server.
@@ -48,7 +48,8 @@ type Server struct {
 	decide atomic.Pointer[func(*http.Request) Fault]
 }
 
-// Start starts a server. It answers from the moment Start returns until Close.
+// Start starts a server, which answers from the moment Start returns until
+// Close.
 func Start(opts Options) (_ *Server, err error) {
 	s := &Server{served: make(chan error, 1)}
 	if opts.Dir == "" {
@@ -89,8 +90,8 @@ func (s *Server) serve(listener net.Listener, fake *gofakes3.GoFakeS3) {
 	}()
 }
 
-// URL is the endpoint to hand to an S3 client, without a trailing slash.
-// Buckets are in the path, not in the host name.
+// URL returns the endpoint for an S3 client, without a trailing slash. Buckets
+// are in the path, not in the host name.
 func (s *Server) URL() string { return "http://" + s.addr.String() }
 
 // Close cuts every connection and stops the server. A second Close does nothing.

@@ -29,7 +29,7 @@ func start(t *testing.T, dir string) *s3.Server {
 	return srv
 }
 
-// answer is what a client sees of an answer; the code is S3's, of an error.
+// answer is what a client sees of an answer; the code is S3's error code.
 type answer struct {
 	Status int
 	Body   string

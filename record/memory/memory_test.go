@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,7 +140,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "jobs.jsonl"), append([]byte("nonsense\n"), write(t, t.TempDir())...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := memory.Open(dir); err == nil || !bytes.Contains([]byte(err.Error()), []byte("line 1")) {
+	if _, err := memory.Open(dir); err == nil || !strings.Contains(err.Error(), "line 1") {
 		t.Errorf("a broken journal gives %v, want the line that is", err)
 	}
 	dir = t.TempDir()

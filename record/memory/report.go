@@ -11,7 +11,7 @@ import (
 // Backlog implements record.Reporter.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Backlog, err error) {
 	err = r.view(ctx, func(now time.Time) error {
-		var oldest, active time.Time
+		var oldest time.Time
 		for _, p := range r.places(func(place) bool { return true }) {
 			if p.image.queued() {
 				b.Waiting++
@@ -23,24 +23,32 @@ func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Ba
 				b.Unsent++
 			}
 		}
-		for _, e := range r.open {
-			for _, i := range e.Images {
-				active = latest(active, i.Image.StartedAt, i.Image.CompletedAt)
-			}
+		if b.Waiting == 0 {
+			return nil
 		}
-		if ended := r.endedSince(time.Time{}); len(ended) > 0 {
-			active = latest(active, ended[0].Job.CompletedAt)
-		}
-		if b.Waiting > 0 {
-			b.Waits = now.Sub(oldest)
-			b.Idle = b.Waits
-			if !active.IsZero() {
-				b.Idle = max(0, min(now.Sub(active), b.Waits))
-			}
+		b.Waits = now.Sub(oldest)
+		b.Idle = b.Waits
+		if active := r.lastActive(); !active.IsZero() {
+			b.Idle = max(0, min(now.Sub(active), b.Waits))
 		}
 		return nil
 	})
 	return b, err
+}
+
+// lastActive returns when an image last started or ended, as far as open jobs
+// and the latest one that ended can tell; zero if none has.
+func (r *Record) lastActive() time.Time {
+	var active time.Time
+	for _, e := range r.open {
+		for _, i := range e.Images {
+			active = latest(active, i.Image.StartedAt, i.Image.CompletedAt)
+		}
+	}
+	if ended := r.endedSince(time.Time{}); len(ended) > 0 {
+		active = latest(active, ended[0].Job.CompletedAt)
+	}
+	return active
 }
 
 // earliest returns the earlier of two times, of which a may be zero for none.

@@ -104,11 +104,11 @@ AS $function$ BEGIN RETURN QUERY %s; END $function$`,
 
 // functionSettings returns the settings for plans as a function has them.
 func functionSettings() string {
-	settings := ""
+	var settings []string
 	for _, name := range slices.Sorted(maps.Keys(planSettings())) {
-		settings += fmt.Sprintf("SET %s = %s ", name, planSettings()[name])
+		settings = append(settings, fmt.Sprintf("SET %s = %s", name, planSettings()[name]))
 	}
-	return settings
+	return strings.Join(settings, " ")
 }
 
 // typeNames returns the names of types.

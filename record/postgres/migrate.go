@@ -49,9 +49,9 @@ func Migrate(ctx context.Context, url string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: migrate: %w", err)
 	}
-	applied := make([]string, len(results))
-	for i, r := range results {
-		applied[i] = r.Source.Path
+	var applied []string
+	for _, r := range results {
+		applied = append(applied, r.Source.Path)
 	}
 	conn, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
 	if err != nil {

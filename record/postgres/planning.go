@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -50,12 +51,12 @@ const planningKey = "planning"
 // are no exception: without the settings the server may go on planning, or make
 // a plan that does not last. The functions have them of their own.
 func choosePlanning(ctx context.Context, conn *pgx.Conn) error {
-	query := "SELECT pg_backend_pid()"
+	asked := []string{"pg_backend_pid()"}
 	for name, value := range planSettings() {
-		query += fmt.Sprintf(", set_config('%s', '%s', pg_backend_pid() <> $1::bigint)", name, value)
+		asked = append(asked, fmt.Sprintf("set_config('%s', '%s', pg_backend_pid() <> $1::bigint)", name, value))
 	}
 	var server uint32
-	row := conn.QueryRow(ctx, query, pgx.QueryExecModeSimpleProtocol, int64(conn.PgConn().PID()))
+	row := conn.QueryRow(ctx, "SELECT "+strings.Join(asked, ", "), pgx.QueryExecModeSimpleProtocol, int64(conn.PgConn().PID()))
 	if err := row.Scan(&server, nil, nil, nil); err != nil {
 		return fmt.Errorf("postgres: ask which process serves the connection: %w", err)
 	}

@@ -71,7 +71,7 @@ func freePort(t *testing.T) string {
 // startPooler returns once the pooler serves.
 func startPooler(t *testing.T, program string, database *url.URL, port string) error {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "pgbouncer.") // which its own user can see into
+	dir, err := os.MkdirTemp("/tmp", "pgbouncer.") //nolint:usetesting // its own user cannot see into a test's directory
 	if err != nil {
 		return err
 	}

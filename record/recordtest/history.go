@@ -34,8 +34,8 @@ func Histories(t rapid.TB, open func() Timed) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := &history{T: t, ctx: context.Background(), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 		h.spec = memory.New(memory.WithClock(func() time.Time { return h.now }))
-		real := open()
-		h.real, h.setTime = real.Record, real.SetTime
+		timed := open()
+		h.real, h.setTime = timed.Record, timed.SetTime
 		h.setTime(h.now)
 		t.Repeat(map[string]func(*rapid.T){
 			"create": h.create, "createAgain": h.createAgain, "renew": h.renew,
@@ -59,7 +59,7 @@ func Histories(t rapid.TB, open func() Timed) {
 type history struct {
 	*rapid.T
 
-	ctx     context.Context //nolint:containedctx // one for all steps is what it is for
+	ctx     context.Context
 	now     time.Time
 	setTime func(time.Time)
 	spec    *memory.Record
@@ -99,12 +99,12 @@ func (h *history) age() time.Duration {
 }
 
 // same compares what both records answered.
-func same[T any](h *history, spec T, specErr error, real T, realErr error) {
+func same[T any](h *history, want T, wantErr error, got T, gotErr error) {
 	h.Helper()
-	if want, got := kind(specErr), kind(realErr); want != got {
-		h.Fatalf("the error is %v, want %v", realErr, specErr)
+	if kind(wantErr) != kind(gotErr) {
+		h.Fatalf("the error is %v, want %v", gotErr, wantErr)
 	}
-	if diff := cmp.Diff(spec, real, cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		h.Fatalf("the answer (-want +got):\n%s", diff)
 	}
 }
