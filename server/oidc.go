@@ -27,8 +27,7 @@ type TokenValidator interface {
 // OIDC tells Cloud Tasks' deliveries from other requests, by the ID token that
 // Google signs for the service account of the task.
 type OIDC struct {
-	OIDCConfig
-
+	config    OIDCConfig
 	validator TokenValidator
 	log       *slog.Logger
 }
@@ -51,7 +50,7 @@ func NewOIDC(v TokenValidator, c OIDCConfig, log *slog.Logger) (*OIDC, error) {
 	if c.Audience == "" || c.ServiceAccount == "" {
 		return nil, errors.New("server: OIDC needs an audience and a service account")
 	}
-	return &OIDC{OIDCConfig: c, validator: v, log: log}, nil
+	return &OIDC{config: c, validator: v, log: log}, nil
 }
 
 // keysTimeout bounds the fetching of the keys that tokens are signed with.
@@ -108,7 +107,7 @@ func (o *OIDC) verify(r *http.Request) error {
 	switch {
 	case !slices.Contains(googleIssuers(), p.Issuer):
 		return fmt.Errorf("token: issued by %q and not by Google", p.Issuer)
-	case email != o.ServiceAccount:
+	case email != o.config.ServiceAccount:
 		return fmt.Errorf("token: of %q and not of TASKS_SERVICE_ACCOUNT", email)
 	case !verified:
 		return errors.New("token: email_verified is not true")
@@ -135,12 +134,12 @@ func (o *OIDC) payload(r *http.Request) (*idtoken.Payload, error) {
 	_, checked := strings.CutSuffix(token, "."+signatureRemoved)
 	switch {
 	case !checked:
-		p, err := o.validator.Validate(r.Context(), token, o.Audience)
+		p, err := o.validator.Validate(r.Context(), token, o.config.Audience)
 		if err != nil {
 			return nil, fmt.Errorf("token: %w", err)
 		}
 		return p, nil
-	case !o.BehindCloudRun:
+	case !o.config.BehindCloudRun:
 		return nil, errors.New("token: Cloud Run has taken its signature off, since the service is private: " +
 			"set TASKS_SIGNATURE_CHECKED_BY=cloud-run")
 	case r.Header.Get(serverlessAuthorization) != "":
@@ -150,7 +149,7 @@ func (o *OIDC) payload(r *http.Request) (*idtoken.Payload, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("token: %w", err)
-	case p.Audience != o.Audience:
+	case p.Audience != o.config.Audience:
 		return nil, fmt.Errorf("token: for %q and not for TASKS_AUDIENCE", p.Audience)
 	case time.Now().Unix() >= p.Expires:
 		return nil, errors.New("token: expired")

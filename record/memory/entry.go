@@ -48,7 +48,7 @@ type class struct {
 
 // A tenantName is a tenant in a class.
 type tenantName struct {
-	class
+	Class  class
 	Tenant string
 }
 

@@ -34,7 +34,7 @@ func (r *Record) ahead(e *entry) int {
 	first := place{e, e.Images[slices.IndexFunc(e.Images, (*image).queued)]}
 	n := 0
 	for name, t := range r.tenants {
-		if name.Model == e.Job.Input.Model && rank(name.Priority) <= rank(e.Job.Priority) {
+		if name.Class.Model == e.Job.Input.Model && rank(name.Class.Priority) <= rank(e.Job.Priority) {
 			n += r.tenantsTurns(name, t, first)
 		}
 	}
@@ -54,9 +54,9 @@ func (r *Record) ahead(e *entry) int {
 // turn. The thousandth makes up for rounding.
 func (r *Record) tenantsTurns(name tenantName, t tenant, other place) int {
 	waiting := len(r.places(func(p place) bool {
-		return p.image.queued() && p.entry.class() == name.class && p.entry.Job.Tenant == name.Tenant
+		return p.image.queued() && p.entry.class() == name.Class && p.entry.Job.Tenant == name.Tenant
 	}))
-	if rank(name.Priority) < rank(other.entry.Job.Priority) {
+	if rank(name.Class.Priority) < rank(other.entry.Job.Priority) {
 		return waiting
 	}
 	later := int(math.Floor((t.Finish-other.image.StartTag)*t.Weight + 0.001))

@@ -35,7 +35,7 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 		return record.Claim{}, fmt.Errorf("postgres: claim for task %s: %w", req.Task.ID(), err)
 	}
 	switch {
-	case paused.name != nil:
+	case paused.lane.name != nil:
 		return record.Claim{}, paused.error()
 	case claims == 0:
 		return record.Claim{}, unclaimed(holder)

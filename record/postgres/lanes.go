@@ -76,13 +76,12 @@ func (l *laneRow) state() record.LaneState {
 
 // A pausedRow is a lane that stopped a claim, all NULL if none did.
 type pausedRow struct {
-	laneRow
-
+	lane    laneRow
 	remains *time.Duration
 }
 
-func (p *pausedRow) fields() []any { return append(p.laneRow.fields(), &p.remains) }
+func (p *pausedRow) fields() []any { return append(p.lane.fields(), &p.remains) }
 
 func (p *pausedRow) error() *record.PausedError {
-	return &record.PausedError{Lane: p.state(), For: *p.remains}
+	return &record.PausedError{Lane: p.lane.state(), For: *p.remains}
 }
