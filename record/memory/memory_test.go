@@ -112,6 +112,10 @@ func TestJournalThatEndsAnywhere(t *testing.T) {
 	t.Parallel()
 	whole := write(t, t.TempDir())
 	for end := range len(whole) + 1 {
+		nearALine := bytes.Contains(whole[max(0, end-2):min(len(whole), end+2)], []byte("\n"))
+		if end%31 != 0 && !nearALine && end < len(whole) {
+			continue // as good as its neighbours
+		}
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "jobs.jsonl"), whole[:end], 0o600); err != nil {
 			t.Fatal(err)
