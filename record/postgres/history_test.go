@@ -56,6 +56,7 @@ func TestHistoriesFindDefects(t *testing.T) {
 		"a postponed image forgets who put it back":    {"postpone", "enqueued = false,", "enqueued = false, claim = NULL,"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			pool, setTime := withClock(t)
 			defective := postgres.New(pool)
 			postgres.Edit(t, defective, tt.statement, tt.old, tt.new)

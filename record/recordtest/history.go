@@ -46,9 +46,9 @@ func Histories(t rapid.TB, open func() Timed) {
 			"pause": h.pause, "resume": h.resume,
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire,
 			"retired": h.retired, "delete": h.remove,
-			"get": h.get, "outcomes": h.outcomes, "wait": h.wait, "waitLong": h.waitLong,
-			"": h.compareReports,
+			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
+		h.compareReports(t)
 		for _, id := range h.jobs {
 			h.compareJob(id)
 		}
@@ -184,9 +184,12 @@ func (h *history) anyTask() job.Task {
 	}
 }
 
-func (h *history) claim(*rapid.T) {
+func (h *history) claim(*rapid.T) { h.deliver(h.anyTask()) }
+
+// deliver claims an image for the delivery of a task.
+func (h *history) deliver(t job.Task) {
 	req := record.ClaimRequest{
-		Model: h.anyModel(), Task: h.anyTask(),
+		Model: h.anyModel(), Task: t,
 		Lease: draw(h, "lease", time.Minute, 0, time.Second, time.Hour),
 	}
 	want, wantErr := h.spec.Claim(h.ctx, req)
@@ -226,12 +229,20 @@ func (h *history) drawRequeue() record.Requeue {
 	}
 }
 
-// requeue puts an image back, and mostly waits until its time has come: what
-// depends on that would be rare otherwise.
+// requeue puts an image back, and mostly waits until its time has come and its
+// task with it, as queues do: what depends on that would be rare otherwise.
 func (h *history) requeue(*rapid.T) {
 	q := h.drawRequeue()
-	if _, moved := h.putBack(latestOf(h, "claim", h.claims), q); moved {
-		h.pass(draw(h, "time", q.After, 0, time.Second))
+	next, moved := h.putBack(latestOf(h, "claim", h.claims), q)
+	if !moved {
+		return
+	}
+	h.pass(draw(h, "time", q.After, 0, time.Second))
+	switch draw(h, "then", "deliver", "postpone", "nothing") {
+	case "deliver":
+		h.deliver(next)
+	case "postpone":
+		h.move(next)
 	}
 }
 
@@ -358,7 +369,7 @@ func (h *history) outcomes(*rapid.T) {
 	same(h, want, wantErr, got, gotErr)
 }
 
-// compareReports compares what tells of all images at once, after every step.
+// compareReports compares what tells of all images at once.
 func (h *history) compareReports(*rapid.T) {
 	want, wantErr := h.spec.LaneStates(h.ctx)
 	got, gotErr := h.real.LaneStates(h.ctx)
