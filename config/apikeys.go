@@ -71,7 +71,7 @@ func apiKey(entry string) (key APIKey, problem string) {
 	return key, ""
 }
 
-// keysOf are the keys of all entries.
+// keysOf returns the keys of all entries.
 func keysOf(text string) []string {
 	var keys []APIKey
 	apiKeys(&keys)(text, func(string) {})

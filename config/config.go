@@ -95,9 +95,9 @@ func Load(getenv func(string) string) (Config, error) {
 	return r.config, r.err()
 }
 
-// LoadDev is Load for a process that has a substitute for every service. A
-// service none of whose settings is present is left to its substitute; one
-// that has some must have all.
+// LoadDev does what Load does, for a process that has a substitute for every
+// service. A service with no settings gets its substitute. A service with some
+// settings must have all of them.
 func LoadDev(getenv func(string) string) (Config, error) {
 	r := newReader(getenv)
 	r.embeds = true
@@ -115,8 +115,8 @@ func Secrets(getenv func(string) string) []string {
 	return r.secrets
 }
 
-// Models are the names of the models that callers may ask for, the default one
-// first.
+// Models returns the names of the models that callers may ask for, the default
+// one first.
 func (c Config) Models() []string {
 	var names []string
 	for _, l := range c.Lanes {

@@ -16,7 +16,7 @@ import (
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// production are the settings without which the service does not start.
+// production returns the settings without which the service does not start.
 func production() map[string]string {
 	return map[string]string{
 		"DATABASE_URL":          "postgres://user:hunter2@db.example.com/jobs",
@@ -45,7 +45,7 @@ func with(settings map[string]string, more ...string) map[string]string {
 	return settings
 }
 
-// faulty are the names of the settings that err complains of.
+// faulty returns the names of the settings that err complains of.
 func faulty(t *testing.T, err error) []string {
 	t.Helper()
 	if err == nil {

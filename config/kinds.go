@@ -88,7 +88,7 @@ func address(to *string, schemes ...string) kind {
 	}
 }
 
-// passwords are those in a URL.
+// passwords returns the passwords in a URL.
 func passwords(text string) []string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -123,5 +123,5 @@ func credentials(id *string, secret *Secret) kind {
 	}
 }
 
-// halves are what is before the first colon, and what is after it.
+// halves returns the text before the first colon and the text after it.
 func halves(text string) []string { return strings.SplitN(text, ":", 2) }

@@ -88,7 +88,7 @@ func decodeLanes(text string) ([]laneSetting, error) {
 	return entries, nil
 }
 
-// lane is one entry, checked.
+// lane reads and checks one entry.
 func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
 	l := KeyedLane{
 		Lane: lane.Lane{

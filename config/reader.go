@@ -58,8 +58,8 @@ func (r *reader) readOne(s Setting) {
 	}
 }
 
-// text is a setting without the white space around it, which is never meant
-// and comes with secrets that were pasted or read from a file.
+// text returns a setting without the white space around it. White space is
+// never meant, and comes with secrets that were pasted or read from a file.
 func (r *reader) text(name string) string { return strings.TrimSpace(r.getenv(name)) }
 
 // followR2 works out what follows from the settings of R2.
@@ -105,15 +105,16 @@ func (r *reader) requireWhole() {
 	}
 }
 
-// missing are the required settings that are absent.
+// missing returns the required settings that are absent.
 func (r *reader) missing() []Setting {
 	return slices.DeleteFunc(r.settings(), func(s Setting) bool {
 		return !s.Required(r.config.Role) || r.present(s) != ""
 	})
 }
 
-// someOf is one of the settings that a service is known by, if any is there.
-// The service's own have no substitute.
+// someOf returns the name of one required setting of a service that is present,
+// or "" if there is none. The service's own settings do not count: they have no
+// substitute.
 func (r *reader) someOf(service Service) string {
 	for _, s := range r.settings() {
 		if service == "" || s.Service != service || !s.Required(r.config.Role) {
@@ -126,8 +127,9 @@ func (r *reader) someOf(service Service) string {
 	return ""
 }
 
-// present is the name of what is there for a setting: its own, or that of the
-// one in its stead; empty if neither is.
+// present returns the name of the setting that gives s its value: its own name,
+// or that of the setting that may be there in its stead. It returns "" if
+// neither is there.
 func (r *reader) present(s Setting) string {
 	switch {
 	case r.text(s.Name) != "":
@@ -154,7 +156,7 @@ func (r *reader) fault(setting, problem string) {
 	r.faults = append(r.faults, Fault{Setting: setting, Problem: problem})
 }
 
-// err is all faults in the order of their names, or nil.
+// err returns all faults in the order of their names, or nil.
 func (r *reader) err() error {
 	if len(r.faults) == 0 {
 		return nil

@@ -8,7 +8,7 @@ type Secret string
 
 const redacted = "[redacted]"
 
-// Reveal is the secret itself, for the one client that needs it.
+// Reveal returns the secret itself, for the one client that needs it.
 func (s Secret) Reveal() string { return string(s) }
 
 // String implements fmt.Stringer.

@@ -52,10 +52,10 @@ const (
 	ServiceCloudTasks Service = "Cloud Tasks"
 )
 
-// Settings are the declarations of all settings, in the README's order.
+// Settings returns the declarations of all settings, in the README's order.
 func Settings() []Setting { return newReader(nil).settings() }
 
-// settings are all declarations, which read into r.
+// settings returns all declarations. They read their settings into r.
 func (r *reader) settings() []Setting {
 	return slices.Concat(r.stores(), r.gemini(), r.r2(), r.cloudTasks(), r.own())
 }
@@ -208,7 +208,7 @@ func (r *reader) cloudTasks() []Setting {
 	}
 }
 
-// own are the settings of the service itself.
+// own returns the settings of the service itself.
 func (r *reader) own() []Setting {
 	c := &r.config
 	return []Setting{

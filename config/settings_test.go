@@ -66,7 +66,7 @@ func TestREADMEHasAllSettings(t *testing.T) {
 	}
 }
 
-// table is the settings as Markdown, by the service that they belong to.
+// table returns the settings as Markdown, by the service that they belong to.
 func table(settings []config.Setting) string {
 	var b strings.Builder
 	b.WriteString("| setting | | if absent |\n|---|---|---|\n")

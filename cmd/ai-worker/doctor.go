@@ -129,9 +129,9 @@ func once[T any](create func(context.Context) (T, error)) doctor.Open[T] {
 	}
 }
 
-// checks are all checks in the order in which they are shown. Those of the
-// set-up leave out what runs already, which a deployment may be about to
-// replace, and how its work is going.
+// checks returns all checks in the order in which they are shown. With
+// setupOnly it leaves out the checks of what runs already and of how its work
+// is going: a deployment may be about to replace what runs.
 func (p *patient) checks(setupOnly bool) []doctor.Check {
 	tasks := p.cfg.Tasks
 	emulator := tasks.Endpoint != ""
@@ -172,7 +172,7 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 	return checks
 }
 
-// gemini is the check of a lane's key and model.
+// gemini returns the check of a lane's key and model.
 func (p *patient) gemini(l doctor.LaneSettings, key config.Secret) doctor.Check {
 	if key == "" {
 		return doctor.WithoutKey(l)
@@ -186,7 +186,8 @@ func (p *patient) gemini(l doctor.LaneSettings, key config.Secret) doctor.Check 
 	})
 }
 
-// record is the record, or nil if its address makes no sense.
+// record returns the record, or nil if the address of its database cannot be
+// parsed.
 func (p *patient) record() doctor.Record {
 	if p.poolErr != nil {
 		return nil

@@ -41,7 +41,8 @@ func serve(ctx context.Context, getenv func(string) string, stderr io.Writer) (e
 	return svc.Run(ctx, ln, svc.Handler())
 }
 
-// project is the Google Cloud project that a queue's full name begins with.
+// project returns the Google Cloud project that a queue's full name begins
+// with.
 func project(queue string) string {
 	name, _, _ := strings.Cut(strings.TrimPrefix(queue, "projects/"), "/")
 	return name

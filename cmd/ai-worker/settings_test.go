@@ -43,8 +43,8 @@ func TestSettingsThatAreNamedAreDeclared(t *testing.T) {
 	}
 }
 
-// settingsNamedIn are the words in a package's code that look like settings,
-// and all that a check needs.
+// settingsNamedIn returns the words in a package's code that look like
+// settings, and everything that a check needs.
 func settingsNamedIn(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

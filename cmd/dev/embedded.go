@@ -42,8 +42,8 @@ const (
 	closeTimeout = 2 * time.Second
 )
 
-// redis is the real Redis, or an empty one in memory: what it holds follows
-// from the record.
+// redis uses the real Redis if REDIS_URL is set. Otherwise it starts an empty
+// one in memory: everything in Redis follows from the record.
 func (e *environment) redis(cfg *config.Config) error {
 	if cfg.RedisURL != "" {
 		e.add(config.ServiceRedis, kindReal, "REDIS_URL")
@@ -59,7 +59,8 @@ func (e *environment) redis(cfg *config.Config) error {
 	return nil
 }
 
-// gemini is the real Gemini, or one that draws the prompt.
+// gemini uses the real Gemini if its key is set. Otherwise it starts a stand-in
+// that draws the prompt.
 func (e *environment) gemini(ctx context.Context, cfg *config.Config) error {
 	if cfg.Gemini.APIKey != "" {
 		e.add(config.ServiceGemini, kindReal, quota(cfg.Lanes))
@@ -92,7 +93,8 @@ func quota(lanes []config.KeyedLane) string {
 	return strings.Join(texts, ", ")
 }
 
-// slowest is the lowest quota of the lanes: the stand-in has one for all keys.
+// slowest returns the lowest quota of the lanes: the stand-in has one quota for
+// all keys.
 func slowest(lanes []config.KeyedLane) int {
 	rpm := lanes[0].Lane.RPM
 	for _, l := range lanes {
@@ -101,8 +103,9 @@ func slowest(lanes []config.KeyedLane) int {
 	return rpm
 }
 
-// pictures is the real R2, or an S3 server on disk. Its pictures are reached
-// through this process, so that their addresses stay the same.
+// pictures uses the real R2 if its bucket is set. Otherwise it starts an S3
+// server on disk. Callers reach its pictures through this process, so that
+// their addresses stay the same.
 func (e *environment) pictures(cfg *config.Config) error {
 	if cfg.R2.Bucket != "" {
 		e.add(config.ServiceR2, kindReal, "bucket "+cfg.R2.Bucket)
@@ -128,7 +131,8 @@ func (e *environment) pictures(cfg *config.Config) error {
 	return nil
 }
 
-// queue is the real queue, or one of the emulator.
+// queue uses the real queue if it is set. Otherwise it starts the emulator,
+// with a queue for each lane and one for sweeps.
 func (e *environment) queue(ctx context.Context, cfg *config.Config) error {
 	if cfg.Tasks.Queue != "" {
 		e.add(config.ServiceCloudTasks, kindReal, cfg.Tasks.Queue)
@@ -179,7 +183,7 @@ func startEmulator(host, port string, opts cloudtasks.Options) (*cloudtasks.Emul
 	return emu, nil
 }
 
-// newQueue is a lane's queue, as terraform makes it.
+// newQueue returns a lane's queue with the settings that terraform gives it.
 func newQueue(l lane.Lane) *cloudtaskspb.Queue {
 	return &cloudtaskspb.Queue{
 		Name: l.Queue,

@@ -63,7 +63,8 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) (err
 	return svc.Run(ctx, ln, env.mux)
 }
 
-// port is the port of a listener: the one asked for, or the one found for 0.
+// port returns the port of a listener: the one asked for, or the one that was
+// found if 0 was asked for.
 func port(ln net.Listener) string {
 	_, port, _ := net.SplitHostPort(ln.Addr().String()) // an address always has both
 	return port

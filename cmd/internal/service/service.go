@@ -111,7 +111,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	return s, nil
 }
 
-// models are the models that callers may ask for, the default one first.
+// models returns the models that callers may ask for, the default one first.
 func models(cfg config.Config) []job.Model {
 	var models []job.Model
 	for _, name := range cfg.Models() {
@@ -181,7 +181,7 @@ func newWorker(
 	}), nil
 }
 
-// Handler is all routes of the service.
+// Handler returns the handler of all routes of the service.
 func (s *Service) Handler() http.Handler { return s.handler }
 
 // Sweep mends what a crash left behind, as Cloud Scheduler has it done in
