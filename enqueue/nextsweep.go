@@ -61,7 +61,7 @@ func (n *nextSweep) askFor(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// sweepRequest is the call that has a sweep come at a time.
+// sweepRequest returns the call that asks for a sweep at a time.
 func (t Target) sweepRequest(at time.Time) *cloudtaskspb.CreateTaskRequest {
 	sum := sha256.Sum256([]byte("sweep " + at.UTC().Format(time.RFC3339)))
 	return &cloudtaskspb.CreateTaskRequest{Parent: t.SweepQueue, Task: &cloudtaskspb.Task{

@@ -18,7 +18,8 @@ import (
 
 const sweepQueue = "projects/p/locations/l/queues/sweep-v1"
 
-// setupSelfSwept is setup for a service that has itself swept.
+// setupSelfSwept does what setup does, for a service that asks for its own
+// sweeps.
 func setupSelfSwept(t *testing.T) *bundle {
 	t.Helper()
 	b := setup(t)
@@ -37,7 +38,8 @@ func (b *bundle) submit(t *testing.T) job.Job {
 	return j
 }
 
-// sweeps are the sweeps asked for since the last call, and empties the queue.
+// sweeps returns the sweeps asked for since the last call, and empties the
+// queue.
 func (b *bundle) sweeps() []*cloudtaskspb.CreateTaskRequest {
 	var asked []*cloudtaskspb.CreateTaskRequest
 	for _, r := range b.queue.Requests {

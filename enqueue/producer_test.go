@@ -67,7 +67,7 @@ func submission() enqueue.Submission {
 	}
 }
 
-// traced is a context in a known trace.
+// traced returns a context in a known trace.
 func traced(ctx context.Context) context.Context {
 	return oteltrace.ContextWithSpanContext(ctx, oteltrace.NewSpanContext(oteltrace.SpanContextConfig{
 		TraceID: oteltrace.TraceID{1}, SpanID: oteltrace.SpanID{2}, TraceFlags: oteltrace.FlagsSampled,

@@ -32,7 +32,7 @@ func (p *Producer) Route(ctx context.Context, model string) (name string, at tim
 	return name, at, nil
 }
 
-// choose is the lane of each of n images.
+// choose returns the lane of each of n images. It fails with ErrNoLane.
 func (p *Producer) choose(ctx context.Context, model string, n int) ([]lane.Lane, error) {
 	states, err := p.states(ctx)
 	if err != nil {
@@ -45,7 +45,8 @@ func (p *Producer) choose(ctx context.Context, model string, n int) ([]lane.Lane
 	return chosen, nil
 }
 
-// states are those of all lanes. Where there is no choice, nobody is asked.
+// states returns the states of all lanes. With only one lane there is no
+// choice, and the record is not asked.
 func (p *Producer) states(ctx context.Context) (map[string]lane.State, error) {
 	if len(p.lanes) == 1 {
 		return map[string]lane.State{}, nil

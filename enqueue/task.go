@@ -30,11 +30,12 @@ type Body struct {
 	Lane     string `json:"lane"`
 }
 
-// Task is the task that b describes.
+// Task returns the task that b describes.
 func (b Body) Task() job.Task { return job.Task(b) }
 
-// newRequest is the call that puts a task on a queue, to be delivered at once,
-// or not before at if that is set. headers travel with the delivery.
+// newRequest returns the call that puts a task on a queue. The task is
+// delivered at once, or not before at if that is set. The headers travel with
+// the delivery.
 func (t Target) newRequest(queue string, task job.Task, at time.Time, headers map[string]string) (*cloudtaskspb.CreateTaskRequest, error) {
 	body, err := json.Marshal(Body(task))
 	if err != nil {
@@ -61,5 +62,5 @@ func (t Target) newRequest(queue string, task job.Task, at time.Time, headers ma
 	return &cloudtaskspb.CreateTaskRequest{Parent: queue, Task: created}, nil
 }
 
-// taskName is a task's full name on a queue.
+// taskName returns a task's full name on a queue.
 func taskName(queue string, task job.Task) string { return queue + "/tasks/" + task.ID() }

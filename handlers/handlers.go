@@ -21,7 +21,7 @@ func WithTenant(ctx context.Context, t Tenant) context.Context {
 	return context.WithValue(ctx, tenantKey{}, t)
 }
 
-// tenant is the tenant whose request ctx belongs to.
+// tenant returns the tenant whose request ctx belongs to.
 func tenant(ctx context.Context) Tenant {
 	t, _ := ctx.Value(tenantKey{}).(Tenant)
 	return t

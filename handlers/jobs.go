@@ -156,7 +156,8 @@ type getInput struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"An ETag; 304 if the job has not changed since."`
 }
 
-// own is a job of the tenant whose request it is. Another one's is not found.
+// own returns a job of the tenant that sent the request. It fails with
+// record.ErrNotFound for a job of another tenant.
 func (h *Jobs) own(ctx context.Context, id string) (snapshot.Snapshot, error) {
 	if _, err := uuid.Parse(id); err != nil {
 		return snapshot.Snapshot{}, record.ErrNotFound
@@ -208,7 +209,8 @@ func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) 
 	return out, nil
 }
 
-// await is the job as it is when it ends, or after the wait.
+// await waits until the job has ended, or until the wait is over, and returns
+// the job as it is then.
 func (h *Jobs) await(ctx context.Context, id string, wait time.Duration) (snapshot.Snapshot, error) {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

@@ -92,7 +92,7 @@ func TestGenerateRefusesLargeBodies(t *testing.T) {
 	b.generate(`{"prompt":"`+strings.Repeat("x", 12<<20)+`"}`).problem(t, http.StatusRequestEntityTooLarge)
 }
 
-// What is wrong may be a whole picture, which an error must not send back.
+// The wrong value may be a whole picture, which an error must not send back.
 func TestProblemsDoNotRepeatLargeValues(t *testing.T) {
 	b := setup(t)
 	a := b.generate(`{"prompt":"a","seed":"` + strings.Repeat("x", 1<<20) + `"}`)

@@ -6,7 +6,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// APIConfig is how the API is described and how it answers errors.
+// APIConfig returns the configuration of the API: how it is described, and how
+// it answers errors.
 func APIConfig(version string) huma.Config {
 	cfg := huma.DefaultConfig("ai-worker", version)
 	cfg.Info.Description = "Asks for pictures, and tells how they are doing."

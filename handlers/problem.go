@@ -16,8 +16,9 @@ import (
 // retryAfter is when a caller may try again what the service could not do.
 const retryAfter = "2"
 
-// problem is what a caller is told of an error, as RFC 9457 has it. What the
-// service has no words for is its own fault: it is logged, and not shown.
+// problem returns what a caller is told of an error, in the form of RFC 9457.
+// Any error that the service has no words for is its own fault: problem logs it
+// and does not show it.
 func problem(ctx context.Context, log *slog.Logger, err error) error {
 	var told huma.StatusError
 	switch {

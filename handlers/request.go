@@ -37,8 +37,8 @@ const (
 	defaultExpiresIn = 24 * time.Hour
 )
 
-// submission is the request as a job to submit. It fails with every fault that
-// the schema cannot find.
+// submission returns the request as a job to submit. It fails with every fault
+// that the schema cannot find.
 func (r GenerateRequest) submission(models []job.Model) (enqueue.Submission, error) {
 	c := &checker{}
 	model := c.model(r, models)
@@ -71,7 +71,7 @@ func (c *checker) fault(field, message string) {
 	c.faults = append(c.faults, &huma.ErrorDetail{Location: "body." + field, Message: message})
 }
 
-// err is a problem that lists all faults, or nil.
+// err returns a problem that lists all faults, or nil.
 func (c *checker) err() error {
 	if len(c.faults) == 0 {
 		return nil
@@ -88,7 +88,8 @@ func (c *checker) prompt(prompt string) {
 	}
 }
 
-// model is the one asked for, or the default one, which is the first.
+// model returns the model that the request asks for, or the default one, which
+// is the first. It notes what the model cannot draw.
 func (c *checker) model(r GenerateRequest, models []job.Model) job.Model {
 	m := models[0]
 	if r.Model != "" {

@@ -112,7 +112,7 @@ func (b *bundle) generate(body string, headers ...string) answer {
 	return b.do(http.MethodPost, "/api/generate-images", body, headers...)
 }
 
-// job is the answer's body as a job.
+// job returns the answer's body as a job.
 func (a answer) job(t testing.TB) snapshot.JobResource {
 	t.Helper()
 	var j snapshot.JobResource
@@ -133,7 +133,8 @@ type fault struct {
 	Message  string `json:"message"`
 }
 
-// problem is the answer's body as a problem with the answer's code.
+// problem returns the answer's body as a problem. The answer must have the
+// code.
 func (a answer) problem(t testing.TB, code int) problem {
 	t.Helper()
 	var p problem

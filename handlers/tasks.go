@@ -85,7 +85,8 @@ func (h *Tasks) Sweep(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, swept)
 }
 
-// follow is a context with the values of one and the end of another.
+// follow returns a context that has the values of one context and ends with
+// another.
 func follow(values, end context.Context) (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(values))
 	stop := context.AfterFunc(end, func() { cancel(context.Cause(end)) })
