@@ -32,7 +32,8 @@ type Error struct {
 // Error makes e an error; it is the code and the safe message.
 func (e Error) Error() string { return string(e.Code) + ": " + e.Message }
 
-// DeadlineExceeded is the error of an image whose job's deadline came first.
+// DeadlineExceeded returns the error of an image that did not end before its
+// job's deadline.
 func DeadlineExceeded() Error {
 	return Error{Code: CodeDeadlineExceeded, Message: "The job's expires_at came before the picture did."}
 }
@@ -80,7 +81,7 @@ type Failure struct {
 	Cause    error
 }
 
-// Error is the public error with its cause, for the log.
+// Error returns the public error with its cause, for the log.
 func (f *Failure) Error() string {
 	if f.Cause == nil {
 		return f.Public.Error()

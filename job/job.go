@@ -112,8 +112,8 @@ func (j Job) Progress() Progress {
 	return p
 }
 
-// CostMicros is the list price of the job's pictures so far, in millionths of
-// a US dollar.
+// CostMicros returns the list price of the job's pictures so far, in millionths
+// of a US dollar.
 func (j Job) CostMicros() int64 {
 	var sum int64
 	for _, img := range j.Images {

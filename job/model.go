@@ -31,12 +31,12 @@ func (m Model) AllowsRatio(ratio string) bool {
 // Slow reports whether a picture of a size takes much longer than others.
 func (m Model) Slow(size string) bool { return slices.Contains(m.SlowSizes, m.drawn(size)) }
 
-// Price is the list price of one picture in millionths of a US dollar, 0 if
-// not known.
+// Price returns the list price of one picture in millionths of a US dollar, 0
+// if it is not known.
 func (m Model) Price(size string) int64 { return m.Prices[m.drawn(size)] }
 
-// drawn is the size of the picture that comes when size is asked for: an empty
-// one is the model's own choice.
+// drawn returns the size that the model draws when size is asked for. If size
+// is empty, the model chooses.
 func (m Model) drawn(size string) string {
 	if size == "" && m.Known() {
 		return m.ImageSizes[0]

@@ -73,8 +73,8 @@ var transitions = map[Status]map[Event]Status{
 	},
 }
 
-// Next is the state of an image in state s after e. It fails where the table
-// has no such transition; every terminal state is such a place.
+// Next returns the state that e moves an image in state s to. It fails if the
+// table has no such transition; it has none for a terminal state.
 func (s Status) Next(e Event) (Status, error) {
 	if next, ok := transitions[s][e]; ok {
 		return next, nil
@@ -82,7 +82,7 @@ func (s Status) Next(e Event) (Status, error) {
 	return "", fmt.Errorf("job: no transition from %q on %q", s, e)
 }
 
-// Status is the state of the job that p counts the images of. started tells
+// Status returns the state of the job whose images p counts. started tells
 // whether any image has ever started: a job does not return to queued when its
 // only image does.
 func (p Progress) Status(started bool) Status {

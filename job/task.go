@@ -18,11 +18,11 @@ type Task struct {
 	Lane     string // whose queue it is on
 }
 
-// ID is the task's name within its queue. The same task always has the same
-// ID, so that creating it twice is refused by the queue. It starts with a hash
-// because sequential names make Cloud Tasks slow, and goes on legibly because
-// people meet it in the console. A dispatch is on one lane only, so that the
-// lane is no part of it.
+// ID returns the task's name within its queue. The same task always has the
+// same ID, so that the queue refuses to create it twice. It starts with a hash
+// because sequential names make Cloud Tasks slow. The rest is legible because
+// people meet it in the console. The lane is no part of it, because a dispatch
+// is on one lane only.
 func (t Task) ID() string {
 	id := fmt.Sprintf("%s-%d-%d", t.JobID, t.Index, t.Dispatch)
 	sum := sha256.Sum256([]byte(id))

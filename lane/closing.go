@@ -21,7 +21,7 @@ const (
 	brokenClosing = 5 * time.Minute
 )
 
-// ClosedFor is for how long a failure closes its lane; 0 if it does not.
+// ClosedFor returns for how long a failure closes its lane; 0 if it does not.
 func ClosedFor(f *job.Failure) time.Duration {
 	switch f.Remedy {
 	case job.RemedyStop:
@@ -50,8 +50,8 @@ func limitClosing(f *job.Failure) time.Duration {
 	}
 }
 
-// Closes are the lanes that a failure on one lane closes: the spend cap of a
-// billing account closes all of that account's.
+// Closes returns the names of the lanes that a failure on one lane closes. The
+// spend cap of a billing account closes all lanes of that account.
 func Closes(f *job.Failure, on Lane, lanes []Lane) []string {
 	names := []string{on.Name}
 	if f.Remedy != job.RemedyWait || f.Limit != job.LimitSpend || on.Account == "" {

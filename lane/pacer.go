@@ -127,14 +127,15 @@ func (p *Pacer) ask(ctx context.Context, patience time.Duration) (wait time.Dura
 	return wait, taken, nil
 }
 
-// interval is the time between two slots of the lane.
+// interval returns the time between two slots of the lane.
 func (p *Pacer) interval() time.Duration {
 	return time.Duration(float64(time.Minute) / (float64(p.lane.RPM) * (1 - headroom)))
 }
 
-// share is the time between two slots of this instance while it cannot ask the
-// others. Their slots may coincide, so each leaves one request of its share
-// unused: n instances with k slots a minute send up to n*(k+1) in some minute.
+// share returns the time between two slots of this instance while it cannot ask
+// the others. Their slots may coincide, so each instance leaves one request of
+// its share unused: n instances with k slots a minute send up to n*(k+1) in
+// some minute.
 func (p *Pacer) share() time.Duration {
 	n := float64(p.instances.Load())
 	if n == 1 {

@@ -57,7 +57,8 @@ func (o outageNote) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// interval is the time between two slots: a hundredth of the quota is left over.
+// interval returns the time between two slots. A hundredth of the quota is left
+// over.
 func (f *fleet) interval() time.Duration {
 	return time.Duration(float64(time.Minute) / (float64(f.rpm) * 0.99))
 }
@@ -78,8 +79,8 @@ func (a answer) latest() time.Time   { return a.after.Add(a.wait + precision) }
 // precision is that of the numbers in Redis, with the roundings on the way.
 const precision = 2 * time.Microsecond
 
-// now is the time by the clock that Redis goes by, which may be set while the
-// monotonic one goes on.
+// now returns the time of the clock that Redis goes by. That clock may be set
+// while the monotonic one goes on.
 func now() time.Time { return time.Now().Round(0) }
 
 // take asks the i-th pacer.
@@ -189,7 +190,8 @@ func TestPacersAskedAtOnce(t *testing.T) {
 	f.wantQuota(answers)
 }
 
-// Who is told to come back is told a time of its own, at which there is a slot.
+// A caller that is told to come back gets a time of its own, at which there is
+// a slot.
 func TestPacerLeavesSlotsThatAreFarAway(t *testing.T) {
 	t.Parallel()
 	// Slots are a minute apart, and patience ends half-way between two: what

@@ -42,7 +42,7 @@ func (s *slots) used(wait, interval time.Duration) {
 	s.next = latest(s.next, s.now().Add(wait+interval))
 }
 
-// ahead is how long it is until the next slot, at least 0.
+// ahead returns how long it is until the next slot, at least 0.
 func (s *slots) ahead() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
