@@ -10,7 +10,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// seconds are n durations, of 1 s to n s, the longest first.
+// seconds returns n durations, from n s down to 1 s.
 func seconds(n int) []time.Duration {
 	var all []time.Duration
 	for i := n; i > 0; i-- {

@@ -95,7 +95,7 @@ func copyInput(in job.Input) (out job.Input, err error) {
 	return out, json.Unmarshal(doc, &out)
 }
 
-// micros is a duration as Postgres takes it.
+// micros returns a duration to the microsecond, as Postgres keeps it.
 func micros(d time.Duration) time.Duration { return d.Truncate(time.Microsecond) }
 
 // snapshot returns the job as callers of the record get it.

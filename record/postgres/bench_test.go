@@ -110,8 +110,8 @@ func cpuTime(b *testing.B, pid uint32) time.Duration {
 	return time.Duration(user+system) * tick
 }
 
-// BenchmarkImageParallel is BenchmarkImage by more workers than the pool has
-// connections; claims of one model wait for each other.
+// BenchmarkImageParallel does what BenchmarkImage does, with more workers than
+// the pool has connections. Claims of one model wait for each other.
 func BenchmarkImageParallel(b *testing.B) {
 	pool := newPool(b, postgrestest.NewRecord(b))
 	rec := postgres.New(pool)

@@ -55,7 +55,8 @@ func isPooler(host string, port uint16) bool {
 	return strings.Contains(host, "-pooler.") || port == 6543 || port == 6432
 }
 
-// ask is one round trip, which the simple protocol takes and no other.
+// ask reads the server's version and clock in one round trip, which only the
+// simple protocol does.
 func (f *Facts) ask(ctx context.Context, conn *pgx.Conn) error {
 	const query = `SELECT current_setting('server_version_num')::int, clock_timestamp()`
 	var now time.Time
@@ -106,8 +107,8 @@ func (f *Facts) compare(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// appliedVersions are those in the migrator's own table, which an empty
-// database does not have.
+// appliedVersions returns the versions in the migrator's own table. An empty
+// database does not have that table.
 func appliedVersions(ctx context.Context, conn *pgx.Conn) (map[int64]bool, error) {
 	rows, err := conn.Query(ctx, `SELECT version_id FROM `+goose.DefaultTablename+` WHERE is_applied`,
 		pgx.QueryExecModeSimpleProtocol)

@@ -29,7 +29,7 @@ func inspect(t *testing.T, url string) (postgres.Facts, error) {
 	return postgres.Inspect(t.Context(), pool)
 }
 
-// altered is the url with parts of it changed.
+// altered returns the URL with parts of it changed.
 func altered(t *testing.T, raw string, alter func(u *url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -179,7 +179,8 @@ func newRole(t *testing.T, raw, password string) string {
 	return name
 }
 
-// silent is the address of a server that takes connections and says nothing.
+// silent returns the address of a server that takes connections and says
+// nothing.
 func silent(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -62,7 +62,7 @@ func (l *laneRow) fields() []any {
 	return []any{&l.name, &l.waiting, &l.until, &l.broken, &l.code, &l.message, &l.since}
 }
 
-// state is the lane, which must be there.
+// state returns the lane, which must be there.
 func (l *laneRow) state() record.LaneState {
 	state := record.LaneState{
 		Name: *l.name, Waiting: *l.waiting, Broken: *l.broken,

@@ -14,7 +14,7 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// newEmptyURL is the URL of a database without a schema.
+// newEmptyURL returns the URL of a database without a schema.
 func newEmptyURL(t *testing.T) string {
 	t.Helper()
 	return postgrestest.New(t, fstest.MapFS{}, func(context.Context, string) error { return nil })

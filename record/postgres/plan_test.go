@@ -356,7 +356,7 @@ func seedHistory(t testing.TB, pool *pgxpool.Pool) {
 	}
 }
 
-// request is the delivery of the i-th image's task.
+// request returns the delivery of the i-th image's task.
 func request(i int) record.ClaimRequest {
 	return record.ClaimRequest{Model: model, Task: backlogTask(i), Lease: time.Hour}
 }
@@ -368,7 +368,7 @@ func execSQL(t testing.TB, pool *pgxpool.Pool, sql string) {
 	}
 }
 
-// backlogTask is the task of the i-th image of the backlog.
+// backlogTask returns the task of the i-th image of the backlog.
 func backlogTask(i int) job.Task {
 	digits := fmt.Sprintf("%032x", i)
 	id := fmt.Sprintf("%s-%s-%s-%s-%s", digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])

@@ -33,7 +33,7 @@ const (
 	codeUndefinedFunction = "42883"
 )
 
-// troubles are what the server's own codes are a sign of.
+// troubles returns what the server's own error codes are a sign of.
 func troubles() map[string]Trouble {
 	return map[string]Trouble{
 		"28P01": TroublePassword, "28000": TroublePassword,

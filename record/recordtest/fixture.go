@@ -61,14 +61,15 @@ func submission(count int) record.Draft {
 	}
 }
 
-// lowly is a submission that waits until no normal image does.
+// lowly returns a submission of low priority: it waits until no normal image
+// does.
 func lowly(count int) record.Draft {
 	s := submission(count)
 	s.Priority = job.PriorityLow
 	return s
 }
 
-// stranger is a task that no image holds.
+// stranger returns a task that no image holds.
 func stranger() job.Task { return job.Task{JobID: newID(), Dispatch: 1, Lane: lane} }
 
 // create records a job of count pictures and returns their tasks.

@@ -91,7 +91,7 @@ func (h *history) anyLane() string { return draw(h, "lane", lane, lane, spare) }
 
 func (h *history) anyModel() string { return draw(h, "model", model, model, model, model, other) }
 
-// limit is mostly one that finds everything.
+// limit draws a limit, mostly one that is above everything there is to find.
 func (h *history) limit() int { return draw(h, "limit", plenty, 1, 2) }
 
 func (h *history) age() time.Duration {

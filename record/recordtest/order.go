@@ -46,7 +46,7 @@ func (o *order) claim(p place) {
 	o.virtual[p.priority] = max(o.virtual[p.priority], p.tag)
 }
 
-// compare is negative if p's turn comes before q's.
+// compare returns a negative number if p's turn comes before q's.
 func (p place) compare(q place) int {
 	rank := map[job.Priority]int{job.PriorityNormal: 0, job.PriorityLow: 1}
 	return cmp.Or(cmp.Compare(rank[p.priority], rank[q.priority]), cmp.Compare(p.tag, q.tag),

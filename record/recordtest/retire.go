@@ -36,7 +36,7 @@ func (f *fixture) retired(age time.Duration, limit int) []job.Job {
 	return jobs
 }
 
-// overdue is a submission whose deadline is past at once.
+// overdue returns a submission whose deadline is past at once.
 func overdue(count int) record.Draft {
 	s := submission(count)
 	s.ExpiresIn = 0

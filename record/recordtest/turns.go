@@ -215,7 +215,7 @@ func turnsReference(f *fixture, seed uint64) {
 	}
 }
 
-// first is the image whose turn it is.
+// first returns the image whose turn it is.
 func first(waiting map[string]place) (image string) {
 	for i, p := range waiting {
 		if image == "" || p.compare(waiting[image]) < 0 {

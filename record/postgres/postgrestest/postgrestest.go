@@ -94,7 +94,7 @@ func withDatabase(server *url.URL, name string) *url.URL {
 	return &database
 }
 
-// templateName is the same for the same migrations.
+// templateName returns a name that is the same for the same migrations.
 func templateName(migrations fs.FS) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(migrations, ".", func(path string, entry fs.DirEntry, err error) error {
