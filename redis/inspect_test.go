@@ -138,7 +138,7 @@ func configure(t *testing.T, address string, command ...any) {
 	}
 }
 
-// as is the address with a user.
+// as returns the address with a user.
 func as(address, user, password string) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -30,8 +30,9 @@ func (k *Keys) Add(tenant, key string, weight float64) {
 	k.entries = append(k.entries, keyEntry{tenant: handlers.Tenant{Name: tenant, Weight: weight}, hash: sha256.Sum256([]byte(key))})
 }
 
-// tenant is whose key it is. The time this takes tells nothing of the keys:
-// hashes of one length are compared, and all of them.
+// tenant returns the tenant that a key belongs to. It always compares all
+// hashes, which have one length, so the time it takes tells nothing about the
+// keys.
 func (k *Keys) tenant(key string) (t handlers.Tenant, ok bool) {
 	hash := sha256.Sum256([]byte(key))
 	for _, e := range k.entries {
@@ -59,8 +60,8 @@ func (k *Keys) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// bearer is the token of an Authorization header (RFC 6750), empty if there is
-// none.
+// bearer returns the token of an Authorization header (RFC 6750), or "" if
+// there is none.
 func bearer(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {

@@ -17,7 +17,7 @@ func NewLogger(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 	return slog.New(traceHandler{Handler: h, project: project})
 }
 
-// cloudNames are the names of
+// cloudNames gives an attribute the name that Cloud Logging expects, see
 // https://cloud.google.com/logging/docs/structured-logging#special-payload-fields.
 func cloudNames(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) > 0 {

@@ -91,7 +91,7 @@ func (o *OIDC) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// googleIssuers are both forms that Google writes, see
+// googleIssuers returns both forms that Google writes, see
 // https://developers.google.com/identity/openid-connect/openid-connect#an-id-tokens-payload.
 func googleIssuers() []string {
 	return []string{"https://accounts.google.com", "accounts.google.com"}
@@ -124,8 +124,8 @@ const (
 	serverlessAuthorization = "X-Serverless-Authorization"
 )
 
-// payload is what the request's token says, if it is signed, for the audience
-// and not expired.
+// payload returns what the request's token says. It fails if the token is not
+// signed, not for the audience, or expired.
 func (o *OIDC) payload(r *http.Request) (*idtoken.Payload, error) {
 	token := bearer(r)
 	if token == "" {

@@ -99,7 +99,7 @@ func TestOIDCLetsCloudTasksInAndNobodyElse(t *testing.T) {
 	}
 }
 
-// unsigned is a token whose signature Cloud Run has checked and taken off.
+// unsigned returns a token whose signature Cloud Run has checked and taken off.
 func unsigned(t *testing.T, change func(claims map[string]any)) string {
 	t.Helper()
 	claims := map[string]any{
