@@ -10,16 +10,20 @@ import (
 	"github.com/ai-worker/ai-worker/redis"
 )
 
-// Key is where the snapshot of a job is kept, a JSON string.
+// Key returns the key under which Redis keeps the snapshot of a job, a JSON
+// string.
 func Key(id string) string { return "job:" + id }
 
-// VersionKey is where the version of that snapshot is kept, a number.
+// VersionKey returns the key under which Redis keeps the version of that
+// snapshot, a number.
 func VersionKey(id string) string { return "job:" + id + ":version" }
 
-// EventsChannel is where every new snapshot of a job is published.
+// EventsChannel returns the channel on which every new snapshot of a job is
+// published.
 func EventsChannel(id string) string { return "job:" + id + ":events" }
 
-// CancelChannel is where the ID of every canceled job is published.
+// CancelChannel is the channel on which the ID of every canceled job is
+// published.
 const CancelChannel = "jobs:canceled"
 
 const (

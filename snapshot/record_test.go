@@ -39,8 +39,8 @@ func renderer() snapshot.Renderer {
 	}
 }
 
-// postgresPool is one database for all tests of the suite: emptying it takes a
-// hundredth of the time of making another.
+// postgresPool returns a pool on one database for all tests of the suite. To
+// empty it takes a hundredth of the time of making another.
 func postgresPool(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	url := postgrestest.NewRecord(t)
@@ -130,7 +130,8 @@ func (b *bundle) claim(t *testing.T, task job.Task) record.Claim {
 	return c
 }
 
-// stored is the version of the job's snapshot in Redis, 0 if there is none.
+// stored returns the version of the job's snapshot in Redis, 0 if there is
+// none.
 func (b *bundle) stored(t *testing.T, id string) int64 {
 	t.Helper()
 	doc, err := b.client.Get(t.Context(), snapshot.Key(id)).Bytes()

@@ -248,7 +248,7 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	return n, len(jobs) == page, errors.Join(errs...)
 }
 
-// objectKeys are the keys of all that is stored for a job.
+// objectKeys returns the keys of all objects that are stored for a job.
 func objectKeys(j job.Job) []string {
 	var keys []string
 	for _, in := range j.Input.InputImages {

@@ -119,7 +119,7 @@ func (b *bundle) job(t *testing.T, id string) job.Job {
 	return j
 }
 
-// names are the tasks created since the last call, in order.
+// names returns the names of the tasks created since the last call, in order.
 func (b *bundle) names() []string {
 	var names []string
 	for _, r := range b.queue.Requests {
