@@ -53,8 +53,8 @@ func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim) (Verdict,
 	return verdict, err
 }
 
-// costMicros is the picture's list price in millionths of a US dollar, 0 if it
-// is not known.
+// costMicros returns the picture's list price in millionths of a US dollar, 0
+// if it is not known.
 func (a *attempt) costMicros() int64 { return a.lane.model.Price(a.claim.Job.Input.ImageSize) }
 
 // drawUnderLease draws and stores the image's picture, and renews the lease for

@@ -27,8 +27,9 @@ const (
 	renewAgain = 2 * time.Second
 )
 
-// backoff is a random delay up to a bound that doubles with every try: full
-// jitter, see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+// backoff returns a random delay up to a bound that doubles with every try:
+// full jitter, see
+// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 func backoff(try int, first, last time.Duration) time.Duration {
 	bound := first
 	for i := 1; i < try && bound < last; i++ {
@@ -37,8 +38,9 @@ func backoff(try int, first, last time.Duration) time.Duration {
 	return rand.N(min(bound, last)) + 1
 }
 
-// retryDelay is how long an image waits after its attempt-th attempt failed,
-// wherever it goes next. For quota it does not wait, its lane does.
+// retryDelay returns how long an image waits after its attempt-th attempt
+// failed, wherever it goes next. It is 0 when a quota is used up: then the lane
+// waits, and not the image.
 func retryDelay(f *job.Failure, attempt int) time.Duration {
 	switch {
 	case f.Remedy == job.RemedyRetry:
@@ -50,8 +52,8 @@ func retryDelay(f *job.Failure, attempt int) time.Duration {
 	}
 }
 
-// capped is d, but no longer than until the job's deadline: the delivery at
-// that time ends the image.
+// capped returns d, but no longer than until the job's deadline: the delivery
+// at that time ends the image.
 func capped(d time.Duration, j job.Job) time.Duration {
 	return max(0, min(d, time.Until(j.ExpiresAt)))
 }

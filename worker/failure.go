@@ -14,8 +14,9 @@ func storageFailure(err error) *job.Failure {
 	}
 }
 
-// storageAway is for a bucket that cannot be looked into: nothing was asked of
-// the model, so the attempt does not count, however long that takes.
+// storageAway returns the failure of an attempt that could not look into the
+// bucket. Nothing was asked of the model, so the attempt does not count,
+// however long that goes on.
 func storageAway(err error) *job.Failure {
 	return &job.Failure{
 		Public: job.Error{Code: job.CodeStorageError, Message: "The storage for pictures cannot be reached."},

@@ -36,7 +36,8 @@ func (l *openLane) close(d time.Duration) {
 	l.closed = latest(l.closed, now.Add(d))
 }
 
-// closedFor is how much longer the lane is paused, as far as is known here.
+// closedFor returns how much longer the lane is paused, as far as this process
+// knows.
 func (l *openLane) closedFor() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,8 +128,8 @@ func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Ti
 	return VerdictDone, nil
 }
 
-// nextLane is where an image goes whose attempt ended, and the time before
-// which it cannot be served there.
+// nextLane returns the lane that an image goes to after its attempt ended, and
+// the time before which that lane cannot serve it.
 func (w *Worker) nextLane(ctx context.Context, l *openLane, f *job.Failure) (to string, at time.Time) {
 	if f.Remedy == job.RemedyRetry && l.closedFor() <= 0 {
 		return l.quota.Name, time.Time{} // the lane is not at fault

@@ -47,9 +47,9 @@ func (a *attempt) keepLease(ctx context.Context) (_ context.Context, stop func()
 	}
 }
 
-// lastChance is ctx for work that should be done even though the process is
-// shutting down: it goes on for the time given once ctx has ended. It keeps
-// ctx's deadline.
+// lastChance returns a context for work that should be done even though the
+// process is shutting down. It goes on for the time given once ctx has ended.
+// It keeps ctx's deadline.
 func lastChance(ctx context.Context, farewell time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {

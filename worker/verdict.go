@@ -22,7 +22,7 @@ const (
 	VerdictUnavailable
 )
 
-// claimVerdict is the verdict on a delivery that could not claim an image.
+// claimVerdict returns the verdict on a delivery that could not claim an image.
 func claimVerdict(ctx context.Context, err error) (Verdict, error) {
 	switch {
 	case errors.Is(err, record.ErrNothingDue):

@@ -28,7 +28,8 @@ type ImageStore interface {
 	Put(ctx context.Context, jobID string, index int, pic job.Picture) (job.Object, error)
 	// Stat returns the stored picture of an image, if there is one.
 	Stat(ctx context.Context, jobID string, index int) (obj job.Object, found bool, err error)
-	// Source is an input picture as a model can be handed it.
+	// Source returns an input picture in the form in which a model can be
+	// handed it.
 	Source(context.Context, job.InputImage) (job.Source, error)
 }
 
@@ -75,7 +76,7 @@ type Limits struct {
 	Farewell time.Duration
 }
 
-// generateTimeout is how long a model may take for a picture of a size.
+// generateTimeout returns how long a model may take for a picture of a size.
 func (l Limits) generateTimeout(m job.Model, size string) time.Duration {
 	if m.Slow(size) {
 		return l.LargeTimeout
@@ -104,8 +105,8 @@ func (l Limits) Check(dispatchDeadline time.Duration) error {
 	return nil
 }
 
-// DefaultLimits are those of production. The dispatch deadline of the tasks
-// and the request time-out of the server must be above DeliveryTimeout.
+// DefaultLimits returns the limits of production. The dispatch deadline of the
+// tasks and the request time-out of the server must be above DeliveryTimeout.
 func DefaultLimits() Limits {
 	return Limits{
 		MaxAttempts:     4,
