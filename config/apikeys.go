@@ -14,13 +14,13 @@ type APIKey struct {
 	Weight float64 // the tenant's share of turns, against 1
 }
 
-// minAPIKeyLength keeps keys from being guessed; `openssl rand -hex 24` makes
-// a longer one.
+// minAPIKeyLength is long enough that nobody guesses a key; `openssl rand -hex
+// 24` makes a longer one.
 const minAPIKeyLength = 16
 
 var tenantName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
-// Weights further apart would keep a tenant from ever having a turn.
+// With weights further apart, a tenant might never have a turn.
 const minWeight, maxWeight = 0.01, 100.0
 
 // apiKeys reads name:key:weight,name:key; the weight is 1 unless given.
@@ -48,8 +48,8 @@ func apiKeys(to *[]APIKey) kind {
 	}
 }
 
-// apiKey reads one entry, and says what is wrong with it. The tenant is empty if
-// what stands there can be none.
+// apiKey reads one entry, and says what is wrong with it. The tenant is empty
+// if the entry has no valid one.
 func apiKey(entry string) (key APIKey, problem string) {
 	tenant, rest, found := strings.Cut(entry, ":")
 	secret, weight, weighted := strings.Cut(rest, ":")

@@ -1,7 +1,7 @@
-// Package config is every setting of the service, each declared once. It reads
-// them from the environment, reports all that is wrong with them at once, and
-// never shows a secret. Only commands import it: they hand each package what
-// that package needs.
+// Package config declares every setting of the service, each once. It reads
+// them from the environment, reports everything that is wrong with them at
+// once, and never shows a secret. Only commands import it: they hand each
+// package what that package needs.
 //
 // A new setting is an entry in settings.go and a field of Config to hold it;
 // `make settings` brings the README up to date.
@@ -28,7 +28,8 @@ func (r Role) API() bool { return r != RoleWorker }
 // Worker reports whether r serves Cloud Tasks.
 func (r Role) Worker() bool { return r != RoleAPI }
 
-// Config is what the settings say. An empty field is a setting that is absent.
+// Config holds the values of the settings. An empty field is a setting that is
+// absent.
 type Config struct {
 	Port     int        // PORT
 	Role     Role       // ROLE
@@ -50,8 +51,8 @@ type Config struct {
 	Dev Dev
 }
 
-// Gemini is the plain settings: the one lane there is without LANES, and what
-// its entries leave out.
+// Gemini is the plain settings. Without LANES they are the one lane. With LANES
+// they are the defaults of its entries.
 type Gemini struct {
 	APIKey      Secret // GEMINI_API_KEY
 	Model       string // GEMINI_MODEL
@@ -87,7 +88,8 @@ type Dev struct {
 	EmulatorPort string // CLOUD_TASKS_EMULATOR_PORT: of the embedded Cloud Tasks; empty lets it choose
 }
 
-// Load reads every setting and reports all that are missing or bad, as Faults.
+// Load reads every setting. It fails with Faults, which list every setting that
+// is missing or bad.
 func Load(getenv func(string) string) (Config, error) {
 	r := newReader(getenv)
 	r.read()
@@ -106,9 +108,9 @@ func LoadDev(getenv func(string) string) (Config, error) {
 	return r.config, r.err()
 }
 
-// Secrets reads all that must not be shown, whoever repeats it: the settings
-// that are declared secret, those parts of them that are used by themselves,
-// and the keys of all lanes.
+// Secrets returns every text that must never be shown, whatever repeats it: the
+// settings that are declared secret, those parts of them that are used by
+// themselves, and the keys of all lanes.
 func Secrets(getenv func(string) string) []string {
 	r := newReader(getenv)
 	r.read()

@@ -250,7 +250,7 @@ func TestLoadDevAsksForWholeServices(t *testing.T) {
 	}
 }
 
-// Every secret of these settings holds the word hunter2.
+// Every secret of these settings contains the word hunter2.
 func TestSecretsAreNeverShown(t *testing.T) {
 	cfg, err := config.Load(getenv(production()))
 	if err != nil {

@@ -12,7 +12,7 @@ type Fault struct {
 	Problem string
 }
 
-// Faults are all that is wrong with the settings, by name.
+// Faults are everything that is wrong with the settings, by name.
 type Faults []Fault
 
 // Error lists the faults, one a line.

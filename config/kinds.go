@@ -12,8 +12,8 @@ import (
 )
 
 // A kind reads the text of a setting, which is not empty, into the place that
-// it was made for. It tells bad what is wrong with the text, and never quotes
-// it: it may be a secret.
+// it was made for. It tells bad what is wrong with the text. It never quotes
+// the text, which may be a secret.
 type kind func(text string, bad func(problem string))
 
 // Bounds of what settings say.
@@ -29,7 +29,8 @@ func text(to *string) kind {
 	return func(text string, _ func(string)) { *to = text }
 }
 
-// integer reads a number within bounds. A bad one leaves what was there.
+// integer reads a number within bounds. A bad number leaves the value as it
+// was.
 func integer(to *int, least, most int) kind {
 	return func(text string, bad func(string)) {
 		n, err := strconv.Atoi(text)
@@ -58,7 +59,7 @@ func port(to *string) kind {
 	}
 }
 
-// oneOf reads one of the choices. Anything else leaves what was there.
+// oneOf reads one of the choices. Any other text leaves the value as it was.
 func oneOf(to *string, choices ...string) kind {
 	return func(text string, bad func(string)) {
 		if !slices.Contains(choices, text) {
@@ -77,7 +78,7 @@ func logLevel(to *slog.Level) kind {
 	}
 }
 
-// address reads a URL of one of the schemes, without a slash at its end.
+// address reads a URL of one of the schemes. It removes slashes at the end.
 func address(to *string, schemes ...string) kind {
 	return func(text string, bad func(string)) {
 		*to = strings.TrimRight(text, "/")

@@ -27,17 +27,17 @@ type laneSetting struct {
 	RPM            int    `json:"rpm"`             // GEMINI_RPM unless given
 	Concurrency    int    `json:"concurrency"`     // WORKER_CONCURRENCY unless given
 	Queue          string `json:"queue"`           // full name
-	APIKey         string `json:"api_key"`         // or, better,
-	APIKeyEnv      string `json:"api_key_env"`     // the name of the setting that holds it
+	APIKey         string `json:"api_key"`         // the key itself; better:
+	APIKeyEnv      string `json:"api_key_env"`     // the name of the setting that holds the key
 	Project        string `json:"project"`         // that the key belongs to
 	BillingAccount string `json:"billing_account"` // that the project belongs to
 }
 
 var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-// followLanes reads the lanes from LANES, a JSON array; without it, the plain
-// settings are the one lane. What the lanes bring need not be there a second
-// time. Only who asks Gemini needs the keys.
+// followLanes reads the lanes from LANES, a JSON array. Without LANES, the
+// plain settings are the one lane. Plain settings that the lanes replace may be
+// absent. Only a worker needs the keys, because only it asks Gemini.
 func (r *reader) followLanes() {
 	c := &r.config
 	if r.lanes == "" {
@@ -65,7 +65,8 @@ func (r *reader) followLanes() {
 	c.Gemini.APIKey = orDefault(c.Gemini.APIKey, c.Lanes[0].APIKey)
 }
 
-// decodeLanes never quotes the text, which may hold keys.
+// decodeLanes reads the entries of LANES. Its errors never quote the text,
+// which may hold keys.
 func decodeLanes(text string) ([]laneSetting, error) {
 	var entries []laneSetting
 	dec := json.NewDecoder(strings.NewReader(text))
@@ -124,7 +125,7 @@ func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
 	return l
 }
 
-// checkLanes finds what two lanes must not share. A quota belongs to a project
+// checkLanes notes what two lanes must not share. A quota belongs to a project
 // and a model: a second key of one project adds nothing to it.
 func (r *reader) checkLanes(entries []laneSetting, g Gemini) {
 	names, queues, quotas := map[string]bool{}, map[string]bool{}, map[string]bool{}

@@ -16,11 +16,11 @@ type reader struct {
 	embeds bool // there is a substitute for every service
 
 	config Config
-	// What settings say that have no field in Config: others follow from it.
+	// Settings that have no field in Config. Other settings follow from them.
 	account   string // R2_ACCOUNT_ID
 	checkedBy string // TASKS_SIGNATURE_CHECKED_BY
 	lanes     string // LANES
-	queueless bool   // LANES is there and names no queue, which development lets pass
+	queueless bool   // LANES names no queue, which development allows
 
 	secrets []string
 	faults  Faults
@@ -28,8 +28,8 @@ type reader struct {
 
 func newReader(getenv func(string) string) *reader { return &reader{getenv: getenv} }
 
-// read reads every setting, and what follows from several. It notes what is
-// malformed.
+// read reads every setting, and works out what follows from several of them. It
+// notes what is malformed.
 func (r *reader) read() {
 	for _, s := range r.settings() {
 		r.readOne(s)
@@ -39,7 +39,7 @@ func (r *reader) read() {
 	r.followLanes()
 }
 
-// readOne reads one setting, its default first.
+// readOne reads one setting, after its default.
 func (r *reader) readOne(s Setting) {
 	bad := func(problem string) { r.fault(s.Name, problem) }
 	if s.Default != "" {
@@ -96,7 +96,8 @@ func (r *reader) requireAll() {
 	}
 }
 
-// requireWhole notes what is absent of services that have some settings.
+// requireWhole notes the absent settings of services of which other settings
+// are present.
 func (r *reader) requireWhole() {
 	for _, s := range r.missing() {
 		if present := r.someOf(s.Service); present != "" {
@@ -143,7 +144,8 @@ func (r *reader) present(s Setting) string {
 	}
 }
 
-// wanted says what to write there, as an error does: without Markdown.
+// wanted returns the text of an error that says what to write there: the
+// purpose without Markdown.
 func (s Setting) wanted() string {
 	purpose := strings.ReplaceAll(s.Purpose, "`", "")
 	if s.Or == "" {

@@ -2,8 +2,8 @@ package config
 
 import "log/slog"
 
-// A Secret is a setting that must not be printed. Every way of formatting it
-// shows that it is set, and no more.
+// A Secret is a setting that must not be printed. However it is formatted, only
+// whether it is set can be seen.
 type Secret string
 
 const redacted = "[redacted]"

@@ -2,27 +2,27 @@ package config
 
 import "slices"
 
-// A Setting is the declaration of one environment variable. How it is read,
-// what is said when it is missing, the README's table, what doctor hides and
-// what the tests of the deployment ask for all follow from it.
+// A Setting is the declaration of one environment variable. Everything follows
+// from it: how the setting is read, the error when it is missing, the README's
+// table, what doctor hides, and what the tests of the deployment ask for.
 type Setting struct {
 	Name string
-	// Purpose says what to write there, in Markdown. It is what the README says,
-	// and the error when the setting is missing.
+	// Purpose says what to write there, in Markdown. It is in the README, and
+	// in the error when the setting is missing.
 	Purpose string
-	Note    string  // more of that, for the README only
+	Note    string  // more about the purpose, for the README only
 	Secret  bool    // it is never shown, and deployed from Secret Manager only
-	Service Service // whose setting it is; empty for the service's own
+	Service Service // the service that it belongs to; empty for this service's own
 
-	RequiredBy Role   // which half does not start without it, RoleAll for both; empty if neither needs it
+	RequiredBy Role   // the half that does not start without it, RoleAll for both; empty if neither needs it
 	Or         string // another setting that may be there in its stead
 
-	Default   string // what is read if it is absent
-	Otherwise string // what holds if it is absent and nothing is read, in Markdown
+	Default   string // the text that is read if the setting is absent
+	Otherwise string // what holds if it is absent and has no default, in Markdown
 
 	read kind
-	// parts are what of a secret is used by itself, and so must be hidden by
-	// itself; nil if that is nothing.
+	// parts returns those parts of a secret that are used by themselves, and so
+	// must be hidden by themselves. It is nil if there are none.
 	parts func(text string) []string
 }
 
@@ -40,8 +40,8 @@ func (s Setting) Required(role Role) bool {
 	}
 }
 
-// A Service is one that the settings lead to. Development embeds those none of
-// whose required settings are there.
+// A Service is one that the settings lead to. Development embeds each service
+// that has none of its required settings.
 type Service string
 
 const (
@@ -142,8 +142,8 @@ func (r *reader) r2() []Setting {
 			read:    text((*string)(&c.SecretAccessKey)),
 		},
 		{
-			// A token's two halves are of no use apart: kept as one secret, they
-			// are replaced together.
+			// The two halves of a token are of no use apart. In one secret,
+			// they are replaced together.
 			Name: "R2_CREDENTIALS", Service: ServiceR2, Secret: true,
 			Purpose: "both halves of that token in one, as `ID:SECRET`",
 			read:    credentials(&c.AccessKeyID, &c.SecretAccessKey), parts: halves,

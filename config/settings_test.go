@@ -37,7 +37,7 @@ func TestDeclarationsAreWhole(t *testing.T) {
 	}
 }
 
-// readmeTable is where the settings stand in the README.
+// readmeTable matches the settings in the README.
 var readmeTable = regexp.MustCompile(`(?s)(<!-- settings -->\n).*(<!-- /settings -->\n)`)
 
 // TestREADMEHasAllSettings holds the README's table against the declarations.
@@ -93,7 +93,7 @@ func heading(s config.Service) string {
 	return string(s)
 }
 
-// ifAbsent says what holds without a setting.
+// ifAbsent returns what holds without a setting.
 func ifAbsent(s config.Setting) string {
 	needed := map[config.Role]string{
 		config.RoleAll: "required", config.RoleAPI: "required by the API", config.RoleWorker: "required by the worker",

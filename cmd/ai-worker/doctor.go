@@ -31,17 +31,17 @@ import (
 const (
 	// lookTimeout bounds one request of doctor's own.
 	lookTimeout = 5 * time.Second
-	// cloudPlatform is the scope of all of Google Cloud; what is allowed is for
-	// the account's roles to say.
+	// cloudPlatform is the scope of all of Google Cloud. The account's roles
+	// say what is allowed.
 	cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
 )
 
-// errUnwell: something is wrong, and has been said.
+// errUnwell means that something is wrong, and that the report has said what.
 var errUnwell = errors.New("doctor")
 
-// examine says what is wrong with the deployment that the settings describe.
-// Nothing is closed at the end: the process ends, and must not wait for what
-// hangs.
+// examine reports what is wrong with the deployment that the settings describe.
+// It closes nothing at the end: the process ends, and must not wait for a
+// service that hangs.
 func examine(ctx context.Context, flags []string, getenv func(string) string, stdout io.Writer) error {
 	asJSON, setupOnly := false, false
 	for _, flag := range flags {
@@ -79,8 +79,8 @@ func examine(ctx context.Context, flags []string, getenv func(string) string, st
 	return nil
 }
 
-// A patient is a deployment with clients of all its services, which connect
-// when they are used.
+// A patient is a deployment with clients of all its services. They connect on
+// first use.
 type patient struct {
 	cfg      config.Config
 	lanes    []doctor.LaneSettings
@@ -97,7 +97,7 @@ func newPatient(ctx context.Context, cfg config.Config, listed bool) *patient {
 		Timeout:       lookTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
-	if len(cfg.Lanes) == 0 { // LANES cannot be read: what is to be skipped for that
+	if len(cfg.Lanes) == 0 { // LANES cannot be read: one empty lane stands for the checks to skip
 		p.cfg.Lanes = []config.KeyedLane{{}}
 	}
 	for _, l := range p.cfg.Lanes {
@@ -116,7 +116,7 @@ func newPatient(ctx context.Context, cfg config.Config, listed bool) *patient {
 	return p
 }
 
-// once makes a thing when it is first wanted.
+// once returns a function that creates a thing on its first call.
 func once[T any](create func(context.Context) (T, error)) doctor.Open[T] {
 	var (
 		created sync.Once

@@ -1,5 +1,5 @@
-// Command ai-worker is the service: it takes jobs for pictures and works them
-// off.
+// Command ai-worker is the service: it accepts jobs for pictures and works on
+// them.
 package main
 
 import (
@@ -26,12 +26,13 @@ const usage = `Usage: ai-worker COMMAND
 Settings come from the environment; the README lists them.
 `
 
-// errUsage: the command line is not understood.
+// errUsage means that the command line is not understood.
 var errUsage = errors.New("unknown command")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	// The first signal asks for an orderly end, a second one is not asked.
+	// The first signal asks for an orderly end. A second one ends the process
+	// at once.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()

@@ -11,14 +11,14 @@ import (
 	"github.com/ai-worker/ai-worker/config"
 )
 
-// noSettings look like settings, and are none.
+// noSettings look like settings but are none.
 var noSettings = []string{
 	"SERVICE_DISABLED", "SIGNATURE_REMOVED_BY_GOOGLE", // Google's words
 	"THE_PROJECT_OF_THE_KEY", "THIS_ACCOUNT", // for the reader to fill in
 }
 
-// What doctor and the commands name is declared, so that nobody is told to mend
-// a setting that there is not.
+// Every setting that doctor or a command names is declared, so that nobody is
+// told to mend a setting that does not exist.
 func TestSettingsThatAreNamedAreDeclared(t *testing.T) {
 	var declared []string
 	for _, s := range config.Settings() {

@@ -25,7 +25,8 @@ import (
 )
 
 const (
-	// anyPort is where embedded services listen that only this process talks to.
+	// anyPort is the address of embedded services that only this process talks
+	// to.
 	anyPort = "localhost:0"
 
 	bucket       = "pictures"
@@ -35,8 +36,8 @@ const (
 	localProject   = "projects/local/locations/local"
 	serviceAccount = "tasks@local.iam.gserviceaccount.com"
 
-	// emulatorPort is where other clients of Cloud Tasks find the emulator,
-	// unless CLOUD_TASKS_EMULATOR_PORT says otherwise.
+	// emulatorPort is the port on which other clients of Cloud Tasks find the
+	// emulator, unless CLOUD_TASKS_EMULATOR_PORT names another.
 	emulatorPort = 8123
 
 	closeTimeout = 2 * time.Second
@@ -148,7 +149,7 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config) error {
 		if err := emu.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
-		return nil // deliveries cut off come again after the next start
+		return nil // deliveries that were cut off come again after the next start
 	})
 	for i := range cfg.Lanes {
 		l := &cfg.Lanes[i].Lane
@@ -170,8 +171,8 @@ func (e *environment) queue(ctx context.Context, cfg *config.Config) error {
 	return nil
 }
 
-// startEmulator starts the emulator on the port asked for, else on the usual
-// one, else on any.
+// startEmulator starts the emulator on the port asked for. If none is asked
+// for, it takes the usual port, or any other if that is taken.
 func startEmulator(host, port string, opts cloudtasks.Options) (*cloudtasks.Emulator, error) {
 	if port != "" {
 		return cloudtasks.Start(net.JoinHostPort(host, port), opts)
@@ -200,7 +201,8 @@ func newQueue(l lane.Lane) *cloudtaskspb.Queue {
 	}
 }
 
-// serve serves an embedded service until the end, and returns its address.
+// serve serves an embedded service until the process ends, and returns its
+// address.
 func (e *environment) serve(ctx context.Context, h http.Handler) (string, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", anyPort)

@@ -18,13 +18,13 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres"
 )
 
-// environment is what the service runs against: the real services where their
-// settings are present, embedded ones elsewhere.
+// environment is the set of services that the service runs against: the real
+// ones where their settings are present, embedded ones elsewhere.
 type environment struct {
 	dir  string         // where the embedded services keep their state
 	host string         // where this process and the emulator listen: DEV_HOST
 	base string         // address of this process
-	mux  *http.ServeMux // of this process: the service, and what embedded ones add
+	mux  *http.ServeMux // of this process: routes of the service and of embedded ones
 	log  *slog.Logger
 
 	rows   []row
@@ -43,7 +43,7 @@ const (
 )
 
 // fillIn starts a substitute for every service whose settings are absent, and
-// points the settings there. It returns the record.
+// points the settings to it. It returns the record.
 func (e *environment) fillIn(ctx context.Context, cfg *config.Config) (record.Record, error) {
 	if err := os.MkdirAll(e.dir, 0o750); err != nil {
 		return nil, fmt.Errorf("directory for jobs and pictures: %w", err)
@@ -65,7 +65,7 @@ func (e *environment) fillIn(ctx context.Context, cfg *config.Config) (record.Re
 	return rec, nil
 }
 
-// record returns the real Postgres, migrated, or a record in memory with a
+// record opens the real Postgres, and migrates it, or a record in memory with a
 // journal.
 func (e *environment) record(ctx context.Context, cfg *config.Config) (record.Record, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
@@ -94,7 +94,7 @@ func (e *environment) add(service config.Service, kind, detail string) {
 	e.rows = append(e.rows, row{service: service, kind: kind, detail: detail})
 }
 
-// onClose makes close a part of the end, before what was started earlier.
+// onClose adds closeIt to what close calls. The latest is called first.
 func (e *environment) onClose(closeIt func() error) { e.closes = append(e.closes, closeIt) }
 
 func (e *environment) close() error {
@@ -105,7 +105,7 @@ func (e *environment) close() error {
 	return errors.Join(errs...)
 }
 
-// report tells what runs where, and what to try first.
+// report prints what runs where, and what to try first.
 func (e *environment) report(w io.Writer, cfg config.Config) {
 	fmt.Fprintf(w, "\nai-worker is ready at %s\n\n", e.base)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

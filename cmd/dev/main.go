@@ -1,5 +1,5 @@
-// Command dev runs the whole service on one machine, without any account:
-// every service whose settings are absent runs embedded in this process.
+// Command dev runs the whole service on one machine, without any account. Every
+// service whose settings are absent runs embedded in this process.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/ai-worker/ai-worker/config"
 )
 
-// dataDir keeps jobs, tasks and pictures across restarts.
+// dataDir is where jobs, tasks and pictures are kept across restarts.
 const dataDir = ".data"
 
 func main() {

@@ -1,6 +1,6 @@
-// Package service puts the service together from its settings. What is shipped
-// and what runs in development are the same but for the record that they are
-// given, and for where the settings point.
+// Package service puts the service together from its settings. Production and
+// development differ only in the record that they hand over, and in where the
+// settings point.
 package service
 
 import (
@@ -49,7 +49,7 @@ type Service struct {
 }
 
 // New puts the service together on a record. It connects to nothing yet. The
-// record stays the caller's to close.
+// caller closes the record.
 func New(ctx context.Context, cfg config.Config, rec record.Record, version string, log *slog.Logger) (*Service, error) {
 	process, abort := context.WithCancelCause(context.WithoutCancel(ctx))
 	s := &Service{abort: abort, log: log}
@@ -120,8 +120,8 @@ func models(cfg config.Config) []job.Model {
 	return models
 }
 
-// redisLog takes what the Redis client would else print by itself. Failures
-// are logged where they matter, so that this is for who looks closely.
+// redisLog logs, for debugging, what the Redis client would otherwise print by
+// itself. Failures are logged where they matter.
 type redisLog struct{ log *slog.Logger }
 
 // Printf implements the client's logger.
@@ -184,21 +184,20 @@ func newWorker(
 // Handler returns the handler of all routes of the service.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Sweep mends what a crash left behind, as Cloud Scheduler has it done in
-// production.
+// Sweep does one sweep. In production Cloud Scheduler asks for it.
 func (s *Service) Sweep(ctx context.Context) {
 	if _, err := s.sweeper.Sweep(ctx); err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "sweep met trouble", "error", err)
 	}
 }
 
-// Run serves handler, which may be more than Handler, on ln until ctx ends and
-// all work is done or put back.
+// Run serves handler on ln until ctx ends and all work is done or put back. The
+// handler may serve more than Handler does.
 func (s *Service) Run(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	return server.Run(ctx, ln, handler, func() { s.abort(worker.ErrShutdown) }, s.log)
 }
 
-// Close lets go of all connections.
+// Close closes all connections.
 func (s *Service) Close() error {
 	s.abort(worker.ErrShutdown)
 	err := s.redis.Close()
