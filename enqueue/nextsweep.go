@@ -17,35 +17,36 @@ import (
 )
 
 const (
-	// sweepInterval lies between sweeps while there is work.
+	// sweepInterval is the time between sweeps while there is work.
 	sweepInterval = 10 * time.Minute
-	// sweepMargin is how far a sweep is ahead at least, and how far clocks may
-	// differ: one that comes early by this clock must not ask for itself, nor a
-	// submission for one that has been.
+	// sweepMargin is the least time until the sweep that is asked for, and the
+	// most that clocks may differ. A sweep that comes early by this clock must
+	// not ask for itself again. A submission must not ask for a sweep that has
+	// already come.
 	sweepMargin = time.Minute
-	// askTimeout bounds what asking for a sweep adds to a submission.
+	// askTimeout bounds the time that a submission takes to ask for a sweep.
 	askTimeout = 3 * time.Second
 	// sweepDeadline is how long Cloud Tasks listens to a sweep.
 	sweepDeadline = 3 * time.Minute
 )
 
-// nextSweep has a sweep come by a task of its own while there is work, and none
-// while there is not: a sweep that comes by the clock wakes a database that is
-// suspended while idle.
+// nextSweep asks for sweeps while there is work, each by a task of its own, and
+// for none while there is no work. Sweeps by the clock would wake a database
+// that is suspended while idle.
 //
-// Time is divided into intervals. Who records a job asks for a sweep at the end
-// of one, before the row is written, so that no crash leaves a job without
-// either; and a sweep that leaves work behind asks for the next. All ask under
-// the same name, so that there is one an interval.
+// Time is divided into intervals, and sweeps come at the ends of intervals. A
+// submission asks for one before its row is written, so no crash leaves a job
+// without either. A sweep that leaves work behind asks for the next one. All
+// ask under the same name, so that there is one sweep an interval.
 type nextSweep struct {
 	queue  Queue
 	target Target
 	asked  atomic.Int64 // the end of the last interval that was asked for, in Unix seconds
 }
 
-// askFor asks for a sweep at the end of the interval of now, give or take the
-// margin, once an interval and process. Without a queue for it, only Cloud
-// Scheduler asks for sweeps.
+// askFor asks for a sweep at the end of the interval of now, or of the next
+// interval if the end is closer than the margin. Each process asks once an
+// interval. Without a queue for sweeps, only Cloud Scheduler asks for them.
 func (n *nextSweep) askFor(ctx context.Context, now time.Time) error {
 	at := now.Add(sweepMargin).Truncate(sweepInterval).Add(sweepInterval)
 	if n.target.SweepQueue == "" || n.asked.Load() == at.Unix() { // a clock may have been ahead
@@ -76,7 +77,8 @@ func (t Target) sweepRequest(at time.Time) *cloudtaskspb.CreateTaskRequest {
 	}}
 }
 
-// signed has Cloud Tasks sign a request as the service account.
+// signed makes Cloud Tasks sign the request as the service account, and returns
+// it.
 func (t Target) signed(req *cloudtaskspb.HttpRequest) *cloudtaskspb.HttpRequest {
 	if t.ServiceAccount != "" {
 		req.AuthorizationHeader = &cloudtaskspb.HttpRequest_OidcToken{OidcToken: &cloudtaskspb.OidcToken{

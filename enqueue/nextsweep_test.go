@@ -111,9 +111,9 @@ func TestSubmitTakesASweepThatAnotherAskedFor(t *testing.T) {
 	}
 }
 
-// By whatever clock it is asked for: a sweep that comes while this clock is a
-// little behind asks for the next and not for itself, and a clock that was far
-// ahead once keeps none from being asked for.
+// Clocks differ. A sweep that comes while this clock is a little behind asks
+// for the next sweep and not for itself. A clock that was far ahead once does
+// not stop later sweeps from being asked for.
 func TestSweepIsAskedForDespiteClocks(t *testing.T) {
 	b := setupSelfSwept(t)
 	due := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)

@@ -1,6 +1,6 @@
-// Package enqueue is the producer: it records jobs and puts their pictures on
-// the queues of lanes, one named task each. The row is written before the task,
-// so that what a crash leaves out can be found and made up for.
+// Package enqueue is the producer. It records jobs, and puts a named task for
+// each image on the queue of a lane. The row is written before the task, so
+// that tasks which a crash left out can be found and put later.
 package enqueue
 
 import (
@@ -57,9 +57,9 @@ type Config struct {
 	Inputs InputStore
 	Target Target
 	Lanes  []lane.Lane
-	// Process ends when the process shuts down, and bounds what goes on without
-	// its caller.
-	Process context.Context //nolint:containedctx // that it outlives requests is what it is for
+	// Process ends when the process shuts down. It bounds work that goes on
+	// after its caller has gone away.
+	Process context.Context //nolint:containedctx // it is there to outlive requests
 	Log     *slog.Logger
 }
 
@@ -80,12 +80,12 @@ type Submission struct {
 	Tenant         string
 	Weight         float64 // the tenant's share of turns, against 1
 	Priority       job.Priority
-	Input          job.Input // its InputImages are those that the caller names by URL
-	Uploads        []Upload  // the input pictures whose bytes the caller sent, in their places
+	Input          job.Input // its InputImages name the pictures that the caller gave by URL
+	Uploads        []Upload  // input pictures that the caller sent as bytes
 	Metadata       []byte
 	ExpiresIn      time.Duration
 	IdempotencyKey string // empty for none
-	Fingerprint    string // of the request, to tell two with one key apart
+	Fingerprint    string // of the request, to tell two requests with one key apart
 }
 
 // An Upload is an input picture sent as bytes.
@@ -96,12 +96,12 @@ type Upload struct {
 }
 
 // Submit accepts a job: when it returns without an error, the job is recorded
-// and will be worked on. It fails with record.ErrIdempotencyMismatch, and with
-// the record's errors.
+// and will be worked on. It fails with record.ErrIdempotencyMismatch, with
+// ErrNoLane, and with the record's errors.
 //
-// That a task cannot be created is no error of the job's: the row stands, and
-// says which tasks are missing. Nor is it that ctx ends after the row is
-// written; a process that shuts down leaves the missing tasks to the sweep.
+// If a task cannot be created, Submit does not fail: the row stands, and says
+// which tasks are missing. It does not fail either if ctx ends after the row is
+// written. A process that shuts down leaves the missing tasks to the sweep.
 func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -137,8 +137,8 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	return j, nil
 }
 
-// outlive returns ctx as one that does not end when the caller goes away, but
-// when the process shuts down.
+// outlive returns a context with the values of ctx. It does not end when the
+// caller goes away, but when the process shuts down.
 func (p *Producer) outlive(ctx context.Context) (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(p.process, func() { cancel(context.Cause(p.process)) })
@@ -148,8 +148,9 @@ func (p *Producer) outlive(ctx context.Context) (_ context.Context, release func
 	}
 }
 
-// upload stores the input pictures, before the row that names them. A repeated
-// request has stored them already, and its own copies would never be deleted.
+// upload stores the input pictures before the row that names them is written. A
+// repeated request stores none: the first one did, and these copies would never
+// be deleted.
 func (p *Producer) upload(ctx context.Context, sub *record.Draft, uploads []Upload) error {
 	if len(uploads) == 0 {
 		return nil
@@ -172,12 +173,12 @@ func (p *Producer) upload(ctx context.Context, sub *record.Draft, uploads []Uplo
 	return nil
 }
 
-// maxCreating bounds the tasks of one call that are created at once.
+// maxCreating bounds how many tasks of one call are created at the same time.
 const maxCreating = 8
 
-// Put puts the tasks on their lanes' queues, to be delivered not before at (at
-// once if that is zero), and notes it in the record. A task that is there
-// already counts as put, so that Put may be repeated.
+// Put puts the tasks on their lanes' queues, and notes that in the record. They
+// are delivered not before at, or at once if that is zero. A task that is there
+// already counts as put, so Put may be repeated.
 func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) error {
 	if len(tasks) == 0 {
 		return nil
@@ -227,7 +228,7 @@ func (p *Producer) Gone(ctx context.Context, t job.Task) (bool, error) {
 	return false, err
 }
 
-// LaneFor returns the lane itself, or another one if it is not configured.
+// LaneFor returns the lane itself if it is configured, or else another one.
 func (p *Producer) LaneFor(lane string) string {
 	if _, known := p.queues[lane]; known {
 		return lane
@@ -235,23 +236,23 @@ func (p *Producer) LaneFor(lane string) string {
 	return p.lanes[0].Name
 }
 
-// AskForSweep has a sweep come soon after now, as long as there is a queue for
-// sweeps. It may be called often: one call an interval and process asks.
+// AskForSweep asks for a sweep soon after now, if there is a queue for sweeps.
+// It may be called often: each process asks once an interval.
 func (p *Producer) AskForSweep(ctx context.Context, now time.Time) error {
 	return p.next.askFor(ctx, now)
 }
 
 const (
-	// createTimeout bounds the creation of a call's tasks, retries included.
-	// Cloud Tasks refuses deadlines over 30 s.
+	// createTimeout bounds the creation of all tasks of a call, retries
+	// included. Cloud Tasks refuses deadlines over 30 s.
 	createTimeout = 15 * time.Second
 
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 2 * time.Second
 )
 
-// newRetryer repeats what may have failed on the way. The task is named, so
-// that a repetition of a call that did succeed creates nothing.
+// newRetryer returns a retryer of calls that may have failed on the way. The
+// task is named, so repeating a call that succeeded creates nothing.
 func newRetryer() gax.Retryer {
 	return gax.OnCodes([]codes.Code{
 		codes.Unavailable, codes.DeadlineExceeded, codes.Internal, codes.Aborted, codes.ResourceExhausted, codes.Unknown,

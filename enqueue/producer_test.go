@@ -224,8 +224,8 @@ func TestSubmitRecordsNothingWithoutItsUploads(t *testing.T) {
 	}
 }
 
-// Who shuts down cannot wait for a queue that does not answer. The record says
-// which tasks are missing.
+// A process that shuts down cannot wait for a queue that does not answer. The
+// record says which tasks are missing.
 func TestPutEndsWithItsContext(t *testing.T) {
 	b := setup(t)
 	for range 100 {

@@ -9,12 +9,12 @@ import (
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// ErrNoLane: no lane serves the model.
+// ErrNoLane means that no lane serves the model.
 var ErrNoLane = errors.New("enqueue: no lane serves the model")
 
-// Route chooses the lane that will soonest reach one more image of the model,
-// and the time before which that cannot be: zero, or when the lane opens. It
-// returns an empty lane if none serves the model.
+// Route chooses the lane that will soonest reach one more image of the model.
+// It also returns the time before which that lane cannot: zero, or when the
+// lane opens. It returns an empty lane if none serves the model.
 func (p *Producer) Route(ctx context.Context, model string) (name string, at time.Time, err error) {
 	states, err := p.states(ctx)
 	if err != nil {

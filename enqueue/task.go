@@ -12,7 +12,7 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// A Target is whom deliveries call, and as whom.
+// A Target says which addresses deliveries call, and as which account.
 type Target struct {
 	GenerateURL      string // where the worker takes deliveries
 	SweepURL         string // where it is asked for a sweep
@@ -22,7 +22,7 @@ type Target struct {
 	SweepQueue       string // full name of the queue that sweeps wait on; empty for none
 }
 
-// Body is what a task's delivery carries.
+// Body is the body of a task's delivery.
 type Body struct {
 	JobID    string `json:"job_id"`
 	Index    int    `json:"index"`
@@ -44,7 +44,7 @@ func (t Target) newRequest(queue string, task job.Task, at time.Time, headers ma
 	req := &cloudtaskspb.HttpRequest{
 		HttpMethod: cloudtaskspb.HttpMethod_POST,
 		Url:        t.GenerateURL,
-		// Cloud Tasks sends none of its own.
+		// Cloud Tasks sets no content type of its own.
 		Headers: map[string]string{"Content-Type": "application/json"},
 		Body:    body,
 	}

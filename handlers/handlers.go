@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A Tenant is who a request is from.
+// A Tenant is who sent a request.
 type Tenant struct {
 	Name   string
 	Weight float64 // share of turns, against 1
@@ -16,7 +16,7 @@ type Tenant struct {
 
 type tenantKey struct{}
 
-// WithTenant returns a context in which requests are that tenant's.
+// WithTenant returns a context whose requests belong to the tenant.
 func WithTenant(ctx context.Context, t Tenant) context.Context {
 	return context.WithValue(ctx, tenantKey{}, t)
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// Health serves GET /health, and tells whose version answers. It asks nothing of
-// any other service: a database that is asked is kept awake, and an instance is
-// not at fault for it.
+// Health serves GET /health, and names the version that answers. It asks no
+// other service: to ask the database would keep it awake, and a service that
+// fails is not this instance's fault.
 func Health(version string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -24,7 +24,7 @@ func Health(version string) http.HandlerFunc {
 	}
 }
 
-// A LaneReader tells how lanes are doing.
+// A LaneReader reads how the lanes are doing.
 type LaneReader interface {
 	LaneStates(context.Context) ([]record.LaneState, error)
 }
@@ -43,14 +43,14 @@ type laneResource struct {
 	Status      string                  `json:"status"` // up, paused or broken
 	RPM         int                     `json:"rpm"`
 	Concurrency int                     `json:"concurrency"`
-	Waiting     int                     `json:"waiting"` // pictures whose task is on its queue
+	Waiting     int                     `json:"waiting"` // images whose task is on its queue
 	Reason      *snapshot.ErrorResource `json:"reason"`
 	Since       *time.Time              `json:"since"`
 	Until       *time.Time              `json:"until"` // when it is tried again
 }
 
 // Health serves GET /health/lanes: 200 with the lanes, whatever their state. An
-// alert goes by what is in it.
+// alert goes by what the answer says.
 func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
 	states, err := h.Record.LaneStates(r.Context())
 	if err != nil {
@@ -85,7 +85,8 @@ func newLaneResource(l lane.Lane, s record.LaneState) laneResource {
 	return r
 }
 
-// optional returns nil for the zero time, which is null in JSON.
+// optional returns a pointer to t, or nil for the zero time. Nil is null in
+// JSON.
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -31,13 +31,13 @@ type Canceler interface {
 	Cancel(ctx context.Context, id string) (job.Job, error)
 }
 
-// Snapshots are jobs as callers see them. Those that look one up by its id
-// fail with record.ErrNotFound.
+// Snapshots are jobs as callers see them. The methods that take an id fail with
+// record.ErrNotFound.
 type Snapshots interface {
 	Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error)
-	// Await returns once the job has ended, or ctx has.
+	// Await returns once the job has ended, or once ctx has ended.
 	Await(ctx context.Context, id string) (snapshot.Snapshot, error)
-	// Render returns the snapshot of a job that is at hand.
+	// Render returns the snapshot of a job that the caller already has.
 	Render(j job.Job) (snapshot.Snapshot, error)
 }
 
@@ -83,11 +83,11 @@ func (h *Jobs) RegisterCancel(api huma.API, method, path string) {
 	}, h.cancel)
 }
 
-// noTimeout leaves the time for a request's body to the server: huma's own
-// deadline would go on to end the request's context while it waits.
+// noTimeout leaves the time limit of a request's body to the server. Huma's own
+// deadline would also end the request's context while the request waits.
 const noTimeout = -1
 
-// jobResponses documents answers that are a job.
+// jobResponses returns the documentation of answers that are a job.
 func jobResponses(api huma.API, codes ...int) map[string]*huma.Response {
 	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[snapshot.JobResource](), true, "Job")
 	responses := make(map[string]*huma.Response)
@@ -136,7 +136,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	} else {
 		snap, err = h.Snapshots.Snapshot(ctx, j.ID)
 	}
-	if err != nil { // the job is accepted; that much can be said
+	if err != nil { // the job is accepted, and the answer can say so
 		snap, err = h.Snapshots.Render(j)
 	}
 	if err != nil {
@@ -144,7 +144,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	}
 	out := output(snap)
 	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, snapshot.Path(j.ID), applied
-	if wait > 0 && snap.Status.Terminal() { // who does not wait gets the same answer however quick the job is
+	if wait > 0 && snap.Status.Terminal() { // without a wait the answer is always 202, however quick the job is
 		out.Status = http.StatusCreated
 	}
 	return out, nil
@@ -221,7 +221,8 @@ func output(s snapshot.Snapshot) *jobOutput {
 	return &jobOutput{
 		ContentType:  "application/json",
 		CacheControl: "private, no-cache",
-		// Weak, because a presigned URL may differ from one answer to the next.
+		// It is weak, because a presigned URL may differ from one answer to the
+		// next.
 		ETag: fmt.Sprintf(`W/"%d"`, s.Version),
 		Body: s.JSON,
 	}
@@ -241,8 +242,9 @@ func matches(header, etag string) bool {
 	return false
 }
 
-// parseWait reads the wait preference of RFC 7240, and returns what to answer
-// of it. Other preferences, and bad ones, are ignored as that demands.
+// parseWait reads the wait preference of RFC 7240, and returns the answer's
+// Preference-Applied. It ignores other preferences and bad ones, as the RFC
+// demands.
 func parseWait(prefer string) (wait time.Duration, applied string) {
 	for p := range strings.FieldsFuncSeq(prefer, func(r rune) bool { return r == ',' || r == ';' }) {
 		name, value, found := strings.Cut(strings.TrimSpace(p), "=")
@@ -262,7 +264,7 @@ func parseWait(prefer string) (wait time.Duration, applied string) {
 	return 0, ""
 }
 
-// fingerprint tells request bodies apart.
+// fingerprint returns a hash that tells request bodies apart.
 func fingerprint(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:])

@@ -156,7 +156,7 @@ func TestGetKnowsWhatTheCallerHas(t *testing.T) {
 	}
 }
 
-// claim takes the only image.
+// claim claims the only image of the job.
 func (b *bundle) claim(task job.Task) record.Claim {
 	b.t.Helper()
 	c, err := b.record.Claim(b.t.Context(), record.ClaimRequest{Model: "banana", Task: task, Lease: lease})

@@ -15,8 +15,8 @@ func APIConfig(version string) huma.Config {
 		"apiKey": {Type: "http", Scheme: "bearer", Description: "An entry of the service's API_KEYS."},
 	}
 	cfg.Security = []map[string][]string{{"apiKey": {}}}
-	// The description is served outside of what an API key is needed for, and
-	// no page that loads scripts from elsewhere.
+	// The description is served at a path that needs no API key. No page is
+	// served that loads scripts from elsewhere.
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
 	cfg.CreateHooks = nil // answers are the job alone, without a $schema
 	cfg.Transformers = append(cfg.Transformers, shorten)

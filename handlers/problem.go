@@ -13,7 +13,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// retryAfter is when a caller may try again what the service could not do.
+// retryAfter is after how many seconds a caller may repeat what the service
+// could not do.
 const retryAfter = "2"
 
 // problem returns what a caller is told of an error, in the form of RFC 9457.
@@ -45,16 +46,16 @@ func WriteProblem(w http.ResponseWriter, code int, detail string) {
 	w.WriteHeader(code)
 	doc, err := json.Marshal(huma.ErrorModel{Title: http.StatusText(code), Status: code, Detail: detail})
 	if err != nil {
-		return // the code has to do
+		return // the answer has the code alone
 	}
 	_, _ = w.Write(doc)
 }
 
-// maxEchoed bounds how much of a bad value an error repeats, in bytes: it may
-// be a whole picture.
+// maxEchoed bounds how much of a bad value an error repeats, in bytes. The
+// value may be a whole picture.
 const maxEchoed = 100
 
-// shorten keeps problems from repeating large values.
+// shorten removes large values from problems.
 func shorten(_ huma.Context, _ string, v any) (any, error) {
 	model, ok := v.(*huma.ErrorModel)
 	if !ok {

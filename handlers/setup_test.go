@@ -35,7 +35,7 @@ type bundle struct {
 	record *snapshot.Record
 }
 
-// setup serves the API on a record, a Redis, and a queue that goes nowhere.
+// setup serves the API on a record, a Redis, and a queue that delivers nothing.
 func setup(t testing.TB) *bundle {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -81,7 +81,7 @@ type answer struct {
 	body   string
 }
 
-// now is what the service takes the time for when it estimates.
+// now is the service's time when it estimates.
 var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // do sends a request as the tenant web, unless headers say otherwise.

@@ -17,7 +17,7 @@ import (
 	"github.com/ai-worker/ai-worker/worker"
 )
 
-// A Deliverer uses the slot that a delivered task is. Its context ends when
+// A Deliverer uses the slot that a delivered task brings. Its context ends when
 // the process shuts down.
 type Deliverer interface {
 	Deliver(context.Context, job.Task) (worker.Verdict, error)
@@ -32,14 +32,14 @@ type Sweeper interface {
 type Tasks struct {
 	Worker  Deliverer
 	Sweeper Sweeper
-	// Process ends when the process shuts down. Deliveries go by it and not by
-	// the request's context, which ends when Cloud Tasks stops listening.
-	Process context.Context //nolint:containedctx // that it outlives requests is what it is for
+	// Process ends when the process shuts down. Deliveries end with it, and not
+	// with the request's context, which ends when Cloud Tasks stops listening.
+	Process context.Context //nolint:containedctx // it is there to outlive requests
 	Log     *slog.Logger
 }
 
-// answers says what to answer Cloud Tasks for each verdict. Any 2xx ends the
-// task, anything else brings it back; 429 and 503 slow the whole queue.
+// answers returns what to answer Cloud Tasks for each verdict. Any 2xx ends the
+// task, anything else makes it come again. 429 and 503 slow the whole queue.
 func answers() map[worker.Verdict]int {
 	return map[worker.Verdict]int{
 		worker.VerdictDone:        http.StatusOK,
@@ -48,7 +48,7 @@ func answers() map[worker.Verdict]int {
 	}
 }
 
-// maxTaskBody is far above any body of ours, in bytes.
+// maxTaskBody is far above the size of any body of ours, in bytes.
 const maxTaskBody = 4 << 10
 
 // Generate serves POST /tasks/generate.
@@ -57,7 +57,7 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 	defer release()
 	t, err := decodeTask(http.MaxBytesReader(w, r.Body, maxTaskBody))
 	if err != nil {
-		// It would be no better next time.
+		// A second delivery of it could not be read either.
 		h.Log.ErrorContext(ctx, "a delivery cannot be read; its task is dropped",
 			"error", err, "task", r.Header.Get("X-CloudTasks-TaskName"))
 		w.WriteHeader(http.StatusOK)
@@ -70,9 +70,9 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(answers()[verdict])
 }
 
-// Sweep serves POST /tasks/sweep. It answers with what it did; a step that
-// failed is logged, and is the next sweep's. If there is to be none, this one
-// must come again.
+// Sweep serves POST /tasks/sweep. It answers with what the sweep did. A step
+// that failed is logged, and the next sweep repeats it. If no next sweep could
+// be asked for, the answer makes this one come again.
 func (h *Tasks) Sweep(w http.ResponseWriter, r *http.Request) {
 	swept, err := h.Sweeper.Sweep(r.Context())
 	if err != nil {

@@ -25,7 +25,7 @@ func (f delivererFunc) Deliver(ctx context.Context, t job.Task) (worker.Verdict,
 	return f(ctx, t)
 }
 
-// deliver posts a body and returns what Cloud Tasks is answered.
+// deliver posts a body and returns the status that Cloud Tasks gets.
 func deliver(t *testing.T, ctx, process context.Context, body string, d delivererFunc) int { //nolint:revive // t first, as everywhere
 	t.Helper()
 	h := &handlers.Tasks{Worker: d, Process: process, Log: slog.New(slog.DiscardHandler)}
@@ -53,7 +53,7 @@ func TestDeliveriesAreAnsweredByVerdict(t *testing.T) {
 	}
 }
 
-// It would be no better the next time, so it must not come again.
+// A second delivery of it could not be read either, so it must not come again.
 func TestUnreadableDeliveriesAreDropped(t *testing.T) {
 	for _, body := range []string{
 		"", "nonsense", "[]", `{}`,

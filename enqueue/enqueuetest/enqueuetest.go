@@ -1,5 +1,5 @@
 // Package enqueuetest has what a test hands a producer in place of Cloud Tasks
-// and the bucket.
+// and of the bucket.
 package enqueuetest
 
 import (
@@ -15,16 +15,17 @@ import (
 	grpcstatus "google.golang.org/grpc/status"
 )
 
-// A Queue notes what is created on it, and answers with Errs first.
+// A Queue notes the requests to create tasks on it. It answers the first of
+// them with Errs.
 type Queue struct {
 	mu       sync.Mutex
 	Requests []*cloudtaskspb.CreateTaskRequest
 	Errs     []error
-	Gone     []string // names of tasks that are not there any more
+	Gone     []string // names of tasks that are no longer on the queue
 	Looked   atomic.Int64
 }
 
-// CreateTask notes the request, and retries as a client does.
+// CreateTask notes the request, and repeats it as the real client does.
 func (q *Queue) CreateTask(
 	ctx context.Context, req *cloudtaskspb.CreateTaskRequest, opts ...gax.CallOption,
 ) (*cloudtaskspb.Task, error) {
@@ -53,7 +54,7 @@ func (q *Queue) GetTask(
 	return &cloudtaskspb.Task{Name: req.GetName()}, nil
 }
 
-// Inputs notes the keys of what is uploaded.
+// Inputs notes the keys of the pictures that are uploaded.
 type Inputs struct {
 	Stored []string
 	Err    error
