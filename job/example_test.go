@@ -6,8 +6,8 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// Only images are moved. The table of states says where an event leads, and a
-// job's status follows from the counts of its images.
+// Only images change their state. The table of states says where an event
+// leads. A job's status follows from the counts of its images.
 func Example() {
 	first, err := job.StatusQueued.Next(job.EventClaim) // a delivery took it
 	if err != nil {
@@ -28,8 +28,8 @@ func Example() {
 	// job: no transition from "succeeded" on "cancel"
 }
 
-// A failure says what is to be done about it: whether the image may be tried
-// again, and whether this attempt counts.
+// A failure says what to do about it: whether the image may be tried again, and
+// whether this attempt counts.
 func ExampleFailure() {
 	const attempt, maxAttempts = 4, 4
 	for _, f := range []*job.Failure{
@@ -45,8 +45,8 @@ func ExampleFailure() {
 	// quota_exhausted  final false counts false
 }
 
-// A task is named after the image's dispatch, so that to create it twice is
-// refused by the queue. The hash in front keeps names from being sequential.
+// A task is named after the image's dispatch, so that the queue refuses to
+// create it twice. The hash in front keeps names from being sequential.
 func ExampleTask_ID() {
 	t := job.Task{JobID: "0199a5a0-0000-7000-8000-000000000000", Index: 3, Dispatch: 1, Lane: "default"}
 	fmt.Println(t.ID())

@@ -29,7 +29,7 @@ type Error struct {
 	Message string // a sentence that is safe to show: never a key, a URL with a signature, or another tenant's data
 }
 
-// Error makes e an error; it is the code and the safe message.
+// Error implements error. It returns the code and the safe message.
 func (e Error) Error() string { return string(e.Code) + ": " + e.Message }
 
 // DeadlineExceeded returns the error of an image that did not end before its
@@ -42,15 +42,16 @@ func DeadlineExceeded() Error {
 type Remedy int
 
 const (
-	// RemedyRetry: later, on the same lane. Spends an attempt.
+	// RemedyRetry means to try again later, on the same lane. It spends an
+	// attempt.
 	RemedyRetry Remedy = iota
-	// RemedyFail: the image cannot succeed; fail it now.
+	// RemedyFail means that the image cannot succeed: fail it now.
 	RemedyFail
-	// RemedyWait: a limit of the provider is reached; Limit says which. The
-	// image waits, or moves to another lane, and spends no attempt.
+	// RemedyWait means that a limit of the provider is reached; Limit says
+	// which. The image waits, or moves to another lane, and spends no attempt.
 	RemedyWait
-	// RemedyStop: the lane itself is broken (key, billing, location, model).
-	// The image is put back and spends no attempt.
+	// RemedyStop means that the lane itself is broken (key, billing, location,
+	// model). The image is put back and spends no attempt.
 	RemedyStop
 )
 
@@ -73,10 +74,10 @@ type Failure struct {
 	Limit   Limit // with RemedyWait
 	Retries int   // with RemedyRetry: attempts that may follow this one at most; 0 is as many as the service allows
 	// RetryAfter is how long to wait: what the provider asks for, or what is
-	// known of the limit that was reached; 0 when neither says.
+	// known of the limit that was reached. It is 0 if neither is known.
 	RetryAfter time.Duration
 	// Billable tells that the provider may charge for the attempt although it
-	// brought nothing, as after a time-out.
+	// brought no picture, as after a time-out.
 	Billable bool
 	Cause    error
 }
@@ -92,20 +93,20 @@ func (f *Failure) Error() string {
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Cause }
 
-// SpendsAttempt reports whether an attempt that ended with f counts. Waiting
-// for quota or for a broken lane does not.
+// SpendsAttempt reports whether an attempt that ended with f counts. One that
+// has to wait for quota or for a broken lane does not.
 func (f *Failure) SpendsAttempt() bool {
 	return f.Remedy == RemedyRetry || f.Remedy == RemedyFail
 }
 
-// ByProvider reports whether f says nothing of the request, but that the
-// provider fails: many of these in a row mean that it should be left alone.
+// ByProvider reports whether the provider is at fault and not the request. Many
+// such failures in a row mean that the provider should be left alone.
 func (f *Failure) ByProvider() bool {
 	return f.Remedy == RemedyRetry && (f.Public.Code == CodeProviderError || f.Public.Code == CodeProviderTimeout)
 }
 
 // Final reports whether an image that failed with f on its attempt-th attempt
-// (the first is 1) must fail, where the service allows maxAttempts.
+// (the first is 1) must fail. maxAttempts is how many the service allows.
 func (f *Failure) Final(attempt, maxAttempts int) bool {
 	switch f.Remedy {
 	case RemedyFail:

@@ -1,7 +1,7 @@
-// Package job is the domain of the service: a job asks for pictures, an image
-// is one of them. It knows the states, who may move them, and what a failure
-// means; it knows nothing of queues, databases, HTTP or any provider, and
-// imports the standard library only.
+// Package job is the domain of the service: a job asks for pictures, and an
+// image is one of them. The package knows the states, who may move them, and
+// what a failure means. It knows nothing of queues, databases, HTTP or any
+// provider, and imports the standard library only.
 package job
 
 import (
@@ -11,8 +11,8 @@ import (
 
 // A Job is one request for pictures by one tenant.
 //
-// It is a value: what a store returns is a snapshot of one version and is
-// never changed behind its holder's back.
+// It is a value: the record returns a job as it is in one version, and never
+// changes it afterwards.
 type Job struct {
 	ID       string // UUIDv7, so that IDs sort by time of creation
 	Tenant   string // name of the API key that created it
@@ -29,11 +29,12 @@ type Job struct {
 	ExpiresAt   time.Time // past this, what has not finished fails with CodeDeadlineExceeded
 
 	// Ahead is how many images will start before this job's first one, as far
-	// as can be told; nil once one has started, and where it was not asked for.
+	// as can be told. It is nil once one has started, and where it was not
+	// asked for.
 	Ahead *int
 }
 
-// Priority is which images go first, whoever's they are.
+// Priority says which images go first, whatever their tenant.
 type Priority string
 
 const (
@@ -57,9 +58,9 @@ type Input struct {
 // MaxCount is the most pictures that one job may ask for.
 const MaxCount = 16
 
-// An InputImage is a picture handed to the model along with the prompt. It is
-// the caller's https URL, or the key of an object that this service stored
-// when the caller sent the bytes themselves; never both.
+// An InputImage is a picture that is handed to the model along with the prompt.
+// It is either the caller's https URL, or the key of an object that this
+// service stored when the caller sent the bytes; never both.
 type InputImage struct {
 	URL         string `json:"url,omitempty"`
 	Key         string `json:"key,omitempty"`
@@ -79,8 +80,8 @@ type Image struct {
 	// dollar, 0 when the price of the model is not known.
 	CostMicros int64
 
-	// Error says why the image failed, or why its latest attempt did while it
-	// waits for the next one; nil otherwise.
+	// Error says why the image failed. While the image waits for its next
+	// attempt, it says why the latest one failed. Otherwise it is nil.
 	Error *Error
 
 	StartedAt   time.Time // start of the latest attempt; zero before the first

@@ -2,12 +2,13 @@ package job
 
 import "slices"
 
-// A Model is what is known of an image model: what may be asked of it and what
-// it costs. Of a model that this service does not know, sizes, ratios and prices
-// are empty: everything may be asked of it, and its price is unknown.
+// A Model is what is known of an image model: what may be asked of it, and what
+// it costs. For a model that this service does not know, sizes, ratios and
+// prices are empty. Then everything may be asked of it, and its price is
+// unknown.
 type Model struct {
 	Name           string
-	ImageSizes     []string // first the one it draws when none is asked for
+	ImageSizes     []string // the first is the one that it draws when none is asked for
 	SlowSizes      []string // those that take much longer to draw; also set for a model that is not known
 	AspectRatios   []string
 	MaxInputImages int

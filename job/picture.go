@@ -8,7 +8,7 @@ type Object struct {
 	Height       int    // pixels
 	Bytes        int64
 	SHA256       string // lower-case hex
-	ModelVersion string // the model that really answered: retired ones are re-routed silently
+	ModelVersion string // the model that really answered: requests for retired models are re-routed silently
 }
 
 // A Picture is what a model produced, not yet stored.

@@ -10,9 +10,9 @@ type Request struct {
 	Sources     []Source
 }
 
-// A Source is an input picture as the model is handed it: by reference, so
-// that its bytes never pass through this process, or inline where the model
-// could not reach the reference. Exactly one of URL and Data is set.
+// A Source is an input picture as the model gets it: by reference, so that its
+// bytes never pass through this process, or inline where the model could not
+// reach the reference. Exactly one of URL and Data is set.
 type Source struct {
 	URL         string
 	Data        []byte

@@ -3,31 +3,32 @@ package job
 import "fmt"
 
 // Status is the state of a job or of an image. The terminal ones are frozen:
-// clients loop until they see one, so none is ever added within v1.
+// clients loop until they see one, so no other is ever added within v1.
 type Status string
 
 const (
-	// StatusQueued: recorded, and waiting for a slot of its lane's quota. A
-	// job is queued until its first image starts; an image returns here when
+	// StatusQueued means recorded, and waiting for a slot of its lane's quota.
+	// A job is queued until its first image starts. An image returns here when
 	// an attempt is given back or is to be repeated.
 	StatusQueued Status = "queued"
-	// StatusProcessing: a worker holds the image under a lease. A job stays
-	// processing from its first image's start until its last image's end.
+	// StatusProcessing means that a worker holds the image under a lease. A job
+	// stays processing from its first image's start until its last image's end.
 	StatusProcessing Status = "processing"
-	// StatusSucceeded: the picture is stored; for a job, all of them are.
+	// StatusSucceeded means that the picture is stored; for a job, that all of
+	// them are.
 	StatusSucceeded Status = "succeeded"
-	// StatusPartial: a job ended with some pictures and not all. Never an
-	// image's status.
+	// StatusPartial means that a job ended with some pictures and not all. An
+	// image never has it.
 	StatusPartial Status = "partial"
-	// StatusFailed: the image will not be tried again; for a job, no image
-	// succeeded.
+	// StatusFailed means that the image will not be tried again; for a job,
+	// that no image succeeded.
 	StatusFailed Status = "failed"
-	// StatusCanceled: the caller ended it; for a job, before any image
-	// succeeded or failed.
+	// StatusCanceled means that the caller ended it; for a job, before any
+	// image succeeded or failed.
 	StatusCanceled Status = "canceled"
 )
 
-// Terminal reports whether nothing will move s any more.
+// Terminal reports whether nothing will change s any more.
 func (s Status) Terminal() bool {
 	switch s {
 	case StatusSucceeded, StatusPartial, StatusFailed, StatusCanceled:
@@ -41,23 +42,24 @@ func (s Status) Terminal() bool {
 type Event string
 
 const (
-	// EventClaim: a delivery took the image and begins an attempt.
+	// EventClaim means that a delivery took the image and begins an attempt.
 	EventClaim Event = "claim"
-	// EventSucceed: the picture is stored.
+	// EventSucceed means that the picture is stored.
 	EventSucceed Event = "succeed"
-	// EventFail: the image will not be tried again.
+	// EventFail means that the image will not be tried again.
 	EventFail Event = "fail"
-	// EventRequeue: the attempt is over and another will follow.
+	// EventRequeue means that the attempt is over and another will follow.
 	EventRequeue Event = "requeue"
-	// EventCancel: the caller wants it no more.
+	// EventCancel means that the caller wants the image no more.
 	EventCancel Event = "cancel"
 )
 
-// transitions is the one table of what may happen to an image and where it
-// leads. Records write it as guards in SQL; recordtest holds them to it.
+// transitions is the one table of what may happen to an image, and of where it
+// leads. The record has it as guards in SQL; recordtest holds every
+// implementation to it.
 //
-// A claim of a processing image is legal once its lease has run out, which
-// only the record can tell.
+// A processing image may be claimed once its lease has run out. Only the record
+// can tell whether it has.
 var transitions = map[Status]map[Event]Status{
 	StatusQueued: {
 		EventClaim:  StatusProcessing,

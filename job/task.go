@@ -6,11 +6,12 @@ import (
 	"fmt"
 )
 
-// A Task names one entry on a queue: the dispatch-th time that an image was
-// put on one. It is what a delivery carries.
+// A Task names one entry on a queue: an image that was put on a queue for the
+// dispatch-th time. A delivery carries it.
 //
-// A task is a slot of quota first and an image's only second: the delivery
-// runs the image whose turn it is, and the record exchanges the two tasks.
+// A task is first of all a slot of quota, and only then a certain image's: the
+// delivery runs the image whose turn it is, and the record exchanges the tasks
+// of the two.
 type Task struct {
 	JobID    string
 	Index    int

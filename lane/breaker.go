@@ -8,21 +8,21 @@ import (
 const (
 	// breakerTrips is how many failures in a row open a breaker.
 	breakerTrips = 5
-	// breakerFirst and breakerLast bound for how long it opens; each time in a
-	// row doubles that.
+	// breakerFirst and breakerLast are the least and the most time that a
+	// breaker stays open. The time doubles with each opening in a row.
 	breakerFirst = 30 * time.Second
 	breakerLast  = 5 * time.Minute
 )
 
-// A Breaker tells when a lane fails so often that it should be left alone for
-// a while. Its count is this process' own; what it leads to is shared.
+// A Breaker tells when a lane fails so often that it should be left alone for a
+// while. Each process counts for itself; the pause that follows is shared.
 type Breaker struct {
 	mu       sync.Mutex
 	failures int
 	openings int
 }
 
-// Failed counts a failure of the provider's, and returns for how long the lane
+// Failed counts a failure of the provider, and returns for how long the lane
 // should be left alone; 0 if it need not be.
 func (b *Breaker) Failed() time.Duration {
 	b.mu.Lock()
@@ -31,7 +31,7 @@ func (b *Breaker) Failed() time.Duration {
 	if b.failures < breakerTrips {
 		return 0
 	}
-	// The next failure after the pause opens it again at once.
+	// The next failure after the pause opens the breaker again at once.
 	b.failures = breakerTrips - 1
 	d := breakerFirst << min(b.openings, 10)
 	b.openings++

@@ -8,10 +8,10 @@ type State struct {
 	Until   time.Time // the lane is closed until then
 }
 
-// Choose returns for each of n images the lane that will reach it first among
-// those that serve the model: the one with the fewest minutes of work in front
-// of it, backlog ÷ RPM. Lanes that are closed take part with the time until
-// they open. Each image counts into the backlog of the next. It returns nil if
+// Choose returns for each of n images the lane that will reach it first, among
+// those that serve the model. That is the lane with the fewest minutes of work
+// in front of it, backlog ÷ RPM. A closed lane counts with the time until it
+// opens. Each image counts into the backlog of the next. Choose returns nil if
 // no lane serves the model.
 func Choose(lanes []Lane, states map[string]State, model string, n int, now time.Time) []Lane {
 	type candidate struct {

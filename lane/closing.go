@@ -7,14 +7,15 @@ import (
 )
 
 const (
-	// minuteClosing is for how long a lane closes whose requests a minute are
-	// used up, where the provider does not say: what any window of a minute
-	// needs to empty.
+	// minuteClosing is for how long a lane closes when its requests a minute
+	// are used up and the provider does not say for how long. Any window of a
+	// minute is empty after that time.
 	minuteClosing = time.Minute
-	// dayClosing is that of a quota of a day, where nobody says when the next
-	// one begins.
+	// dayClosing is for how long a lane closes when its quota of a day is used
+	// up and the start of the next day is not known.
 	dayClosing = time.Hour
-	// spendClosing is that of a spend cap, whose window is ten minutes.
+	// spendClosing is for how long a spend cap closes a lane. The cap's window
+	// is ten minutes.
 	spendClosing = 10 * time.Minute
 	// brokenClosing is how long a broken lane is left alone before one more
 	// request finds out whether it has been mended.
@@ -35,7 +36,7 @@ func ClosedFor(f *job.Failure) time.Duration {
 
 func limitClosing(f *job.Failure) time.Duration {
 	if f.Limit == job.LimitCapacity || f.Limit == job.LimitStorage {
-		return 0 // it is not the lane that is short of anything
+		return 0 // the lane itself has quota left
 	}
 	if f.RetryAfter > 0 {
 		return f.RetryAfter

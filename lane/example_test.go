@@ -9,8 +9,8 @@ import (
 )
 
 // Each image goes to the lane that will reach it first: the one with the fewest
-// minutes of work in front of it. A lane that is closed counts with the time
-// until it opens.
+// minutes of work in front of it. A closed lane counts with the time until it
+// opens.
 func ExampleChoose() {
 	now := time.Date(2026, time.November, 26, 12, 0, 0, 0, time.UTC)
 	lanes := []lane.Lane{
@@ -38,8 +38,8 @@ func ExampleChoose() {
 // left alone.
 func ExampleClosedFor() {
 	for _, f := range []*job.Failure{
-		{Remedy: job.RemedyFail},  // it is the request's own
-		{Remedy: job.RemedyRetry}, // it may pass; a breaker counts how many come in a row
+		{Remedy: job.RemedyFail},  // the request is at fault
+		{Remedy: job.RemedyRetry}, // it may pass; a breaker counts such failures in a row
 		{Remedy: job.RemedyWait, Limit: job.LimitMinute, RetryAfter: 20 * time.Second},
 		{Remedy: job.RemedyWait, Limit: job.LimitMinute}, // the provider does not say
 		{Remedy: job.RemedyStop}, // the key is refused
@@ -54,8 +54,8 @@ func ExampleClosedFor() {
 	// 5m0s
 }
 
-// Five failures of the provider's in a row open a breaker. Each time in a row it
-// stays open for twice as long.
+// Five failures of the provider in a row open a breaker. Each further opening
+// in a row lasts twice as long.
 func ExampleBreaker() {
 	var b lane.Breaker
 	for range 6 {

@@ -14,31 +14,32 @@ import (
 )
 
 const (
-	// headroom is the part of the quota left unused. The provider's window is
-	// not published; one per cent leaves 0.6 s a minute for the difference
-	// between the slowest and the fastest network path of two requests, at
-	// every rate.
+	// headroom is the part of the quota that is left unused. The provider does
+	// not publish its window. At every rate, one per cent leaves 0.6 s a minute
+	// for the difference between the slowest and the fastest network path of
+	// two requests.
 	headroom = 0.01
 
 	// askTimeout bounds one question to Redis.
 	askTimeout = time.Second
-	// memory is how long Redis remembers a lane's next slot: far longer than
-	// any interval, since a lane without memory starts with a wait of one.
+	// memory is how long Redis remembers a lane's next slot. It is far longer
+	// than any interval, since a lane without memory starts with a wait of one
+	// interval.
 	memory = 24 * time.Hour
 	// present is for how long an instance counts after it last asked.
 	present = 2 * time.Minute
 )
 
-// takeScript is slots.take on Redis' clock, for all instances. Times are in
-// microseconds.
+// takeScript does what slots.take does, on Redis' clock and for all instances.
+// Times are in microseconds.
 //
-// A next slot that is not known counts as one interval away: Redis may have
-// lost it right after it was taken. One further away than can be comes of a
-// clock that was set back, and counts the same. ARGV[3] is how far away the
-// caller knows it to be.
+// If the next slot is not known, it counts as one interval away: Redis may have
+// lost it right after it was taken. The same holds if it is further away than
+// is possible: then the clock was set back. ARGV[3] is how far away the next
+// slot is, as far as the caller knows.
 //
-// The instances that asked lately are counted, because they share the quota
-// when Redis is away.
+// The script also counts the instances that asked lately, because they share
+// the quota while Redis is away.
 var takeScript = goredis.NewScript(`
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -66,8 +67,8 @@ end
 keep(KEYS[2], later + interval)
 return {0, math.floor(later - now), instances}`)
 
-// A Pacer spaces the requests of a lane evenly, whatever bursts its queue
-// sends, over all instances. It is the generic cell rate algorithm without a
+// A Pacer spaces the requests of a lane evenly over all instances, whatever
+// bursts its queue sends. It is the generic cell rate algorithm without a
 // burst, in one Redis script on Redis' clock. While Redis is away, each
 // instance keeps to its share of the quota.
 type Pacer struct {
@@ -80,8 +81,8 @@ type Pacer struct {
 }
 
 // NewPacer returns a pacer for the lane, whose RPM must be positive. instance
-// names this process; instances is how many there are taken to be as long as
-// Redis has never said.
+// names this process. instances is the assumed number of processes until Redis
+// has told it.
 func NewPacer(l Lane, client *redis.Client, instance string, instances int, log *slog.Logger) *Pacer {
 	p := &Pacer{lane: l, redis: client, instance: instance, log: log, local: slots{now: time.Now}}
 	p.instances.Store(int64(max(instances, 1)))
@@ -89,8 +90,8 @@ func NewPacer(l Lane, client *redis.Client, instance string, instances int, log 
 }
 
 // Take takes the lane's next slot if it comes within patience, and returns how
-// long to wait for it. Else it takes none, and returns when to come back: a
-// time of its own for each caller.
+// long to wait for it. Otherwise it takes none, and returns how long to wait
+// before asking again: a different time for each caller.
 func (p *Pacer) Take(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool) {
 	wait, taken, err := p.ask(ctx, patience)
 	if err == nil {
@@ -103,7 +104,8 @@ func (p *Pacer) Take(ctx context.Context, patience time.Duration) (wait time.Dur
 	return p.local.take(p.share(), patience)
 }
 
-// ask takes a slot in Redis.
+// ask takes a slot in Redis, or none if the next one is further away than
+// patience.
 func (p *Pacer) ask(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool, err error) {
 	key := "lane:" + p.lane.Name + ":"
 	var answer []int64

@@ -18,7 +18,7 @@ import (
 	"github.com/ai-worker/ai-worker/redis/redistest"
 )
 
-// fleet is pacers of one lane that share a Redis, as processes do.
+// fleet is a set of pacers of one lane that share a Redis, as processes do.
 type fleet struct {
 	t       *testing.T
 	rpm     int
@@ -43,7 +43,7 @@ func newFleet(t *testing.T, url string, rpm, n int) *fleet {
 	return f
 }
 
-// outageNote is a log that notes a pacer's warning.
+// outageNote is a log that notes the warning of a pacer that Redis is away.
 type outageNote struct {
 	slog.Handler
 
@@ -63,20 +63,21 @@ func (f *fleet) interval() time.Duration {
 	return time.Duration(float64(time.Minute) / (float64(f.rpm) * 0.99))
 }
 
-// An answer is what a pacer said. By which clock it said so is known to lie
-// between two readings, however long the answer took: nothing that is concluded
-// from it depends on the speed of the machine.
+// An answer is what a pacer said, with the time before and after it was asked.
+// The clock that the pacer used lies between the two, however long the answer
+// took. So no conclusion depends on the speed of the machine.
 type answer struct {
 	wait          time.Duration
 	taken         bool
 	before, after time.Time
 }
 
-// earliest and latest are the bounds of the time that the answer tells.
+// earliest and latest return the bounds of the time that the answer tells.
 func (a answer) earliest() time.Time { return a.before.Add(a.wait - precision) }
 func (a answer) latest() time.Time   { return a.after.Add(a.wait + precision) }
 
-// precision is that of the numbers in Redis, with the roundings on the way.
+// precision is the precision of the numbers in Redis, with the roundings on the
+// way.
 const precision = 2 * time.Microsecond
 
 // now returns the time of the clock that Redis goes by. That clock may be set
@@ -124,8 +125,8 @@ func (f *fleet) wantQuota(answers []answer) {
 	}
 }
 
-// wantSpacing fails unless each slot comes one interval after the one before,
-// or at once if that has passed already: neither earlier nor later.
+// wantSpacing fails unless each slot comes exactly one interval after the one
+// before, or at once if that time has passed already.
 func (f *fleet) wantSpacing(answers []answer) {
 	f.t.Helper()
 	for i, a := range answers[1:] {
@@ -139,13 +140,14 @@ func (f *fleet) wantSpacing(answers []answer) {
 	}
 }
 
-// withRedis returns what ask asks of a new fleet, with all of it answered by
-// Redis. A pacer gives Redis a second: on a machine that stands still for
-// longer it keeps to its share, as it should, and is asked again.
+// withRedis returns what ask asks of a new fleet, when Redis has answered all
+// of it. A pacer waits a second for Redis. On a machine that stands still for
+// longer, it rightly keeps to its share; then withRedis asks again with a new
+// fleet.
 func withRedis(t *testing.T, server *redistest.Server, rpm, n int, ask func(*fleet) []answer) (*fleet, []answer) {
 	t.Helper()
 	for range tries {
-		server.Restart() // and forget
+		server.Restart() // Redis forgets everything
 		f := newFleet(t, server.URL(), rpm, n)
 		if answers := ask(f); !f.away.Load() {
 			return f, answers
@@ -174,7 +176,7 @@ func TestPacersShareAQuota(t *testing.T) {
 	}
 }
 
-// All ask at once, and no two of them get the same slot.
+// All instances ask at once, and no two of them get the same slot.
 func TestPacersAskedAtOnce(t *testing.T) {
 	t.Parallel()
 	const rpm, n = 60, 3
@@ -194,8 +196,8 @@ func TestPacersAskedAtOnce(t *testing.T) {
 // a slot.
 func TestPacerLeavesSlotsThatAreFarAway(t *testing.T) {
 	t.Parallel()
-	// Slots are a minute apart, and patience ends half-way between two: what
-	// the machine takes for the nine of them is nothing against that.
+	// Slots are a minute apart, and patience ends half-way between two. The
+	// time that the machine takes for nine of them is nothing against that.
 	const rpm, patience = 1, 210 * time.Second
 	f, answers := withRedis(t, redistest.Start(t), rpm, 2, func(f *fleet) (answers []answer) {
 		for i := range 9 {
@@ -211,8 +213,8 @@ func TestPacerLeavesSlotsThatAreFarAway(t *testing.T) {
 	f.wantSpacing(answers)
 }
 
-// What an instance left behind long ago, and what none can have: the clock was
-// set back.
+// The next slot in Redis may be one that an instance left behind long ago, or
+// one further away than is possible, because the clock was set back.
 func TestPacerMeetsTheSlotThatRedisKnows(t *testing.T) {
 	t.Parallel()
 	const rpm = 60
@@ -238,7 +240,7 @@ func TestPacerMeetsTheSlotThatRedisKnows(t *testing.T) {
 	}
 }
 
-// know leaves a time in Redis as that of the next slot.
+// know stores a time in Redis as that of the next slot.
 func (f *fleet) know(next time.Time) {
 	f.t.Helper()
 	set := func(ctx context.Context, r *goredis.Client) error {
@@ -250,8 +252,8 @@ func (f *fleet) know(next time.Time) {
 	}
 }
 
-// While Redis is away, the instances together keep to the quota, over the
-// change as well; and when it is back, so do they, and use all of it.
+// While Redis is away, the instances together keep to the quota, also over the
+// change. When Redis is back, they keep to it again, and use all of it.
 func TestPacersKeepToTheQuotaThroughAnOutage(t *testing.T) {
 	t.Parallel()
 	const rpm, n = 60, 3
@@ -271,14 +273,15 @@ func TestPacersKeepToTheQuotaThroughAnOutage(t *testing.T) {
 	})
 	f.wantQuota(slices.Concat(before, during, after))
 	f.wantSpacing(after[n-1:]) // once each has told what it knows
-	// An instance tells Redis, which has forgotten all, of its own slots.
+	// Redis has forgotten everything. An instance tells it of the instance's
+	// own slots.
 	if last, first := during[len(during)-n], after[0]; first.latest().Before(last.earliest()) {
 		t.Errorf("a slot comes %s before one of the same instance during the outage", last.earliest().Sub(first.latest()))
 	}
 }
 
-// awaitRedis returns once every instance asks Redis again, which it leaves alone
-// for a while after a failure.
+// awaitRedis returns once every instance asks Redis again. After a failure they
+// leave it alone for a while.
 func (f *fleet) awaitRedis() {
 	f.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -295,8 +298,8 @@ func (f *fleet) awaitRedis() {
 	}
 }
 
-// Without Redis an instance has its share of the quota, less a request: here of
-// 59.4 a minute for three.
+// Without Redis an instance has its share of the quota, less one request. Here
+// three instances share 59.4 requests a minute.
 func TestPacerKeepsToItsShare(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t, "redis://127.0.0.1:1", 60, 3)

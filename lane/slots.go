@@ -13,12 +13,13 @@ type slots struct {
 
 	mu    sync.Mutex
 	next  time.Time // the earliest time of the next slot
-	later time.Time // the next time given to those who shall come back
+	later time.Time // the next time that is given to a caller who must come back
 }
 
-// take takes the next slot if it comes within patience, and returns how long
-// to wait for it. Else it takes none, and returns when to come back: a time of
-// its own for each caller, at which there should be a slot.
+// take takes the next slot if it comes within patience, and returns how long to
+// wait for it. Otherwise it takes none, and returns how long to wait before
+// asking again: a different time for each caller, at which there should be a
+// slot.
 func (s *slots) take(interval, patience time.Duration) (wait time.Duration, taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +35,7 @@ func (s *slots) take(interval, patience time.Duration) (wait time.Duration, take
 	return wait, false
 }
 
-// used tells of a slot that was taken elsewhere, wait from now, so that the
+// used notes a slot that was taken in Redis and comes after wait, so that the
 // next one here comes an interval after it.
 func (s *slots) used(wait, interval time.Duration) {
 	s.mu.Lock()
