@@ -18,11 +18,11 @@ import (
 // Facts are what Inspect finds out about a server.
 type Facts struct {
 	Address   string        // host:port
-	RoundTrip time.Duration // of one command, without the connecting
+	RoundTrip time.Duration // of one command, without the time to connect
 }
 
-// inspectScript does what the scripts of this program do, on a key that is
-// gone at once.
+// inspectScript does everything that the scripts of this program do, on a key
+// that it deletes at once.
 var inspectScript = goredis.NewScript(`
 redis.call('SET', KEYS[1], ARGV[1], 'PX', 1000)
 local stored = redis.call('GET', KEYS[1])
@@ -31,9 +31,9 @@ redis.call('DEL', KEYS[1])
 redis.call('TIME')
 return stored`)
 
-// Inspect finds out whether a server can be reached and runs scripts that
-// write key and publish on channel, with two commands. Where it fails, the
-// address is there all the same; TroubleOf says what the error is a sign of.
+// Inspect finds out, with two commands, whether a server can be reached and
+// runs scripts that write key and publish on channel. When it fails, it returns
+// the address all the same. TroubleOf says what the error is a sign of.
 func Inspect(ctx context.Context, client *Client, key, channel string) (Facts, error) {
 	f := Facts{Address: client.server.Options().Addr}
 	if err := client.server.Ping(ctx).Err(); err != nil {
@@ -52,23 +52,23 @@ func Inspect(ctx context.Context, client *Client, key, channel string) (Facts, e
 	return f, nil
 }
 
-// A Trouble is why a server cannot be used, as far as that tells what to mend.
+// A Trouble is the reason why a server cannot be used, as far as it tells what
+// to mend.
 type Trouble string
 
 const (
 	TroubleHost        Trouble = "host"        // its name is unknown
-	TroubleUnreachable Trouble = "unreachable" // nobody answers there, or not in this language
-	TroubleTLS         Trouble = "tls"         // the server wants none, or its certificate is not right
+	TroubleUnreachable Trouble = "unreachable" // nothing answers there, or not as Redis does
+	TroubleTLS         Trouble = "tls"         // the server wants no TLS, or its certificate is not right
 	TroublePassword    Trouble = "password"    // user or password is refused
-	TroublePermission  Trouble = "permission"  // the user may not run scripts, or not write
+	TroublePermission  Trouble = "permission"  // the user may not run scripts, or may not write
 	TroubleReadOnly    Trouble = "read_only"   // it is a replica
 	TroubleFull        Trouble = "full"        // its memory is used up
 	TroubleClients     Trouble = "clients"     // it takes no more connections
 	TroubleOther       Trouble = "other"       // none of these
 )
 
-// TroubleOf says what an error of Inspect is a sign of; nothing if there is
-// none.
+// TroubleOf returns what an error of Inspect is a sign of, or "" for no error.
 func TroubleOf(err error) Trouble {
 	switch {
 	case err == nil:

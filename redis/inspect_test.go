@@ -85,7 +85,8 @@ func TestTroubleOf(t *testing.T) {
 			config: []any{"CONFIG", "SET", "maxmemory", "1", "maxmemory-policy", "noeviction"},
 			want:   redis.TroubleFull,
 		},
-		// It waits for more of what it takes for a long command.
+		// The server takes what it reads for a long command, and waits for the
+		// rest.
 		"a server without TLS": {
 			url:  func(s string) string { return strings.Replace(s, "redis://", "rediss://", 1) },
 			want: redis.TroubleUnreachable,
@@ -121,7 +122,7 @@ func TestTroubleOf(t *testing.T) {
 	}
 }
 
-// configure gives the server a command.
+// configure sends the server a command.
 func configure(t *testing.T, address string, command ...any) {
 	t.Helper()
 	if len(command) == 0 {

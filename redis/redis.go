@@ -20,22 +20,25 @@ const (
 	ioTimeout   = 500 * time.Millisecond
 	maxRetries  = 1
 
-	// rest is for how long Redis is left alone once it failed, so that its
+	// rest is for how long Redis is left alone after a failure, so that its
 	// outage does not cost every request a time-out.
 	rest = 2 * time.Second
-	// grace is how long a command goes on whose caller has gone away or is told
-	// to end: a caller's end must not look like an outage, nor be held up by one.
+	// grace is how long a command goes on after its context has ended. A caller
+	// that goes away must not look like an outage, and an outage must not hold
+	// it up.
 	grace = 500 * time.Millisecond
-	// pingInterval keeps a subscription's checks of its connection, every one a
-	// command that is billed, below the rate of its messages.
+	// pingInterval is the time between a subscription's checks of its
+	// connection. Each is a command that is billed, so there should be fewer of
+	// them than messages.
 	pingInterval = time.Minute
 )
 
 var (
-	// ErrBadURL: the URL cannot be parsed. The parser's own words are left out,
-	// because they can quote the password.
+	// ErrBadURL means that the URL cannot be parsed. The parser's own words are
+	// left out, because they can quote the password.
 	ErrBadURL = errors.New("redis: REDIS_URL is not a valid URL; it looks like rediss://default:password@host:6379")
-	// ErrResting: Redis failed a moment ago, and was not asked again yet.
+	// ErrResting means that Redis failed a moment ago and was not asked again
+	// yet.
 	ErrResting = errors.New("redis: left alone after a failure")
 )
 
@@ -43,16 +46,16 @@ var (
 const Nil = goredis.Nil
 
 // A Client is one process' way to a Redis server. While the server fails, the
-// client leaves it alone for a while at a time, for all its users alike. It is
-// safe for concurrent use.
+// client leaves it alone for a while at a time, for all its users. It is safe
+// for concurrent use.
 type Client struct {
 	server *goredis.Client
 	log    *slog.Logger
 
 	mu      sync.Mutex
 	failing bool
-	retryAt time.Time // while failing: no command is sent before
-	trying  bool      // while failing: one command finds out whether that is over
+	retryAt time.Time // while failing: no command is sent before this time
+	trying  bool      // while failing: one command is finding out whether the server works again
 }
 
 // NewClient returns a client of the server at url. It connects on first use.
@@ -68,7 +71,7 @@ func NewClient(url string, log *slog.Logger) (*Client, error) {
 	opts.DialerRetries = 1
 	opts.ContextTimeoutEnabled = true
 	// Upstash knows neither CLIENT SETINFO nor maintenance notifications, and
-	// every command is billed.
+	// it bills every command.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	return &Client{server: goredis.NewClient(opts), log: log}, nil
@@ -77,10 +80,10 @@ func NewClient(url string, log *slog.Logger) (*Client, error) {
 // Close closes all connections.
 func (c *Client) Close() error { return c.server.Close() }
 
-// Do runs op, which sends commands to the server, for at most timeout, and for a
-// little longer than ctx. It fails with ErrResting, without running op, while
-// the server is left alone. An error of op other than Nil begins such a rest,
-// unless ctx has ended; what names op in the log.
+// Do runs op, which sends commands to the server, for at most timeout, and for
+// a little longer than ctx. While the server is left alone, Do fails with
+// ErrResting and does not run op. An error of op other than Nil begins such a
+// rest, unless ctx has ended. what names op in the log.
 func (c *Client) Do(
 	ctx context.Context, what string, timeout time.Duration, op func(context.Context, *goredis.Client) error,
 ) error {
@@ -100,16 +103,16 @@ func (c *Client) Do(
 	return err
 }
 
-// giveUp leaves it to another caller to try the server.
+// giveUp lets another caller try the server.
 func (c *Client) giveUp() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.trying = false
 }
 
-// mayTry reports whether a command may be sent now. Once a rest is over, one
-// caller tries the server and the others go on without, so that an outage
-// holds up one request at a time.
+// mayTry reports whether the caller may send a command now. Once a rest is
+// over, it lets one caller try the server while the others go on without Redis.
+// So an outage holds up one request at a time.
 func (c *Client) mayTry() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,7 +126,7 @@ func (c *Client) mayTry() bool {
 	return true
 }
 
-// note takes note of how a command ended, and logs what is new.
+// note records how a command ended, and logs it if that is new.
 func (c *Client) note(ctx context.Context, what string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,8 +142,8 @@ func (c *Client) note(ctx context.Context, what string, err error) {
 }
 
 // NewSubscription returns a subscription to no channel yet, on a connection of
-// its own. Both what is published and what is subscribed to comes out of its
-// messages.
+// its own, and the channel of its messages. These tell both what is published
+// and what is subscribed to.
 func (c *Client) NewSubscription(ctx context.Context) (*goredis.PubSub, <-chan any) {
 	sub := c.server.Subscribe(ctx)
 	return sub, sub.ChannelWithSubscriptions(goredis.WithChannelHealthCheckInterval(pingInterval))

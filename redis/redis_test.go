@@ -22,7 +22,7 @@ func TestBadURLsAreNotRepeated(t *testing.T) {
 	}
 }
 
-// A server that fails is left alone, then tried by one caller at a time.
+// A server that fails is left alone. Then one caller at a time tries it.
 func TestDoLeavesAFailingServerAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestDoLeavesAFailingServerAlone(t *testing.T) {
 				t.Fatalf("got %v after %d calls, want %v after %d", err, asked, want, calls)
 			}
 		}
-		want(do(redis.Nil), redis.Nil, 1) // is an answer
+		want(do(redis.Nil), redis.Nil, 1) // Nil is an answer
 		want(do(away), away, 2)
 		want(do(nil), redis.ErrResting, 2)
 		time.Sleep(2 * time.Second)

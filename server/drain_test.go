@@ -23,7 +23,7 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// slowQueue takes its time for a task, and hears when that is to end.
+// slowQueue takes a while for each task, and stops when its context ends.
 type slowQueue struct{ takes time.Duration }
 
 func (q slowQueue) CreateTask(
@@ -41,12 +41,13 @@ func (slowQueue) GetTask(context.Context, *cloudtaskspb.GetTaskRequest, ...gax.C
 	return &cloudtaskspb.Task{}, nil
 }
 
-// journal is the part of a record that submissions use. It tells of the calls.
+// journal is the part of a record that submissions use. It tells which calls
+// were made.
 type journal struct {
 	record.Record
 
 	created  chan string   // ids of jobs
-	enqueued chan job.Task // what is noted to be on its queue
+	enqueued chan job.Task // tasks noted to be on their queue
 }
 
 func (j *journal) Create(_ context.Context, d record.Draft) (job.Job, []job.Task, error) {
@@ -61,7 +62,7 @@ func (j *journal) Enqueued(ctx context.Context, tasks ...job.Task) error {
 	return ctx.Err()
 }
 
-// shown are jobs as nobody looks at them here.
+// shown renders every job as nothing: nobody looks at the snapshots here.
 type shown struct{ handlers.Snapshots }
 
 func (shown) Snapshot(ctx context.Context, _ string) (snapshot.Snapshot, error) {
@@ -72,16 +73,16 @@ func (shown) Render(job.Job) (snapshot.Snapshot, error) {
 	return snapshot.Snapshot{JSON: []byte("{}")}, nil
 }
 
-// A service takes jobs, in a bubble of testing/synctest.
+// A service accepts jobs, in a bubble of testing/synctest.
 type service struct {
 	*journal
 
-	terminate context.CancelFunc // is SIGTERM
+	terminate context.CancelFunc // stands for SIGTERM
 	client    *http.Client
 	ended     chan error // what Run returned
 }
 
-// serve runs a service whose queue takes that long for a task.
+// serve runs a service whose queue takes the given time for a task.
 func serve(t *testing.T, takes time.Duration) *service {
 	t.Helper()
 	ctx, terminate := context.WithCancel(t.Context())
@@ -101,7 +102,7 @@ func serve(t *testing.T, takes time.Duration) *service {
 	return s
 }
 
-// submit submits a job, and returns the answer's status; 0 is none.
+// submit submits a job, and sends the answer's status; 0 means no answer.
 func (s *service) submit(ctx context.Context, body io.Reader) <-chan int {
 	status := make(chan int, 1)
 	go func() {
@@ -121,7 +122,7 @@ func (s *service) submit(ctx context.Context, body io.Reader) <-chan int {
 	return status
 }
 
-// wantEnd fails unless Run ends in order and in time.
+// wantEnd fails unless Run ends orderly and in time.
 func (s *service) wantEnd(t *testing.T) {
 	t.Helper()
 	from := time.Now()
@@ -136,7 +137,7 @@ func (s *service) wantEnd(t *testing.T) {
 
 const aFox = `{"prompt":"A fox"}`
 
-// The row stands, and says which tasks are missing: the sweep puts them.
+// The row stands and says which tasks are missing. The sweep puts them.
 func TestASubmissionWhoseQueueHangsEndsWithTheDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, 15*time.Second)

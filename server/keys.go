@@ -9,13 +9,13 @@ import (
 	"github.com/ai-worker/ai-worker/handlers"
 )
 
-// openTenant is whose jobs they are where no API key is asked for.
+// openTenant is the tenant of all jobs if no API key is asked for.
 const openTenant = "default"
 
 // openWeight is the share of turns of that tenant.
 const openWeight = 1
 
-// Keys are the API keys and whose they are.
+// Keys are the API keys, each with its tenant.
 type Keys struct {
 	entries []keyEntry
 }
@@ -25,7 +25,7 @@ type keyEntry struct {
 	hash   [sha256.Size]byte
 }
 
-// Add lets the holder of key in as a tenant with a share of turns.
+// Add lets whoever has the key in, as a tenant with a share of turns.
 func (k *Keys) Add(tenant, key string, weight float64) {
 	k.entries = append(k.entries, keyEntry{tenant: handlers.Tenant{Name: tenant, Weight: weight}, hash: sha256.Sum256([]byte(key))})
 }
@@ -43,7 +43,8 @@ func (k *Keys) tenant(key string) (t handlers.Tenant, ok bool) {
 	return t, ok
 }
 
-// authenticate lets holders of a key in, or everybody if there is none.
+// authenticate lets in requests with a valid key, or every request if there are
+// no keys.
 func (k *Keys) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := handlers.Tenant{Name: openTenant, Weight: openWeight}

@@ -8,10 +8,10 @@ import (
 	oteltrace "go.opentelemetry.io/otel/trace"
 )
 
-// NewLogger returns a logger whose entries are as Cloud Logging reads them:
+// NewLogger returns a logger that writes entries in the form of Cloud Logging:
 // JSON with severity and message, and with the trace of the request that they
-// belong to. project is the Google Cloud project of the traces; empty writes
-// their IDs alone.
+// belong to. project is the Google Cloud project of the traces; if it is empty,
+// only their IDs are written.
 func NewLogger(w io.Writer, level slog.Leveler, project string) *slog.Logger {
 	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: cloudNames})
 	return slog.New(traceHandler{Handler: h, project: project})

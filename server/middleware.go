@@ -16,8 +16,8 @@ import (
 )
 
 // trace puts every request into the trace that its caller names (W3C Trace
-// Context), or into one of its own. Tasks carry it on, so that all log entries
-// of a job belong together.
+// Context), or into a new one. Tasks carry it on, so that all log entries of a
+// job belong together.
 func trace(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
@@ -35,8 +35,8 @@ func newSpanContext() oteltrace.SpanContext {
 	return oteltrace.NewSpanContext(cfg)
 }
 
-// accessLog logs every request once it is answered; health checks only if they
-// fail.
+// accessLog logs every request once it is answered, but logs health checks as
+// debugging unless they fail.
 func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 	}
 }
 
-// recoverer answers 500 where a handler panicked, and logs where.
+// recoverer answers 500 if a handler panics, and logs the stack.
 func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

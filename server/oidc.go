@@ -18,13 +18,13 @@ import (
 )
 
 // A TokenValidator checks a token's signature, its expiry and its audience. It
-// is *idtoken.Validator, whose Validate asks for nothing more: not who issued
-// the token, nor to whom.
+// is *idtoken.Validator, whose Validate checks nothing more: neither who issued
+// the token nor for which account.
 type TokenValidator interface {
 	Validate(ctx context.Context, token, audience string) (*idtoken.Payload, error)
 }
 
-// OIDC tells Cloud Tasks' deliveries from other requests, by the ID token that
+// OIDC tells Cloud Tasks' deliveries from other requests by the ID token that
 // Google signs for the service account of the task.
 type OIDC struct {
 	config    OIDCConfig
@@ -32,20 +32,21 @@ type OIDC struct {
 	log       *slog.Logger
 }
 
-// OIDCConfig is whose tokens are let in.
+// OIDCConfig says which tokens are let in.
 type OIDCConfig struct {
 	Audience       string
 	ServiceAccount string // email of the account that deliveries are made as
 
-	// BehindCloudRun says that Cloud Run asks for a token itself, and lets in
-	// nobody else (the service is private). It then takes the signature off
-	// what it hands on, so that there is none to check:
+	// BehindCloudRun says that the service is private: Cloud Run itself asks
+	// for a token, and lets nobody else in. It then takes the signature off the
+	// token that it hands on, so that there is none to check:
 	// https://cloud.google.com/run/docs/troubleshooting#signature-removed
 	BehindCloudRun bool
 }
 
-// NewOIDC lets in tokens for the audience that belong to the service account.
-// Neither may be empty: the validator skips the check of an empty audience.
+// NewOIDC returns an OIDC that lets in tokens for the audience that belong to
+// the service account. Neither may be empty: the validator does not check an
+// empty audience.
 func NewOIDC(v TokenValidator, c OIDCConfig, log *slog.Logger) (*OIDC, error) {
 	if c.Audience == "" || c.ServiceAccount == "" {
 		return nil, errors.New("server: OIDC needs an audience and a service account")
@@ -56,8 +57,8 @@ func NewOIDC(v TokenValidator, c OIDCConfig, log *slog.Logger) (*OIDC, error) {
 // keysTimeout bounds the fetching of the keys that tokens are signed with.
 const keysTimeout = 10 * time.Second
 
-// NewValidator returns a validator of tokens that Google signed, or if jwksURL
-// is set, of those whose keys are there: an emulator's.
+// NewValidator returns a validator of tokens that Google signed. If jwksURL is
+// set, it takes the keys from there instead: an emulator's.
 func NewValidator(ctx context.Context, jwksURL string) (*idtoken.Validator, error) {
 	client := &http.Client{Timeout: keysTimeout}
 	if jwksURL != "" {
@@ -70,7 +71,8 @@ func NewValidator(ctx context.Context, jwksURL string) (*idtoken.Validator, erro
 	return idtoken.NewValidator(ctx, option.WithHTTPClient(client))
 }
 
-// redirected sends every request to one URL. The validator's own is fixed.
+// redirected sends every request to one URL. The validator's own URL cannot be
+// changed.
 type redirected struct{ to *url.URL }
 
 func (t redirected) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -79,7 +81,7 @@ func (t redirected) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// authenticate lets deliveries in.
+// authenticate lets in deliveries only.
 func (o *OIDC) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := o.verify(r); err != nil {
@@ -116,11 +118,11 @@ func (o *OIDC) verify(r *http.Request) error {
 }
 
 const (
-	// signatureRemoved is what Cloud Run writes in the place of a signature
-	// that it has checked.
+	// signatureRemoved is what Cloud Run writes in place of a signature that it
+	// has checked.
 	signatureRemoved = "SIGNATURE_REMOVED_BY_GOOGLE"
-	// serverlessAuthorization is the header that Cloud Run looks at first. With
-	// it, Authorization is handed on as it came, and nobody has checked that.
+	// serverlessAuthorization is the header that Cloud Run looks at first. If
+	// it is there, Cloud Run hands Authorization on as it came, unchecked.
 	serverlessAuthorization = "X-Serverless-Authorization"
 )
 

@@ -25,7 +25,8 @@ const (
 	account  = "tasks@p.iam.gserviceaccount.com"
 )
 
-// validator accepts one token for one audience, as Google's does a signature.
+// validator accepts one token for one audience, as Google's validator accepts a
+// valid signature.
 type validator struct{ payload *idtoken.Payload }
 
 func (v validator) Validate(_ context.Context, token, aud string) (*idtoken.Payload, error) {
@@ -35,7 +36,7 @@ func (v validator) Validate(_ context.Context, token, aud string) (*idtoken.Payl
 	return v.payload, nil
 }
 
-// deliverer notes that a delivery came through.
+// deliverer notes the deliveries that came through.
 type deliverer struct{ delivered []job.Task }
 
 func (d *deliverer) Deliver(_ context.Context, t job.Task) (worker.Verdict, error) {
@@ -116,8 +117,8 @@ func unsigned(t *testing.T, change func(claims map[string]any)) string {
 	return "e30." + base64.RawURLEncoding.EncodeToString(text) + ".SIGNATURE_REMOVED_BY_GOOGLE"
 }
 
-// Cloud Run has checked the signature of a private service's tokens. What they
-// say is checked all the same.
+// Cloud Run has checked the signature of a private service's tokens. The
+// service still checks what they say.
 func TestOIDCBehindCloudRun(t *testing.T) {
 	for name, tt := range map[string]struct {
 		token    string
@@ -163,7 +164,7 @@ func TestOIDCBehindCloudRun(t *testing.T) {
 	}
 }
 
-// The validator would skip the check of an empty audience.
+// The validator would not check an empty audience.
 func TestNewOIDCRefusesToCheckNothing(t *testing.T) {
 	for _, tt := range []struct{ audience, account string }{{"", account}, {audience, ""}} {
 		if _, err := server.NewOIDC(validator{}, server.OIDCConfig{Audience: tt.audience, ServiceAccount: tt.account},

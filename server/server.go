@@ -1,5 +1,5 @@
-// Package server is the process: which routes there are and who may call them,
-// what surrounds every request, and how it starts and ends.
+// Package server is the process: which routes there are, who may call them,
+// what surrounds every request, and how the process starts and ends.
 package server
 
 import (
@@ -19,12 +19,12 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// Config is what a server serves. Jobs is nil in a process that only works,
-// Tasks in one that only takes jobs.
+// Config is what a server serves. Jobs is nil in a process that only works on
+// jobs, Tasks in one that only accepts them.
 type Config struct {
 	Version string
 	Jobs    *handlers.Jobs
-	Keys    Keys // who may use the API; none opens it to everybody
+	Keys    Keys // who may use the API; without keys everybody may
 	Tasks   *handlers.Tasks
 	Lanes   *handlers.Lanes
 	OIDC    *OIDC // how deliveries prove where they come from
@@ -45,23 +45,25 @@ func New(cfg Config) http.Handler {
 	return r
 }
 
-// Where Cloud Tasks delivers, below the worker's address. Tasks name these
-// paths, so that a change of one leaves tasks behind that nobody takes.
+// The paths below the worker's address that Cloud Tasks delivers to. Tasks name
+// these paths: after a change of one, nothing takes the tasks that are still on
+// a queue.
 const (
 	GeneratePath = "/tasks/generate"
 	SweepPath    = "/tasks/sweep"
 )
 
-// install adds every route, and says who calls it.
+// install adds every route. A comment at each says who calls it.
 func install(r chi.Router, cfg Config) {
-	// Cloud Run's probes, and people: whether the process serves.
+	// Cloud Run's probes, and people, ask whether the process serves.
 	r.Get("/health", handlers.Health(cfg.Version))
-	// People, and alerts: how the lanes are doing. It names no tenant, no key.
+	// People and alerts ask how the lanes are doing. The answer names no tenant
+	// and no key.
 	r.Get("/health/lanes", cfg.Lanes.Health)
 
 	if cfg.Jobs != nil {
 		var api huma.API
-		// Callers, with an API key.
+		// Callers use these with an API key.
 		r.Group(func(r chi.Router) {
 			r.Use(cfg.Keys.authenticate)
 			api = humachi.New(r, handlers.APIConfig(cfg.Version))
@@ -69,14 +71,16 @@ func install(r chi.Router, cfg Config) {
 			cfg.Jobs.RegisterGet(api, http.MethodGet, snapshot.Path("{id}"))
 			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
 		})
-		// Whoever writes a client.
+		// People who write a client read this.
 		r.Get("/openapi.json", handlers.OpenAPI(api))
 	}
 
 	if cfg.Tasks != nil {
-		// Cloud Tasks, with a token of the service account for deliveries.
+		// Cloud Tasks delivers here, with a token of the service account for
+		// deliveries.
 		r.With(cfg.OIDC.authenticate).Post(GeneratePath, cfg.Tasks.Generate)
-		// Cloud Tasks while there is work, and Cloud Scheduler, with the same.
+		// Cloud Tasks asks here while there is work, and Cloud Scheduler, with
+		// the same token.
 		r.With(cfg.OIDC.authenticate).Post(SweepPath, cfg.Tasks.Sweep)
 	}
 }
@@ -84,20 +88,21 @@ func install(r chi.Router, cfg Config) {
 const (
 	// headerTimeout bounds how long a request's headers may take.
 	headerTimeout = 10 * time.Second
-	// idleTimeout outlasts those of the load balancers in front.
+	// idleTimeout is longer than those of the load balancers in front.
 	idleTimeout = 10 * time.Minute
 
-	// Cloud Run kills 10 s after SIGTERM. Running work has the first 7 to end
-	// by itself; then it is told to put itself back, which must be done by 9.
+	// Cloud Run kills the process 10 s after SIGTERM. Running work may end by
+	// itself for the first 7 s. Then it must put itself back, and be done after
+	// 9 s.
 	drainAfter = 7 * time.Second
 	exitAfter  = 9 * time.Second
 )
 
-// Run serves handler on ln until ctx ends, then drains: it takes no new
-// connections, lets running requests end for a while, then calls abort, ends
-// the requests' contexts, and waits for them to put their work back. It returns
-// nil after an orderly end, for which a request must end with its context or
-// with what abort ends.
+// Run serves handler on ln until ctx ends, then drains. It takes no new
+// connections and lets running requests end for a while. Then it calls abort,
+// ends the requests' contexts, and waits for the requests to put their work
+// back. It returns nil after an orderly end. For that, each request must end
+// with its context or with what abort ends.
 func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(), log *slog.Logger) error {
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -118,7 +123,7 @@ func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(
 	log.InfoContext(ctx, "shutting down", "reason", context.Cause(ctx))
 	timer := time.AfterFunc(drainAfter, func() {
 		abort()
-		cut() // who waits for a job to end is answered as it stands
+		cut() // a request that waits for a job is answered with the job as it is
 	})
 	defer timer.Stop()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitAfter)
@@ -129,8 +134,8 @@ func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(
 	return nil
 }
 
-// cutBodies ends the reading of a request's body together with its context. A
-// slow upload would else go on for as long as its caller likes.
+// cutBodies ends the reading of a request's body when the request's context
+// ends. Otherwise a slow upload would go on for as long as its caller likes.
 func cutBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stop := context.AfterFunc(r.Context(), func() {

@@ -43,7 +43,7 @@ func TestLogEntriesAreCloudLoggings(t *testing.T) {
 	}
 }
 
-// panicking is a delivery that meets a bug.
+// panicking is a deliverer with a bug.
 type panicking struct{}
 
 func (panicking) Deliver(context.Context, job.Task) (worker.Verdict, error) { panic("a bug") }
@@ -109,12 +109,13 @@ func (l *pipeListener) client() *http.Client {
 	}}
 }
 
-// Cloud Run kills 10 s after SIGTERM: a delivery that takes longer than the
-// first 7 is told to put its work back, one that does not is left to end.
+// Cloud Run kills the process 10 s after SIGTERM. A delivery that takes longer
+// than the first 7 s is told to put its work back; one that does not is left to
+// end.
 func TestRunDrains(t *testing.T) {
 	for name, tt := range map[string]struct {
 		work      time.Duration
-		waits     bool // for its context, as a caller's that waits for a job
+		waits     bool // for its context, as a request that waits for a job does
 		wantAfter time.Duration
 		aborted   bool
 	}{

@@ -1,9 +1,8 @@
-// Package redistest gives a test a real Redis server of its own, which it may
-// stop and start again. That takes about ten milliseconds, and isolates tests
-// in what a shared server cannot: channels, scripts, memory, outages.
+// Package redistest gives a test a real Redis server of its own, which the test
+// may stop and start again. A start takes about ten milliseconds. It isolates
+// tests where a shared server cannot: channels, scripts, memory, outages.
 //
-// It needs redis-server in PATH. Without it a test is skipped, and in CI it
-// fails.
+// It needs redis-server in PATH. Without it a test is skipped; in CI it fails.
 package redistest
 
 import (
@@ -23,7 +22,7 @@ import (
 
 const (
 	// Ports are drawn from below those that the kernel gives to outgoing
-	// connections, so that a stopped server's port is still free when it
+	// connections. So a stopped server's port is still free when the server
 	// starts again.
 	firstPort, ports = 20_000, 10_000
 
@@ -65,8 +64,8 @@ func Start(t testing.TB) *Server {
 // URL returns the server's address, which stays the same after a restart.
 func (s *Server) URL() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", s.port) }
 
-// Stop kills the server: connections break, further ones are refused, and all
-// data is lost. It does nothing on a stopped server.
+// Stop kills the server: connections break, new ones are refused, and all data
+// is lost. It does nothing if the server is stopped already.
 func (s *Server) Stop() {
 	if s.process == nil {
 		return
@@ -85,7 +84,7 @@ func (s *Server) Restart() {
 	}
 }
 
-// start returns when the server accepts connections.
+// start starts the server and returns when it accepts connections.
 func (s *Server) start() error {
 	process := exec.Command(s.program,
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1",
@@ -112,8 +111,8 @@ func (s *Server) start() error {
 	return nil
 }
 
-// awaitReady reads the server's log up to the line that says it is ready, so
-// that a server of someone else on the same port is not taken for ours.
+// awaitReady reads the server's log up to the line that says that it is ready.
+// So another server on the same port is not taken for this one.
 func awaitReady(out io.Reader) error {
 	var log strings.Builder
 	lines := bufio.NewScanner(out)

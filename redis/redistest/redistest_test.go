@@ -98,6 +98,6 @@ func newClient(t *testing.T, server *redistest.Server) *redis.Client {
 		t.Fatal(err)
 	}
 	options.DisableIdentity = true
-	options.MaxRetries, options.DialerRetries = -1, 1 // an outage is to show at once
+	options.MaxRetries, options.DialerRetries = -1, 1 // an outage must show at once
 	return redis.NewClient(options)
 }
