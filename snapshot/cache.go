@@ -29,24 +29,24 @@ const CancelChannel = "jobs:canceled"
 const (
 	// TTL is how long a snapshot stays after its last change.
 	TTL = 24 * time.Hour
-	// MaxAge is how long the snapshot of an unfinished job is believed: the
-	// bound on how late a reader learns of a change that Redis missed. That
-	// of a finished job is final.
+	// MaxAge is how long the snapshot of an unfinished job is believed. A
+	// reader learns of a change that Redis missed after this time at the
+	// latest. The snapshot of a finished job is final.
 	MaxAge = 5 * time.Second
 
-	// opTimeout bounds one operation, its retry and a new connection included.
+	// opTimeout bounds one operation, with its retry and a new connection.
 	opTimeout = 2 * time.Second
-	// makeUpAtOnce bounds how many of the snapshots that Redis missed one change
-	// brings along, since somebody waits for it.
+	// makeUpAtOnce bounds how many snapshots that Redis missed are stored after
+	// one change. Somebody waits for the change meanwhile.
 	makeUpAtOnce = 16
-	// maxMissed bounds the snapshots remembered while Redis is away. Beyond
-	// it readers rely on MaxAge alone.
+	// maxMissed bounds how many snapshots are remembered while Redis is away.
+	// For the rest, readers rely on MaxAge alone.
 	maxMissed = 10_000
 )
 
-// putScript stores a snapshot with its version and tells of it, unless a newer
-// one is there. The same version again is stored, which makes it young, but
-// told of once.
+// putScript stores a snapshot with its version and publishes it, unless a newer
+// one is there. If the same version is there already, it is stored again, which
+// makes it young, but not published again.
 var putScript = goredis.NewScript(`
 local stored = tonumber(redis.call('GET', KEYS[2]) or '') or 0
 local version = tonumber(ARGV[2])
@@ -61,10 +61,11 @@ end
 redis.call('PUBLISH', KEYS[3], ARGV[1])
 return 1`)
 
-// getScript reads a snapshot and the milliseconds it has left.
+// getScript reads a snapshot and for how many milliseconds it will still be
+// kept.
 var getScript = goredis.NewScript(`return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}`)
 
-// cache is Redis as a place for snapshots that may be missing at any time.
+// cache keeps snapshots in Redis. Any of them may be missing at any time.
 type cache struct {
 	redis *redis.Client
 
@@ -76,7 +77,7 @@ func newCache(client *redis.Client) *cache {
 	return &cache{redis: client, missed: make(map[string]Snapshot)}
 }
 
-// put stores a snapshot, or remembers it for when Redis is back.
+// put stores a snapshot in Redis, or remembers it until Redis is back.
 func (c *cache) put(ctx context.Context, snap Snapshot) {
 	if !c.store(ctx, snap) {
 		c.remember(snap)
@@ -85,7 +86,8 @@ func (c *cache) put(ctx context.Context, snap Snapshot) {
 	c.makeUp(ctx)
 }
 
-// store reports whether Redis has the snapshot, or a newer one.
+// store stores a snapshot in Redis, unless a newer one is there. It reports
+// whether Redis has the snapshot, or a newer one, now.
 func (c *cache) store(ctx context.Context, snap Snapshot) bool {
 	keys := []string{Key(snap.ID), VersionKey(snap.ID), EventsChannel(snap.ID)}
 	return c.redis.Do(ctx, "store a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) error {
@@ -93,7 +95,8 @@ func (c *cache) store(ctx context.Context, snap Snapshot) bool {
 	}) == nil
 }
 
-// get returns the snapshot of a job, if there is one to be believed.
+// get returns the snapshot of a job, and whether there is one that can be
+// believed.
 func (c *cache) get(ctx context.Context, id string) (Snapshot, bool) {
 	var answer []any
 	err := c.redis.Do(ctx, "read a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) (err error) {
@@ -118,13 +121,14 @@ func (c *cache) get(ctx context.Context, id string) (Snapshot, bool) {
 
 // tellCanceled tells all instances that a job was canceled.
 func (c *cache) tellCanceled(ctx context.Context, id string) {
-	// Who does not hear of it learns the same when the lease is renewed.
+	// An instance that misses this learns the same when it renews the lease.
 	_ = c.redis.Do(ctx, "tell of a canceled job", opTimeout, func(ctx context.Context, r *goredis.Client) error {
 		return r.Publish(ctx, CancelChannel, id).Err()
 	})
 }
 
-// remember keeps a snapshot that Redis did not get.
+// remember keeps a snapshot that Redis did not get, unless a newer one of the
+// job is kept or there are too many.
 func (c *cache) remember(snap Snapshot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +139,8 @@ func (c *cache) remember(snap Snapshot) {
 	c.missed[snap.ID] = snap
 }
 
-// makeUp stores some of what Redis missed. It stops at the first failure.
+// makeUp stores some of the snapshots that Redis missed. It stops at the first
+// failure.
 func (c *cache) makeUp(ctx context.Context) {
 	for range makeUpAtOnce {
 		if ctx.Err() != nil {
@@ -152,7 +157,7 @@ func (c *cache) makeUp(ctx context.Context) {
 	}
 }
 
-// takeMissed removes one of the remembered snapshots.
+// takeMissed removes one of the remembered snapshots and returns it.
 func (c *cache) takeMissed() (Snapshot, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

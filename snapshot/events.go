@@ -13,31 +13,33 @@ import (
 )
 
 const (
-	// linger is for how long the subscription stays after the last watcher
-	// left: while there is work, one serves all of it.
+	// linger is for how long the subscription stays after the last listener
+	// left. While there is work, one subscription serves all of it.
 	linger = 30 * time.Second
 	// subscribeTimeout bounds one command of the subscription.
 	subscribeTimeout = 2 * time.Second
-	// subscribeAgain is how soon one that failed is repeated.
+	// subscribeAgain is after what time a command of the subscription that
+	// failed is repeated.
 	subscribeAgain = 2 * time.Second
 )
 
 // events lets a process hear what is published, over one subscription for all
-// that listen. The subscription exists only while somebody does. It is a
-// shortcut: without Redis nothing is heard, and listeners look for themselves.
+// its listeners. The subscription exists only while somebody listens. It is a
+// shortcut: without Redis nothing is heard, and listeners look at the record
+// themselves.
 type events struct {
 	redis *redis.Client
 
 	mu        sync.Mutex
 	listeners map[string]map[*listener]bool // by channel
 	heard     map[string]bool               // channels that the server confirmed
-	changed   chan struct{}                 // tells run of new and gone channels; nil while it does not run
+	changed   chan struct{}                 // tells run of new and removed channels; nil while run does not run
 }
 
-// A listener hears one channel.
+// A listener is called for each message of one channel.
 type listener struct {
 	call  func(payload string)
-	ready chan struct{} // closed once the channel is heard, or cannot be
+	ready chan struct{} // closed once the channel is heard, or cannot be heard
 	once  sync.Once
 }
 
@@ -47,10 +49,10 @@ func newEvents(client *redis.Client) *events {
 	return &events{redis: client, listeners: make(map[string]map[*listener]bool), heard: make(map[string]bool)}
 }
 
-// listen calls f with all that is published on the channel, one message at a
-// time, until stop is called. f must not block: all listeners wait for it.
-// ready is closed once the channel is heard, or if it cannot be. listen itself
-// waits for nothing.
+// listen calls f with everything that is published on the channel, one message
+// at a time, until stop is called. f must not block: all listeners wait for it.
+// ready is closed once the channel is heard, or if it cannot be heard. listen
+// itself does not wait.
 func (e *events) listen(ctx context.Context, channel string, f func(payload string)) (ready <-chan struct{}, stop func()) {
 	l := &listener{call: f, ready: make(chan struct{})}
 	e.mu.Lock()
@@ -70,11 +72,11 @@ func (e *events) listen(ctx context.Context, channel string, f func(payload stri
 	return l.ready, func() { e.remove(channel, l) }
 }
 
-// signal wakes run, if it runs. The caller holds the mutex.
+// signal wakes run, if it runs. The caller must hold the mutex.
 func (e *events) signal() {
 	select {
 	case e.changed <- struct{}{}:
-	default: // it does not run, or is going to look anyway
+	default: // run does not run, or is about to look anyway
 	}
 }
 
@@ -122,9 +124,9 @@ func (e *events) run(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// subscribe brings the server's idea of what is heard up to that of the
-// listeners, with one command for all that is new and one for all that is gone.
-// The channel of cancellations stays: every attempt listens to it.
+// subscribe subscribes to the channels that have new listeners, and
+// unsubscribes from those that have none any more, with one command for each.
+// It keeps the channel of cancellations: every attempt listens to it.
 func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed map[string]bool) {
 	e.mu.Lock()
 	var added, gone []string
@@ -144,7 +146,7 @@ func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed 
 		delete(subscribed, channel)
 	}
 	if len(gone) > 0 {
-		_ = e.command(ctx, "unsubscribe", sub.Unsubscribe, gone) // more is heard than listened to
+		_ = e.command(ctx, "unsubscribe", sub.Unsubscribe, gone) // on failure, more is heard than is listened to
 	}
 	if len(added) == 0 {
 		return
@@ -155,7 +157,7 @@ func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed 
 		return
 	}
 	for _, channel := range added {
-		subscribed[channel] = true // the client repeats it when it connects again
+		subscribed[channel] = true // when it connects again, the client subscribes again
 	}
 }
 
@@ -167,7 +169,7 @@ func (e *events) command(
 	})
 }
 
-// settle tells the listeners of channels that there is nothing to wait for.
+// settle tells the listeners of channels that they need not wait any longer.
 func (e *events) settle(channels []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -178,7 +180,8 @@ func (e *events) settle(channels []string) {
 	}
 }
 
-// deliver hands a message to the listeners of its channel.
+// deliver hands a message to the listeners of its channel. If the server
+// confirms a subscription, deliver notes that the channel is heard.
 func (e *events) deliver(m any) {
 	switch m := m.(type) {
 	case *goredis.Message:
@@ -204,8 +207,8 @@ func (e *events) of(channel string) []*listener {
 	return slices.Collect(maps.Keys(e.listeners[channel]))
 }
 
-// end ends the subscription unless somebody listens, or in any case if it is
-// forced. It reports whether it did.
+// end ends the subscription unless somebody listens. If forced is set, it ends
+// it in any case. It reports whether it did.
 func (e *events) end(forced bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -22,7 +22,8 @@ func (b *bundle) subscribers(t *testing.T) int {
 	return strings.Count(list, "\n")
 }
 
-// eventually waits until a condition holds. Only a defect takes that long.
+// eventually waits until a condition holds. It fails after a time that only a
+// defect takes.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); {
@@ -33,8 +34,8 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// Five hundred callers wait for as many jobs, and one attempt for a cancel, over
-// one subscription. Each hears of its own job.
+// Five hundred callers wait for as many jobs, and one attempt for a
+// cancellation, over one subscription. Each hears of its own job.
 func TestAllThatWaitShareASubscription(t *testing.T) {
 	const waits = 500
 	b := setup(t)
@@ -76,8 +77,8 @@ func TestAllThatWaitShareASubscription(t *testing.T) {
 	})
 }
 
-// A wait that begins while Redis is away looks for itself, and hears again once
-// Redis is back.
+// A wait that begins while Redis is away looks at the job itself, and hears
+// events again once Redis is back.
 func TestSubscriptionComesBackWithRedis(t *testing.T) {
 	b := setup(t)
 	b.server.Stop()

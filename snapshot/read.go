@@ -7,8 +7,8 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// Snapshot returns the job as callers see it, from Redis where that can be
-// believed, else from the record. It fails with record.ErrNotFound.
+// Snapshot returns the job as callers see it: from Redis if the snapshot there
+// can be believed, or else from the record. It fails with record.ErrNotFound.
 func (r *Record) Snapshot(ctx context.Context, id string) (Snapshot, error) {
 	if snap, ok := r.cache.get(ctx, id); ok {
 		return snap, nil
@@ -25,21 +25,22 @@ func (r *Record) Snapshot(ctx context.Context, id string) (Snapshot, error) {
 	return snap, nil
 }
 
-// Render returns the snapshot of a job that the caller has at hand.
+// Render returns the snapshot of a job that the caller already has.
 func (r *Record) Render(j job.Job) (Snapshot, error) { return r.renderer.Render(j) }
 
-// recheck is how often Await looks for itself, in case Redis is away or an
-// event was lost.
+// recheck is how often Await looks at the job itself, in case Redis is away or
+// an event was lost.
 const recheck = 2 * time.Second
 
-// lastRead bounds the reading of a job for a wait that is over. It must be less
-// than what a process has left to end when it ends the waits.
+// lastRead bounds the time to read a job for a wait that is over. When a
+// process ends, it ends the waits; lastRead must be less than the time that it
+// has left then.
 const lastRead = time.Second
 
-// Await returns the job's snapshot once the job has ended, or as it is when
-// ctx does. It fails with record.ErrNotFound.
+// Await returns the job's snapshot once the job has ended. If ctx ends before,
+// it returns the snapshot of that time. It fails with record.ErrNotFound.
 func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
-	news := make(chan string, 1) // the latest event that was not looked at yet
+	news := make(chan string, 1) // the latest event that Await has not looked at yet
 	ready, stop := r.events.listen(ctx, EventsChannel(id), func(payload string) {
 		select {
 		case <-news:
@@ -78,8 +79,8 @@ func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
 // OnCancel calls f once the job is canceled, perhaps more than once, until stop
 // is called.
 //
-// It is a shortcut: without Redis, work learns the same when it renews its
-// lease.
+// It is a shortcut: without Redis, an attempt learns the same when it renews
+// its lease.
 func (r *Record) OnCancel(ctx context.Context, jobID string, f func()) (stop func()) {
 	_, stop = r.events.listen(ctx, CancelChannel, func(canceled string) {
 		if canceled == jobID {

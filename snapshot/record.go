@@ -10,8 +10,9 @@ import (
 	"github.com/ai-worker/ai-worker/redis"
 )
 
-// Record is a record whose transitions are published. It embeds nothing, so
-// that a new method of the contract has to say here whether it publishes.
+// Record is a record whose transitions are published. It embeds nothing: so a
+// new method of the contract does not compile until somebody decides here
+// whether it publishes.
 type Record struct {
 	record   record.Record
 	renderer Renderer
@@ -22,7 +23,8 @@ type Record struct {
 
 var _ record.Record = (*Record)(nil)
 
-// NewRecord returns inner with its transitions published through client.
+// NewRecord returns a record that works on inner, and publishes its transitions
+// through client.
 func NewRecord(inner record.Record, client *redis.Client, renderer Renderer, log *slog.Logger) *Record {
 	return &Record{record: inner, renderer: renderer, cache: newCache(client), events: newEvents(client), log: log}
 }
@@ -33,7 +35,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	if err != nil {
 		return j, tasks, err
 	}
-	// What callers look for first in a new job is when it will start.
+	// Callers of a new job first look at when it will start.
 	shown := j
 	if read, err := r.record.Get(ctx, j.ID); err == nil && read.Version == j.Version {
 		shown = read
@@ -70,7 +72,8 @@ func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) 
 	return j, task, err
 }
 
-// Cancel implements record.Record, and tells those who work on the job.
+// Cancel implements record.Record. It also tells the attempts that work on the
+// job.
 func (r *Record) Cancel(ctx context.Context, id string) (job.Job, error) {
 	j, err := r.record.Cancel(ctx, id)
 	r.publish(ctx, err, j)
@@ -94,7 +97,7 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 	return jobs, err
 }
 
-// publish leaves the snapshots of jobs in Redis, unless err says that there was
+// publish stores the snapshots of jobs in Redis, unless err says that there was
 // no transition. It never fails; see cache.put.
 func (r *Record) publish(ctx context.Context, err error, jobs ...job.Job) {
 	if err != nil {
@@ -110,7 +113,8 @@ func (r *Record) publish(ctx context.Context, err error, jobs ...job.Job) {
 	}
 }
 
-// What follows is no transition, and is handed on as it is.
+// The methods below are no transitions. They call the inner record, and publish
+// nothing.
 
 // ByIdempotencyKey implements record.Record.
 func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (job.Job, error) {

@@ -30,7 +30,7 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// renderer shows jobs with a time of its own.
+// renderer returns a renderer with a clock of its own.
 func renderer() snapshot.Renderer {
 	return snapshot.Renderer{
 		RPM: map[string]int{"m": 60}, Now: func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) },
@@ -52,7 +52,7 @@ func postgresPool(t *testing.T) *pgxpool.Pool {
 	return pool
 }
 
-// client returns a client of the server of a process.
+// client returns a process' client of the server.
 func client(t *testing.T, url string) *redis.Client {
 	t.Helper()
 	c, err := redis.NewClient(url, slog.New(slog.DiscardHandler))
@@ -63,7 +63,7 @@ func client(t *testing.T, url string) *redis.Client {
 	return c
 }
 
-// publish returns inner as a process of its own publishes it.
+// publish returns a record that publishes inner, as another process would.
 func publish(t *testing.T, inner record.Record, url string) *snapshot.Record {
 	t.Helper()
 	return snapshot.NewRecord(inner, client(t, url), renderer(), slog.New(slog.DiscardHandler))
@@ -190,7 +190,7 @@ func TestEveryTransitionLeavesASnapshotAndAnEvent(t *testing.T) {
 	check(b.Fail(t.Context(), c, job.Error{Code: job.CodeBlocked, Message: "No."}))
 }
 
-// Budgets: one command for each change, none for a lease.
+// There is a budget: one command for each change, none for a renewed lease.
 func TestOneCommandPerChange(t *testing.T) {
 	b := setup(t)
 	_, tasks := b.create(t, 1) // also loads the script
@@ -213,8 +213,8 @@ func TestOneCommandPerChange(t *testing.T) {
 	}
 }
 
-// calls returns how often the server was sent each command, but those of
-// scripts and of this.
+// calls returns how often the server got each command, without those that
+// scripts run and those of calls itself.
 func (b *bundle) calls(t *testing.T) map[string]int {
 	t.Helper()
 	info, err := b.client.Info(t.Context(), "commandstats").Result()
@@ -232,7 +232,8 @@ func (b *bundle) calls(t *testing.T) map[string]int {
 	return calls
 }
 
-// Writers of one job's versions race; the newest stays, whoever is last.
+// Several writers write versions of one job at once. The newest version stays,
+// whichever comes last.
 func TestSnapshotsNeverGoBackwards(t *testing.T) {
 	b := setup(t)
 	j, _ := b.create(t, 1)
@@ -300,7 +301,7 @@ func TestWithoutRedisTheRecordAnswers(t *testing.T) {
 func TestOldSnapshotsAreNotBelieved(t *testing.T) {
 	b := setup(t)
 	j, tasks := b.create(t, 1)
-	// Another instance's change, whose write to Redis was lost.
+	// Another instance changed the job, and its write to Redis was lost.
 	c, err := b.inner.Claim(t.Context(), record.ClaimRequest{Model: "m", Task: tasks[0], Lease: time.Hour})
 	if err != nil {
 		t.Fatal(err)
@@ -315,7 +316,7 @@ func TestOldSnapshotsAreNotBelieved(t *testing.T) {
 	if got := b.stored(t, j.ID); got != 2 {
 		t.Errorf("version %d is stored, want it repaired to 2", got)
 	}
-	// What has ended is believed however old it is.
+	// The snapshot of a job that has ended is believed however old it is.
 	if _, err := b.Succeed(t.Context(), c, record.Success{}); err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +327,7 @@ func TestOldSnapshotsAreNotBelieved(t *testing.T) {
 	}
 }
 
-// age makes a snapshot as old as if it had been written some time ago.
+// age makes a snapshot older by a time.
 func (b *bundle) age(t *testing.T, id string, by time.Duration) {
 	t.Helper()
 	if err := b.client.PExpire(t.Context(), snapshot.Key(id), snapshot.TTL-by).Err(); err != nil {
@@ -371,8 +372,8 @@ func TestOnCancelHearsOfEveryInstancesCancels(t *testing.T) {
 	defer stop()
 	unrelated := b.OnCancel(t.Context(), uuid.NewString(), func() { t.Error("another job's watcher was called") })
 	defer unrelated()
-	// The subscription is made while the work is; what is canceled before it
-	// stands is found when the lease is renewed.
+	// The subscription is made while the work goes on. A cancellation that
+	// comes before it stands is found when the lease is renewed.
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		if _, err := other.Cancel(t.Context(), j.ID); err != nil {
 			t.Fatal(err)

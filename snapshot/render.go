@@ -13,13 +13,13 @@ type Renderer struct {
 	RPM      map[string]int // of all lanes together, by model
 	Now      func() time.Time
 	BaseURL  string                           // where callers reach the API
-	ImageURL func(key string) (string, error) // where they reach a stored picture
+	ImageURL func(key string) (string, error) // where callers reach a stored picture
 }
 
-// Path returns a job's place in the API.
+// Path returns a job's path in the API.
 func Path(id string) string { return "/api/jobs/" + id }
 
-// Render returns the snapshot of a job. It fails where ImageURL does.
+// Render returns the snapshot of a job. It fails if ImageURL fails.
 func (r Renderer) Render(j job.Job) (Snapshot, error) {
 	resource, err := r.job(j)
 	if err != nil {

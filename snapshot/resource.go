@@ -33,7 +33,7 @@ type JobResource struct {
 	URLs LinksResource `json:"urls"`
 }
 
-// InputResource is what was asked for, defaults filled in.
+// InputResource is what the caller asked for, with defaults filled in.
 type InputResource struct {
 	Prompt      string   `json:"prompt"`
 	Model       string   `json:"model"`
@@ -59,7 +59,7 @@ type ImageResource struct {
 	Error        *ErrorResource `json:"error" doc:"Why it failed, or why its latest attempt did."`
 }
 
-// ErrorResource is why an image failed.
+// ErrorResource says why an image failed.
 type ErrorResource struct {
 	Code    string `json:"code" doc:"For programs; codes are added, never changed."`
 	Message string `json:"message" doc:"For people."`
@@ -75,13 +75,13 @@ type ProgressResource struct {
 	Canceled   int `json:"canceled"`
 }
 
-// MetricsResource is where a job's time went.
+// MetricsResource says how long a job waited and how long it ran.
 type MetricsResource struct {
 	QueueSeconds *float64 `json:"queue_seconds" doc:"From creation to the first image's start."`
 	RunSeconds   *float64 `json:"run_seconds" doc:"From there to the last image's end."`
 }
 
-// LinksResource is where to go on.
+// LinksResource has the addresses for further requests about a job.
 type LinksResource struct {
 	Get    string `json:"get" format:"uri"`
 	Cancel string `json:"cancel" format:"uri"`

@@ -1,13 +1,12 @@
-// Package snapshot shows jobs to callers: what of a job they see, and how they
-// learn of its changes. Record wraps the record, so that every transition
-// leaves the job's snapshot in Redis, as callers see it, and tells those who
-// wait. Polling then costs the database nothing, and a web app may read the
-// snapshot itself.
+// Package snapshot shows jobs to callers. It decides what callers see of a job,
+// and how they learn of its changes. Record wraps a record: after every
+// transition it stores the job's snapshot in Redis, as callers see it, and
+// tells those who wait. So polling costs the database nothing, and a web app
+// may read the snapshots itself.
 //
-// Redis is never the truth and never fails a job. While it is away, callers
-// are served from the record; what it missed meanwhile is written when it is
-// back, and no reader trusts an unfinished job's snapshot for longer than
-// MaxAge.
+// Redis is never the truth and never fails a job. While it is away, callers are
+// served from the record. What Redis missed meanwhile is written when it is
+// back. No reader trusts an unfinished job's snapshot for longer than MaxAge.
 package snapshot
 
 import (
@@ -21,14 +20,14 @@ import (
 type Snapshot struct {
 	JSON []byte `json:"-"`
 
-	// What JSON says, for whoever hands it on.
+	// The fields of JSON that this program itself needs.
 	ID      string     `json:"id"`
 	Tenant  string     `json:"tenant"`
 	Version int64      `json:"version"`
 	Status  job.Status `json:"status"`
 }
 
-// Parse reads what a caller's job object says of itself.
+// Parse reads a snapshot from a job object as callers see it.
 func Parse(doc []byte) (Snapshot, error) {
 	var s Snapshot
 	if err := json.Unmarshal(doc, &s); err != nil {

@@ -17,34 +17,34 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// ErrNoNextSweep: there is work, and no sweep could be asked for that comes
-// after this one.
+// ErrNoNextSweep means that there is work left, but that no next sweep could be
+// asked for.
 var ErrNoNextSweep = errors.New("sweep: the next one could not be asked for")
 
 const (
-	// page bounds what one step of a sweep takes on at a time.
+	// page bounds what one step of a sweep handles at a time.
 	page = 100
-	// timeLimit is when a sweep begins no further page: what is left over is
-	// the next one's. It lies below Cloud Scheduler's attempt deadline, which
-	// is 3 min unless set.
+	// timeLimit is after what time a sweep begins no further page. The next
+	// sweep does the rest. It lies below Cloud Scheduler's attempt deadline,
+	// which is 3 min by default.
 	timeLimit = 150 * time.Second
 
-	// maxAtOnce bounds the tasks of a page that are worked on at once.
+	// maxAtOnce bounds how many tasks of a page are handled at the same time.
 	maxAtOnce = 8
 
 	// unsentAge is how long a task may take from the record to its queue.
 	unsentAge = time.Minute
 	// unheardAge is how long an image waits before its task is looked for.
 	unheardAge = 10 * time.Minute
-	// reapGrace is how long after the end of a lease its task has to come
-	// again by itself.
+	// reapGrace is how long after the end of a lease the image's task may still
+	// come again by itself.
 	reapGrace = 5 * time.Minute
 )
 
 // Swept counts what a sweep found and mended.
 type Swept struct {
-	Sent    int `json:"sent"`    // tasks that were missing from the start
-	Renewed int `json:"renewed"` // tasks that were gone
+	Sent    int `json:"sent"`    // tasks that never reached their queue
+	Renewed int `json:"renewed"` // tasks that were gone from their queue
 	Reaped  int `json:"reaped"`  // images whose worker died
 	Expired int `json:"expired"` // jobs past their deadline
 	Removed int `json:"removed"` // jobs past retention
@@ -57,9 +57,9 @@ type Producer interface {
 	Put(ctx context.Context, at time.Time, tasks ...job.Task) error
 	// Gone reports whether a task is on no queue.
 	Gone(ctx context.Context, t job.Task) (bool, error)
-	// LaneFor returns the lane itself, or another one if it is not configured.
+	// LaneFor returns the lane itself if it is configured, or else another one.
 	LaneFor(lane string) string
-	// AskForSweep has a sweep come soon after now.
+	// AskForSweep asks for a sweep soon after now.
 	AskForSweep(ctx context.Context, now time.Time) error
 }
 
@@ -77,10 +77,10 @@ type Sweeper struct {
 	Log       *slog.Logger
 }
 
-// Sweep does one round: each step, page by page, until there is nothing left
-// or the time is up. It goes on after a step that fails, and returns what all
-// of them met. It logs what it did, and what waits then. If that is anything, it
-// asks for the next sweep, and an error has ErrNoNextSweep in it if it cannot.
+// Sweep does one round: each step, page by page, until there is nothing left or
+// the time is up. It goes on after a step that fails, and returns the errors of
+// all steps. It logs what it did, and what waits then. If there is work left,
+// it asks for the next sweep; if it cannot, the error wraps ErrNoNextSweep.
 func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 	var swept Swept
 	var errs []error
@@ -116,8 +116,9 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 	return swept, errors.Join(errs...)
 }
 
-// report logs a sweep, and reports whether there is work left, as far as can be
-// known. Alerts go by the message, waiting and oldest_waiting_seconds.
+// report logs a sweep, and reports whether there is work left. If the backlog
+// cannot be read, there may be. Alerts go by the message and by its fields
+// waiting and oldest_waiting_seconds.
 func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error) {
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
@@ -131,13 +132,13 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error
 	return err != nil || b.Waiting+b.Processing > 0, err
 }
 
-// expire fails what is past its deadline.
+// expire fails the images of jobs that are past their deadline.
 func (s *Sweeper) expire(ctx context.Context) (n int, more bool, err error) {
 	jobs, err := s.Record.Expire(ctx, job.DeadlineExceeded(), page)
 	return len(jobs), len(jobs) == page, err
 }
 
-// reap puts images back whose worker died and whose task did not come again.
+// reap puts back images whose worker died and whose task did not come again.
 func (s *Sweeper) reap(ctx context.Context) (n int, more bool, err error) {
 	_, tasks, err := s.Record.Reap(ctx, reapGrace, page)
 	if err != nil {
@@ -158,10 +159,10 @@ func (s *Sweeper) send(ctx context.Context) (n int, more bool, err error) {
 }
 
 // renew looks up the tasks of images that have waited long, and replaces those
-// that are gone: purged, or given up on. An ended name stays taken, so that the
-// task of another dispatch takes its place. It goes on as long as it finds any,
-// so that a purged queue is mended in one sweep, and a long one that is in
-// order costs a page of calls.
+// that are gone: the queue was purged, or gave up on them. A task's name stays
+// taken after its end, so the task of another dispatch takes its place. renew
+// goes on as long as a page has a task that is gone. So one sweep mends a
+// purged queue, and a long queue that is in order costs one page of calls.
 func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 	tasks, err := s.Record.Unheard(ctx, unheardAge, page)
 	if err != nil {
@@ -177,8 +178,8 @@ func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 	return n, n > 0 && len(tasks) == page, err
 }
 
-// each does something with every task, some at once, and counts for how many
-// it did. One that fails does not keep the others back.
+// each calls do for every task, several at the same time, and returns for how
+// many it returned true. A task that fails does not stop the others.
 func (s *Sweeper) each(
 	ctx context.Context, tasks []job.Task, do func(context.Context, job.Task) (bool, error),
 ) (int, error) {
@@ -191,7 +192,7 @@ func (s *Sweeper) each(
 			return nil
 		})
 	}
-	_ = g.Wait() // the errors are in their places
+	_ = g.Wait() // the errors are in errs
 	n := 0
 	for _, d := range done {
 		if d {
@@ -201,7 +202,8 @@ func (s *Sweeper) each(
 	return n, errors.Join(errs...)
 }
 
-// put puts a task on its queue. One whose lane is gone gives way to another.
+// put puts a task on its queue. If the task's lane is no longer configured, put
+// replaces it by one on another lane.
 func (s *Sweeper) put(ctx context.Context, t job.Task) (bool, error) {
 	if s.Producer.LaneFor(t.Lane) != t.Lane {
 		return true, s.replace(ctx, t)
@@ -209,12 +211,12 @@ func (s *Sweeper) put(ctx context.Context, t job.Task) (bool, error) {
 	return true, s.Producer.Put(ctx, time.Time{}, t)
 }
 
-// replace gives the image that holds a task another one, and puts that on a
+// replace gives the image that holds a task another task, and puts that on a
 // queue.
 func (s *Sweeper) replace(ctx context.Context, t job.Task) error {
 	next, err := s.Record.Postpone(ctx, t, s.Producer.LaneFor(t.Lane))
 	if errors.Is(err, record.ErrHeld) || errors.Is(err, record.ErrNothingDue) {
-		return nil // it came after all
+		return nil // the task was delivered after all
 	}
 	if err != nil {
 		return err
@@ -222,9 +224,9 @@ func (s *Sweeper) replace(ctx context.Context, t job.Task) error {
 	return s.Producer.Put(ctx, time.Time{}, next)
 }
 
-// remove deletes jobs past retention, their pictures first: what is left of a
-// removal that a crash cut short is found again by the job. A job that cannot
-// be removed keeps no other back.
+// remove deletes jobs past retention, and their pictures first. If a crash cuts
+// a removal short, the job is still there, and the next sweep finds what is
+// left. A job that cannot be removed does not stop the others.
 func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	if s.Retention == 0 {
 		return 0, false, nil

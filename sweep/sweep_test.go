@@ -24,7 +24,7 @@ import (
 	"github.com/ai-worker/ai-worker/sweep"
 )
 
-// remover notes what is removed.
+// remover notes which objects are removed.
 type remover struct {
 	keys []string
 	err  error
@@ -51,7 +51,8 @@ type bundle struct {
 }
 
 // setup returns a sweeper over a producer, a queue and a record whose clock the
-// test turns on. The service has itself swept if there is a queue for sweeps.
+// test sets. If there is a queue for sweeps, the service asks for its own
+// sweeps.
 func setup(t *testing.T, sweeps string) *bundle {
 	t.Helper()
 	b := &bundle{queue: &enqueuetest.Queue{}, removed: &remover{}, log: &bytes.Buffer{}}
@@ -73,10 +74,10 @@ func (b *bundle) newProducer(sweeps string) *enqueue.Producer {
 	})
 }
 
-// advance lets time pass in the record.
+// advance moves the record's clock on.
 func (b *bundle) advance(d time.Duration) { b.ahead += d }
 
-// sweepOnce does a round that must meet no trouble.
+// sweepOnce does one sweep, which must not fail.
 func (b *bundle) sweepOnce(t *testing.T) sweep.Swept {
 	t.Helper()
 	swept, err := b.sweeper.Sweep(t.Context())
@@ -98,7 +99,7 @@ func (b *bundle) submit(t *testing.T, count int) job.Job {
 	return j
 }
 
-// claim takes the next image under a lease that runs out at once.
+// claim claims the next image under a lease that runs out at once.
 func (b *bundle) claim(t *testing.T, j job.Job, index int) record.Claim {
 	t.Helper()
 	c, err := b.record.Claim(t.Context(), record.ClaimRequest{
@@ -158,7 +159,8 @@ func TestSweepSendsWhatNeverGotToItsQueue(t *testing.T) {
 	if diff := cmp.Diff(sweep.Swept{Sent: 2}, b.sweepOnce(t)); diff != "" {
 		t.Errorf("swept (-want +got):\n%s", diff)
 	}
-	// Under the same names, so that one that is there after all is no second.
+	// The names are the same, so a task that is on its queue after all is not
+	// put twice.
 	want := taskNames(job.Task{JobID: j.ID, Index: 0, Dispatch: 1}, job.Task{JobID: j.ID, Index: 1, Dispatch: 1})
 	if diff := cmp.Diff(want, b.names()); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
@@ -169,7 +171,7 @@ func TestSweepSendsWhatNeverGotToItsQueue(t *testing.T) {
 	}
 }
 
-// The queue was purged, or gave up on a task: its name stays taken.
+// The queue was purged, or it gave up on a task. The task's name stays taken.
 func TestSweepReplacesTasksThatAreGone(t *testing.T) {
 	b := setup(t, "")
 	j := b.submit(t, 2)
@@ -184,7 +186,7 @@ func TestSweepReplacesTasksThatAreGone(t *testing.T) {
 	}
 }
 
-// A queue with more tasks than a page was purged: one sweep mends all of it.
+// A queue with more tasks than a page was purged. One sweep mends all of it.
 func TestSweepMendsAPurgedQueueInOneGo(t *testing.T) {
 	b := setup(t, "")
 	for range 20 {
@@ -260,7 +262,7 @@ func TestSweepRemovesWhatIsPastRetention(t *testing.T) {
 	if _, err := b.sweeper.Sweep(t.Context()); !errors.Is(err, b.removed.err) {
 		t.Errorf("got %v, want the bucket's error", err)
 	}
-	b.job(t, j.ID) // or its picture would never be deleted
+	b.job(t, j.ID) // it is still there, or its picture would never be deleted
 	b.removed.err, b.removed.keys = nil, nil
 	if swept := b.sweepOnce(t); swept.Removed != 1 || strings.Join(b.removed.keys, " ") != "images/x/0" {
 		t.Errorf("swept %+v, removed %v", swept, b.removed.keys)
@@ -303,7 +305,7 @@ func TestSweepTellsWhatWaits(t *testing.T) {
 	}
 }
 
-// A step that fails keeps no other from being done.
+// A step that fails does not stop the others.
 func TestSweepGoesOnAfterTrouble(t *testing.T) {
 	b := setup(t, "")
 	dead := b.submit(t, 1)
@@ -318,8 +320,8 @@ func TestSweepGoesOnAfterTrouble(t *testing.T) {
 	}
 }
 
-// sweeps returns how many sweeps were asked for since the last call, and empties
-// the queue.
+// sweeps returns how many sweeps were asked for since the last call, and
+// empties the queue.
 func (b *bundle) sweeps() int {
 	n := 0
 	for _, r := range b.queue.Requests {
@@ -331,8 +333,8 @@ func (b *bundle) sweeps() int {
 	return n
 }
 
-// Sweeps go on while there is work, and end with it. Each comes to another
-// instance here, which does not know what was asked for.
+// Sweeps go on while there is work, and end with it. Here each comes to another
+// instance, which does not know which sweeps were asked for.
 func TestSweepAsksForTheNextWhileThereIsWork(t *testing.T) {
 	b := setup(t, sweepQueue)
 	j := b.submit(t, 1)
