@@ -11,18 +11,20 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// An attempt is one claimed image on its way.
+// An attempt is the work on one claimed image.
 type attempt struct {
 	worker *Worker
 	lane   *openLane
 	claim  record.Claim
 	log    *slog.Logger
-	// late ends a little after the delivery does. What must not be lost is
-	// done in it: all of it together, or the process would end too late.
-	late context.Context //nolint:containedctx // one for all steps is what it is for
+	// late ends a little after the delivery does. Work that must not be lost is
+	// done under it. All of that shares this one context, or the process would
+	// end too late.
+	late context.Context //nolint:containedctx // it is there to be shared by all steps
 }
 
-// run takes a claimed image to the end of its attempt.
+// run draws, stores and records the picture of a claimed image, or decides what
+// becomes of the image instead.
 func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim) (Verdict, error) {
 	img := c.Image()
 	a := &attempt{worker: w, lane: l, claim: c, log: w.log.With(
@@ -37,7 +39,8 @@ func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim) (Verdict,
 	switch {
 	case errors.Is(err, errClaimLost):
 		a.log.InfoContext(ctx, "attempt cut short: the image is no longer this delivery's")
-		// Nor is the task: it may be what another image waits for.
+		// The task may not be this delivery's either: another image may wait
+		// for it.
 		return VerdictAgain, nil
 	case err != nil:
 		return a.handleFailure(ctx, err)
@@ -58,10 +61,11 @@ func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim) (Verdict,
 func (a *attempt) costMicros() int64 { return a.lane.model.Price(a.claim.Job.Input.ImageSize) }
 
 // drawUnderLease draws and stores the image's picture, and renews the lease for
-// as long as that takes. It fails with errClaimLost if the lease is lost before.
+// as long as that takes. It fails with errClaimLost if the claim is lost
+// before.
 //
-// What comes of it is recorded after the last renewal, which would else take
-// the record's own word, that the image has ended, for the loss of the claim.
+// The result is recorded only after the last renewal. A renewal after that
+// would find that the image has ended, and take this for the loss of the claim.
 func (a *attempt) drawUnderLease(ctx context.Context) (job.Object, error) {
 	ctx, stop := a.keepLease(ctx)
 	defer stop()
@@ -72,9 +76,9 @@ func (a *attempt) drawUnderLease(ctx context.Context) (job.Object, error) {
 	return obj, err
 }
 
-// findOrDraw asks the model for the image's picture and uploads it. One that an
-// earlier attempt stored before it was cut off is found, and not asked for
-// again.
+// findOrDraw asks the model for the image's picture and uploads it. If an
+// earlier attempt stored the picture before it was cut off, findOrDraw finds
+// it, and does not ask the model again.
 func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	j, img := a.claim.Job, a.claim.Image()
 	if a.claim.Reclaimed {
@@ -115,14 +119,14 @@ func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 	return pic, err
 }
 
-// newRequest returns the image's part of its job, as the model is asked for it.
+// newRequest returns the request to the model for this image of the job.
 func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	in := a.claim.Job.Input
 	req := job.Request{
 		Model: in.Model, Prompt: in.Prompt, AspectRatio: in.AspectRatio, ImageSize: in.ImageSize,
 	}
 	if in.Seed != nil {
-		seed := *in.Seed + int32(a.claim.Index) // else the pictures of a job would all be the same
+		seed := *in.Seed + int32(a.claim.Index) // with one seed, all pictures of a job would be the same
 		req.Seed = &seed
 	}
 	for _, img := range in.InputImages {
@@ -135,8 +139,8 @@ func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	return req, nil
 }
 
-// upload uploads the picture until it is stored or time runs out: it is paid
-// for.
+// upload uploads the picture until it is stored or time runs out. The picture
+// is paid for, so it tries again after each failure.
 func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 	ctx := a.late
 	for try := 1; ; try++ {
@@ -151,8 +155,8 @@ func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 	}
 }
 
-// succeed records the stored picture. If the record cannot be reached for as
-// long as there is time, the task comes again, and finds the picture.
+// succeed records the stored picture. If the record cannot be reached in the
+// time there is, the task comes again, and that delivery finds the picture.
 func (a *attempt) succeed(obj job.Object) (Verdict, error) {
 	success := record.Success{Object: obj, CostMicros: a.costMicros()}
 	return a.write("succeeded", func(ctx context.Context) error {
@@ -162,8 +166,8 @@ func (a *attempt) succeed(obj job.Object) (Verdict, error) {
 }
 
 // handleFailure decides what becomes of the image when its attempt brought no
-// picture, and records it: the attempt is given back, or the image fails, or it
-// waits for another one.
+// picture, and records it: the attempt is given back, or the image fails, or
+// the image waits for another attempt.
 func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error) {
 	var f *job.Failure
 	if !errors.As(err, &f) || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
@@ -188,9 +192,9 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 	return a.requeue(r, at)
 }
 
-// requeue records that the image waits, and puts its next task on the queue,
-// to be delivered not before at. A task that cannot be created is left to the
-// sweep: the record says that it is missing.
+// requeue records that the image waits, and puts its next task on the queue, to
+// be delivered not before at. If the task cannot be created, the record says
+// that it is missing, and the sweep puts it.
 func (a *attempt) requeue(r record.Requeue, at time.Time) (Verdict, error) {
 	var next job.Task
 	verdict, err := a.write("queued", func(ctx context.Context) (err error) {
@@ -206,8 +210,8 @@ func (a *attempt) requeue(r record.Requeue, at time.Time) (Verdict, error) {
 	return VerdictDone, nil
 }
 
-// write writes a transition, again and again while the record cannot be
-// reached and there is time. The transitions may be repeated.
+// write writes a transition to the record. While the record cannot be reached
+// and there is time, it tries again; each transition may be repeated.
 func (a *attempt) write(to string, transition func(context.Context) error) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(a.late, recordPatience)
 	defer cancel()
@@ -218,7 +222,7 @@ func (a *attempt) write(to string, transition func(context.Context) error) (Verd
 			return VerdictDone, nil
 		case errors.Is(err, record.ErrClaimLost):
 			a.log.InfoContext(ctx, "result dropped: the image is no longer this delivery's", "result", to)
-			return VerdictAgain, nil // as where the attempt is cut short
+			return VerdictAgain, nil // as when the attempt is cut short
 		}
 		if !sleep(ctx, backoff(try, recordBackoff, recordBackoffMax)) {
 			return VerdictUnavailable, fmt.Errorf("worker: record image %s/%d as %s: %w",

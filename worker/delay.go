@@ -8,8 +8,8 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// How long to wait before the next attempt on an image, the next upload of a
-// picture, and the next write to the record: first and last bound.
+// The first and the greatest bound of the wait before the next attempt on an
+// image, the next upload of a picture, and the next write to the record.
 const (
 	attemptBackoff, attemptBackoffMax = 5 * time.Second, 5 * time.Minute
 	storeBackoff, storeBackoffMax     = 200 * time.Millisecond, 5 * time.Second
@@ -18,10 +18,11 @@ const (
 
 const (
 	// recordPatience bounds how long a result waits for the record to come
-	// back. What is left of the lease after the last renewal outlasts it.
+	// back. After the last renewal, the lease always lasts longer than this.
 	recordPatience = 30 * time.Second
 	// capacityTry is the try whose back-off suits a provider that is short of
-	// capacity: up to 40 s, however often. It spends no attempt to count.
+	// capacity: up to 40 s, however often. Such an attempt is not counted, so
+	// there is no number of tries to go by.
 	capacityTry = 4
 	// renewAgain is how soon a renewal that failed is repeated.
 	renewAgain = 2 * time.Second
@@ -58,7 +59,8 @@ func capped(d time.Duration, j job.Job) time.Duration {
 	return max(0, min(d, time.Until(j.ExpiresAt)))
 }
 
-// sleep waits, and reports whether it did so to the end.
+// sleep waits for d or until ctx ends, and reports whether it waited to the
+// end.
 func sleep(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

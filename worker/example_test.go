@@ -13,8 +13,8 @@ import (
 	"github.com/ai-worker/ai-worker/worker"
 )
 
-// One delivery, from the task to the recorded picture. The record is the real
-// one in memory; all else is as small as can be.
+// This is one delivery, from the task to the recorded picture. The record is
+// the real one in memory. The rest is as small as possible.
 func Example() {
 	ctx := context.Background()
 	rec := memory.New()
@@ -36,7 +36,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	for range 2 { // the second time, there is nothing left to do
+	for range 2 { // the second time there is nothing left to do
 		verdict, err := w.Deliver(ctx, tasks[0])
 		fmt.Println(verdict == worker.VerdictDone, err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// openLane is a lane with what this process knows of its state. The record
-// knows more; this keeps slots from being taken in vain.
+// openLane is a lane with its state as far as this process knows it. The record
+// knows more; openLane keeps deliveries from taking slots that they cannot use.
 type openLane struct {
 	quota     lane.Lane
 	model     job.Model
@@ -23,7 +23,7 @@ type openLane struct {
 
 	mu      sync.Mutex
 	closed  time.Time // the lane is paused until then
-	since   time.Time // when that was last heard
+	since   time.Time // when this process last heard that
 	resumed bool      // the record is known to say that the lane is in order
 }
 
@@ -44,8 +44,8 @@ func (l *openLane) closedFor() time.Duration {
 	return time.Until(l.closed)
 }
 
-// open notes that a request which was sent at a time was answered well, and
-// reports whether that is to be recorded. A request sent before the lane was
+// open notes that a request sent at a time was answered well, and reports
+// whether that should be recorded. A request that was sent before the lane was
 // closed says nothing: answers take their time.
 func (l *openLane) open(sent time.Time) (news bool) {
 	l.mu.Lock()
@@ -59,10 +59,10 @@ func (l *openLane) open(sent time.Time) (news bool) {
 	return news
 }
 
-// noteAnswer takes note of the answer to a request sent at a time, which shows the
-// lane to be in order, and ends the pause that it was on probation after. The
-// first such answer of a process is recorded in any case: another one may have
-// paused the lane and be gone.
+// noteAnswer handles the answer to a request that was sent at a time. The
+// answer shows that the lane is in order, and ends the pause after which the
+// lane was on probation. A process always records the first such answer:
+// another process may have paused the lane and be gone.
 func (w *Worker) noteAnswer(ctx context.Context, l *openLane, sent time.Time) {
 	if !l.open(sent) {
 		return
@@ -74,8 +74,8 @@ func (w *Worker) noteAnswer(ctx context.Context, l *openLane, sent time.Time) {
 	w.log.InfoContext(ctx, "lane works", "lane", l.quota.Name)
 }
 
-// noteFailure takes note of a failure, which may close the lane, or all lanes of
-// its billing account.
+// noteFailure handles a failure. It may close the lane, or all lanes of its
+// billing account.
 func (w *Worker) noteFailure(ctx context.Context, l *openLane, f *job.Failure) {
 	d := lane.ClosedFor(f)
 	if d == 0 && f.ByProvider() {
@@ -95,8 +95,8 @@ func (w *Worker) noteFailure(ctx context.Context, l *openLane, f *job.Failure) {
 	}
 }
 
-// passOn gives the task's image to the lane that will reach it first, now that
-// this one cannot be used for a while.
+// passOn gives the task's image a task on the lane that will reach it first,
+// because its own lane cannot be used for a while.
 func (w *Worker) passOn(ctx context.Context, t job.Task, from string, closed time.Duration) (Verdict, error) {
 	model := ""
 	if l, ok := w.lanes[from]; ok {
@@ -115,14 +115,15 @@ func (w *Worker) passOn(ctx context.Context, t job.Task, from string, closed tim
 	return w.postpone(ctx, t, to, at)
 }
 
-// postpone gives the task's image a task on a lane, for not before at.
+// postpone gives the task's image another task, on a lane, to be delivered not
+// before at.
 func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Time) (Verdict, error) {
 	next, err := w.record.Postpone(ctx, t, to)
 	if err != nil {
 		return claimVerdict(ctx, err)
 	}
 	if err := w.router.Put(ctx, at, next); err != nil {
-		// The record says that the task is missing; the sweep makes up for it.
+		// The record says that the task is missing, and the sweep puts it.
 		return VerdictDone, fmt.Errorf("worker: postpone task %s: %w", t.ID(), err)
 	}
 	return VerdictDone, nil
@@ -132,7 +133,7 @@ func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Ti
 // the time before which that lane cannot serve it.
 func (w *Worker) nextLane(ctx context.Context, l *openLane, f *job.Failure) (to string, at time.Time) {
 	if f.Remedy == job.RemedyRetry && l.closedFor() <= 0 {
-		return l.quota.Name, time.Time{} // the lane is not at fault
+		return l.quota.Name, time.Time{} // its own lane works
 	}
 	to, at, err := w.router.Route(ctx, l.model.Name)
 	if err != nil || to == "" {

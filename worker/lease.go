@@ -9,17 +9,17 @@ import (
 )
 
 var (
-	// ErrShutdown is the cause of a delivery's context that ends because the
+	// ErrShutdown is the cause when a delivery's context ends because the
 	// process shuts down. The image is put back and its attempt given back.
 	ErrShutdown = errors.New("worker: shutting down")
 
-	// errClaimLost is the cause of one that ends because the image was
-	// canceled or taken over.
+	// errClaimLost is the cause when a delivery's context ends because the
+	// image was canceled or taken over.
 	errClaimLost = errors.New("worker: the claim is lost")
 )
 
 // keepLease renews the lease of the attempt's image until stop is called. The
-// context it returns ends, with errClaimLost as its cause, when the image is
+// context that it returns ends, with the cause errClaimLost, when the image is
 // no longer the attempt's.
 func (a *attempt) keepLease(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)

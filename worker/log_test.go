@@ -13,7 +13,7 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// lines collects what is logged.
+// lines collects log entries.
 type lines struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -25,7 +25,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// find returns the line with a message, of those attributes only.
+// find returns the log entry with a message, with those attributes only.
 func (l *lines) find(t *testing.T, message string, attrs ...string) map[string]any {
 	t.Helper()
 	l.mu.Lock()

@@ -8,17 +8,17 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// Verdict is what a delivery's outcome means for its task.
+// Verdict is what the end of a delivery means for its task.
 type Verdict int
 
 const (
-	// VerdictDone: the task has served its purpose. Whatever is still to be
-	// done has a task of its own.
+	// VerdictDone means that the task has served its purpose. Work that is left
+	// has a task of its own.
 	VerdictDone Verdict = iota
-	// VerdictAgain: the task must be delivered again as it is.
+	// VerdictAgain means that the task must be delivered again as it is.
 	VerdictAgain
-	// VerdictUnavailable: the record cannot be reached, and no delivery will
-	// fare better now; the queue should slow down.
+	// VerdictUnavailable means that the record cannot be reached. No other
+	// delivery would do better now, so the queue should slow down.
 	VerdictUnavailable
 )
 

@@ -1,6 +1,6 @@
-// Package worker works one delivery off: pace, claim, generate, store, record,
-// verdict. It decides what each ending of an attempt means for the image and
-// for the delivery; it knows neither HTTP nor SQL nor any provider.
+// Package worker works on one delivery: pace, claim, generate, store, record,
+// verdict. It decides what each end of an attempt means for the image and for
+// the delivery. It knows neither HTTP nor SQL nor any provider.
 package worker
 
 import (
@@ -16,15 +16,15 @@ import (
 )
 
 // A Generator asks a model for one picture, with one request. It fails with a
-// *job.Failure, or with the context's cause if that was canceled.
+// *job.Failure, or with the context's cause if the context was canceled.
 type Generator interface {
 	Generate(context.Context, job.Request) (job.Picture, error)
 }
 
-// An ImageStore keeps pictures. They are immutable.
+// An ImageStore keeps pictures. A stored picture never changes.
 type ImageStore interface {
-	// Put stores the picture of an image. If one is stored already, that one
-	// stands and is returned.
+	// Put stores the picture of an image. If one is stored already, Put keeps
+	// and returns that one.
 	Put(ctx context.Context, jobID string, index int, pic job.Picture) (job.Object, error)
 	// Stat returns the stored picture of an image, if there is one.
 	Stat(ctx context.Context, jobID string, index int) (obj job.Object, found bool, err error)
@@ -36,42 +36,44 @@ type ImageStore interface {
 // A Pacer hands out the slots of a lane's quota.
 type Pacer interface {
 	// Take takes the next slot if it comes within patience, and returns how
-	// long to wait for it. Else it takes none, and returns when to come back.
+	// long to wait for it. Otherwise it takes none, and returns how long to
+	// wait before asking again.
 	Take(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool)
 }
 
 // A Router puts tasks on queues.
 type Router interface {
 	// Route chooses the lane that will soonest reach one more image of the
-	// model, and the time before which that cannot be: zero, or when the lane
-	// opens. An empty lane says that none serves the model.
+	// model. It also returns the time before which that lane cannot: zero, or
+	// when the lane opens. It returns an empty lane if none serves the model.
 	Route(ctx context.Context, model string) (lane string, at time.Time, err error)
 	// Put puts tasks on their lanes' queues, to be delivered not before at, or
 	// at once if that is zero.
 	Put(ctx context.Context, at time.Time, tasks ...job.Task) error
 }
 
-// Cancels tells at once that a job was canceled, where it can.
+// Cancels tells at once that a job was canceled, if it can.
 type Cancels interface {
 	// OnCancel calls f once the job is canceled, until stop is called.
 	OnCancel(ctx context.Context, jobID string, f func()) (stop func())
 }
 
-// Limits are the times and counts of one delivery. They nest: a model's answer
-// must come within GenerateTimeout, all of a delivery within DeliveryTimeout,
-// which must be less than the dispatch deadline of the task.
+// Limits are the times and counts of one delivery. They nest: a model must
+// answer within GenerateTimeout, and a delivery must end within
+// DeliveryTimeout, which must be less than the dispatch deadline of the task.
 type Limits struct {
 	MaxAttempts     int
-	Lease           time.Duration // for how long an image is a delivery's without a renewal
+	Lease           time.Duration // for how long an image belongs to a delivery without a renewal
 	Heartbeat       time.Duration // between renewals
 	GenerateTimeout time.Duration
 	// LargeTimeout is GenerateTimeout for sizes that the model is slow to draw.
 	LargeTimeout    time.Duration
 	DeliveryTimeout time.Duration
-	// Patience is how long a delivery waits for a slot. One that is further
-	// away is left, and the task delivered again at its time.
+	// Patience is how long a delivery waits for a slot. If the slot is further
+	// away, the delivery leaves it, and the image gets a new task for a later
+	// time.
 	Patience time.Duration
-	// Farewell is what a delivery may still take to put its image back once
+	// Farewell is how long a delivery may still take to put its image back once
 	// the process is shutting down.
 	Farewell time.Duration
 }
@@ -139,7 +141,7 @@ type Config struct {
 	Log     *slog.Logger
 }
 
-// Worker works deliveries off. It is safe for concurrent use.
+// Worker works on deliveries. It is safe for concurrent use.
 type Worker struct {
 	record   record.Record
 	images   ImageStore
@@ -149,10 +151,10 @@ type Worker struct {
 	log      *slog.Logger
 	quotas   []lane.Lane
 	lanes    map[string]*openLane // by name
-	fallback string               // the lane of deliveries whose own is not configured any more
+	fallback string               // the lane of deliveries whose own lane is no longer configured
 }
 
-// New returns a worker.
+// New returns a worker. There must be at least one lane.
 func New(cfg Config) *Worker {
 	w := &Worker{
 		record: cfg.Record, images: cfg.Images, router: cfg.Router, cancels: cfg.Cancels, limits: cfg.Limits, log: cfg.Log,
@@ -165,11 +167,11 @@ func New(cfg Config) *Worker {
 	return w
 }
 
-// Deliver uses the slot that a delivered task is. ctx ends when the process
-// shuts down, and not when the caller goes away: a picture that is paid for is
-// stored even if nobody waits for the verdict any more.
+// Deliver uses the slot that a delivered task brings. ctx must end when the
+// process shuts down, and not when the caller goes away: a picture that is paid
+// for is stored even if nobody waits for the verdict any more.
 //
-// The error says what was wrong with the service, for the log; the verdict
+// The error says what was wrong with the service, for the log. The verdict
 // stands with or without it.
 func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.limits.DeliveryTimeout)

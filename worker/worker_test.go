@@ -20,7 +20,7 @@ import (
 	"github.com/ai-worker/ai-worker/worker"
 )
 
-// generator answers with what answer says, and counts.
+// generator returns what answer returns, and counts the calls.
 type generator struct {
 	mu       sync.Mutex
 	requests []job.Request
@@ -73,8 +73,8 @@ func (s *images) Source(_ context.Context, in job.InputImage) (job.Source, error
 	return job.Source{URL: in.URL}, s.failGet
 }
 
-// router notes what is put on queues, and when it is to be delivered. It sends
-// images to the lane that is set, from at on.
+// router notes which tasks are put on queues, and when they are to be
+// delivered. It sends images to the lane that is set, not before at.
 type router struct {
 	mu    sync.Mutex
 	tasks map[job.Task]time.Time
@@ -96,7 +96,7 @@ func (q *router) Route(context.Context, string) (string, time.Time, error) {
 	return q.lane, q.at, q.err
 }
 
-// pacer has its slots so far away.
+// pacer has its next slot after wait.
 type pacer struct{ wait time.Duration }
 
 func (p *pacer) Take(_ context.Context, patience time.Duration) (time.Duration, bool) {
@@ -142,7 +142,7 @@ func (s *flaky) Claim(ctx context.Context, r record.ClaimRequest) (record.Claim,
 	return s.Record.Claim(ctx, r)
 }
 
-// Succeed fails after it did its work, as when the answer is lost.
+// Succeed fails after it has done its work, as when the answer is lost.
 func (s *flaky) Succeed(ctx context.Context, c record.Claim, r record.Success) (job.Job, error) {
 	j, err := s.Record.Succeed(ctx, c, r)
 	return j, errors.Join(err, s.err("Succeed"))
@@ -176,7 +176,7 @@ func setup(t *testing.T) *bundle {
 	b.generator.answer = func(context.Context) (job.Picture, error) { return b.picture, nil }
 	limits := worker.DefaultLimits()
 	limits.Heartbeat = 10 * time.Millisecond
-	limits.Farewell = time.Minute // of a machine that may be slow
+	limits.Farewell = time.Minute // the machine may be slow
 	model := job.Model{Name: "m", ImageSizes: []string{"1K"}, Prices: map[string]int64{"1K": 34_000}}
 	var lanes []worker.LaneConfig
 	for _, name := range []string{"a", "b"} {
@@ -192,7 +192,7 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-// start makes the worker of a configuration.
+// start creates the worker of a configuration.
 func (b *bundle) start(cfg worker.Config) { b.config, b.Worker = cfg, worker.New(cfg) }
 
 // create records a job of n pictures and returns it with its tasks.
@@ -258,7 +258,7 @@ func TestDeliverPassesTheWholeRequestOn(t *testing.T) {
 	}
 	var want []job.Request
 	for i := range int32(2) {
-		s := seed + i // or both pictures would be the same
+		s := seed + i // with one seed, both pictures would be the same
 		want = append(want, job.Request{
 			Model: "m", Prompt: "a fox", AspectRatio: "16:9", ImageSize: "2K", Seed: &s,
 			Sources: []job.Source{{URL: "https://example.com/a.png"}},
@@ -524,7 +524,7 @@ func TestDeliverStopsWhenTheImageIsTakenOver(t *testing.T) {
 
 func TestCancelCutsTheRunningRequest(t *testing.T) {
 	b := setup(t)
-	b.config.Limits.Heartbeat = time.Hour // it must not be what finds out
+	b.config.Limits.Heartbeat = time.Hour // a heartbeat must not be what finds out
 	b.start(b.config)
 	j, tasks := b.create(t, 1)
 	b.generator.answer = func(ctx context.Context) (job.Picture, error) {
@@ -544,7 +544,8 @@ func TestCancelCutsTheRunningRequest(t *testing.T) {
 	}
 }
 
-// A slot that is too far away is left, and the task comes again at its time.
+// A slot that is too far away is left. The image gets a task for the time of
+// the slot.
 func TestDeliverDoesNotWaitForFarSlots(t *testing.T) {
 	b := setup(t)
 	b.pacer.wait = 45 * time.Second
@@ -589,7 +590,8 @@ func TestDeliverLeavesABrokenLane(t *testing.T) {
 	if err != nil || len(states) == 0 || states[0].Name != "a" || !states[0].Broken || states[0].Reason == nil {
 		t.Errorf("lanes %+v, %v; want a broken", states, err)
 	}
-	// Both are drawn on the other lane, and neither has lost an attempt.
+	// Both pictures are drawn on the other lane, and neither image has lost an
+	// attempt.
 	b.generator.answer = func(context.Context) (job.Picture, error) { return b.picture, nil }
 	for i := range 2 {
 		if _, err := b.deliver(t, job.Task{JobID: j.ID, Index: i, Dispatch: 2, Lane: "b"}); err != nil {
@@ -602,7 +604,8 @@ func TestDeliverLeavesABrokenLane(t *testing.T) {
 	}
 }
 
-// With nowhere to go, an image waits for its lane, and the lane is tried again.
+// If there is no other lane, an image waits for its own, and that lane is tried
+// again.
 func TestDeliverWaitsForItsLane(t *testing.T) {
 	b := setup(t)
 	quota := &job.Failure{Remedy: job.RemedyWait, Limit: job.LimitMinute, RetryAfter: 50 * time.Millisecond}
@@ -688,8 +691,8 @@ func TestLimitsMustNest(t *testing.T) {
 	}
 }
 
-// The bucket cannot be looked into: nothing is asked of the model, and no
-// attempt is spent, for as long as that takes.
+// The bucket cannot be looked into. Then nothing is asked of the model, and no
+// attempt is spent, for as long as that lasts.
 func TestDeliverWaitsForTheBucket(t *testing.T) {
 	b := setup(t)
 	b.config.Limits.Lease = 0
@@ -714,8 +717,8 @@ func TestDeliverWaitsForTheBucket(t *testing.T) {
 	}
 }
 
-// A lane closes while another request is under way. That one's answer was
-// asked for before, and says nothing of the lane now.
+// A lane closes while another request is under way. That request was sent
+// before, so its answer says nothing of the lane now.
 func TestAnOldAnswerDoesNotOpenALane(t *testing.T) {
 	b := setup(t)
 	asked, answer := make(chan struct{}), make(chan struct{})
