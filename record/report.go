@@ -9,15 +9,15 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// A Reporter tells how the work is going, for people and alerts. What a call
-// costs does not grow with how much waits or how much has ended. Times are
-// told as how long ago they were, by the record's clock.
+// A Reporter tells how the work is going, for people and alerts. The cost of a
+// call does not grow with how much waits or how much has ended. Times are told
+// as how long ago they were, by the record's clock.
 type Reporter interface {
-	// Backlog returns what waits now. A task counts as unsent that is not known
-	// to be on a queue for at least unsent since it was handed out.
+	// Backlog returns what waits now. A task counts as unsent if it was handed
+	// out at least unsent ago and is not known to be on a queue.
 	Backlog(ctx context.Context, unsent time.Duration) (Backlog, error)
 
-	// Outcomes returns what came of the jobs that ended within since, of the
+	// Outcomes returns what came of the jobs that ended within since, or of the
 	// latest MaxOutcomes of them.
 	Outcomes(ctx context.Context, since time.Duration) (Outcomes, error)
 }
@@ -27,44 +27,44 @@ const (
 	MaxOutcomes = 1000
 	// MaxRuns is how many pictures of a model Outcomes measures, at most.
 	MaxRuns = 200
-	// RunsSince is for how long back Outcomes measures pictures, where its own
-	// since is not longer.
+	// RunsSince is how far back Outcomes measures pictures, unless its since is
+	// longer.
 	RunsSince = 24 * time.Hour
-	// MaxUnsent is up to where Backlog counts what is unsent.
+	// MaxUnsent is how many unsent tasks Backlog counts, at most.
 	MaxUnsent = 1000
 )
 
-// A Backlog is what waits.
+// A Backlog is what waits and what is worked on.
 type Backlog struct {
 	Waiting    int // queued images
-	Processing int // images that a delivery works on, or did when it died
+	Processing int // images that a delivery works on, or worked on when it died
 	Unsent     int // queued images whose task is not known to be on a queue, up to MaxUnsent
 
-	// Waits is how long the oldest queued image has waited, since its job was
-	// recorded; 0 if none waits.
+	// Waits is how long the oldest queued image has waited, counted from the
+	// recording of its job; 0 if none waits.
 	Waits time.Duration
-	// Idle is for how long no image has started or ended, as far as the images
-	// at work, the latest job that ended and the oldest that have not can tell.
-	// It is never longer than Waits.
+	// Idle is for how long no image has started or ended. It is known as far as
+	// the images at work, the latest job that ended, and the oldest open jobs
+	// tell. It is never longer than Waits.
 	Idle time.Duration
 }
 
-// Outcomes are what came of the work of late. Canceled images, and those of
-// jobs that have not ended, are left out.
+// Outcomes are what came of the work of late. They leave out canceled images,
+// and images of jobs that have not ended.
 type Outcomes struct {
 	Succeeded int
 	Failed    map[job.Code]int // nil if none did
 	Runs      map[string]Runs  // by model; nil if there is no picture to measure
 }
 
-// Runs are how long pictures took, from the claim until they were recorded:
+// Runs tell how long pictures took, from the claim until they were recorded:
 // the model's work and the upload.
 type Runs struct {
-	Pictures    int // that were measured
+	Pictures    int // how many were measured
 	Median, P95 time.Duration
 }
 
-// NewRuns sums up how long pictures took, in whatever order.
+// NewRuns returns the runs of pictures that took so long, in whatever order.
 func NewRuns(took []time.Duration) Runs {
 	if len(took) == 0 {
 		return Runs{}
@@ -76,8 +76,8 @@ func NewRuns(took []time.Duration) Runs {
 	return Runs{Pictures: len(sorted), Median: rank(0.5), P95: rank(0.95)}
 }
 
-// Add counts n images of a model that ended in a state, of which those that
-// succeeded took so long.
+// Add counts n images of a model that ended in a state. took is how long the
+// succeeded ones of the model took.
 func (o *Outcomes) Add(model string, to job.Status, code job.Code, n int, took []time.Duration) {
 	switch {
 	case to == job.StatusSucceeded:

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A change is one line of the journal: what one call changed, each thing as it
-// is afterwards.
+// A change is one line of the journal: what one call changed. It holds each
+// changed thing as it is afterwards.
 type change struct {
 	Jobs    []*entry     `json:"jobs,omitempty"`
 	Deleted []string     `json:"deleted,omitempty"`
@@ -34,8 +34,8 @@ func (c *change) empty() bool {
 	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes) == 0
 }
 
-// The setters make a change and note it. All changes go through them, those
-// that come back from the journal too.
+// The setters make a change and note it in c. All changes go through them, also
+// those that come back from the journal.
 
 func (r *Record) setJob(e *entry, c *change) {
 	r.jobs[e.Job.ID] = e
@@ -95,8 +95,9 @@ func (r *Record) apply(kept change) error {
 	return nil
 }
 
-// state returns changes that make all that there is: a job a line, since lines
-// should not grow with their number, and all else in one.
+// state returns changes that make everything there is. Each job has a line of
+// its own, because lines should not grow with the number of jobs. All the rest
+// is in one line.
 func (r *Record) state() []change {
 	var rest change
 	for k, virtual := range r.turns {

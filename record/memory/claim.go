@@ -32,10 +32,10 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim reco
 	return claim, err
 }
 
-// pick chooses the image whose turn it is: the first of those that any slot of
-// the model may take, and of the one that this delivery was for. That one's
-// time has come with its task, even if it waits for a later one, or if the
-// lease on it has run out.
+// pick chooses the image whose turn it is. It chooses among the images that any
+// slot of the model may take, and the image that this delivery was for. With
+// the task, the time of that image has come, even if it waits for a later time,
+// or if it was claimed and its lease has run out.
 func (r *Record) pick(req record.ClaimRequest, now time.Time) (place, error) {
 	due := r.places(func(p place) bool {
 		anybodys := p.image.queued() && p.image.Ready && p.entry.Job.Input.Model == req.Model
@@ -46,15 +46,15 @@ func (r *Record) pick(req record.ClaimRequest, now time.Time) (place, error) {
 		return slices.MinFunc(due, place.compare), nil
 	}
 	if _, held := r.holder(req.Task); held {
-		return place{}, record.ErrHeld // under a lease: else it would be due
+		return place{}, record.ErrHeld // under a lease; otherwise it would be due
 	}
 	return place{}, record.ErrNothingDue
 }
 
 // exchange gives p's task to the image that holds the delivered one, so that
-// every waiting image goes on having one that is still to come. What is known
-// of the task goes with it. An image whose time has come with the task that it
-// gives away waits for it no longer.
+// every waiting image still has a task that is to come. What is known of the
+// task goes with it. If that image waited for a time that has come, it becomes
+// ready: the task that it waited for is now another image's.
 func (r *Record) exchange(p place, delivered job.Task, now time.Time, c *change) {
 	holder, held := r.holder(delivered)
 	if !held || holder == p {
@@ -66,15 +66,15 @@ func (r *Record) exchange(p place, delivered job.Task, now time.Time, c *change)
 	r.setJob(holder.entry, c)
 }
 
-// moveOn makes the virtual time that of a claimed image. It never goes back: an
-// image that was put back has an old tag.
+// moveOn sets the virtual time to the start tag of a claimed image. It never
+// sets it back: an image that was put back has an old tag.
 func (r *Record) moveOn(p place, c *change) {
 	if class := p.entry.class(); p.image.StartTag > r.turns[class] {
 		r.setTurn(class, p.image.StartTag, c)
 	}
 }
 
-// take makes p the claimant's, with the delivered task.
+// take gives p to the claimant, together with the delivered task.
 func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change) record.Claim {
 	e, i := p.entry, p.image
 	i.move(job.EventClaim)
@@ -94,7 +94,8 @@ func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change
 	}
 }
 
-// claimed returns the claim's image while the claim holds.
+// claimed returns the claim's image. It fails with record.ErrClaimLost if the
+// claim is lost.
 func (r *Record) claimed(c record.Claim) (place, error) {
 	p, ok := r.lastClaimed(c)
 	if !ok || p.image.Image.Status != job.StatusProcessing {
@@ -103,7 +104,7 @@ func (r *Record) claimed(c record.Claim) (place, error) {
 	return p, nil
 }
 
-// lastClaimed returns the claim's image if nobody else has claimed it since.
+// lastClaimed returns the claim's image if no other claim of it was made since.
 func (r *Record) lastClaimed(c record.Claim) (place, bool) {
 	e := r.jobs[c.Job.ID]
 	if e == nil || c.Index >= len(e.Images) || e.Images[c.Index].Claim != c.Token {
@@ -125,8 +126,8 @@ func (r *Record) Renew(ctx context.Context, claim record.Claim, lease time.Durat
 	})
 }
 
-// Postpone implements record.Record. The claim that put the image back may
-// still be repeated.
+// Postpone implements record.Record. The claim that put the image back stays
+// valid: its holder may still repeat that call.
 func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (next job.Task, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		p, held := r.holder(t)

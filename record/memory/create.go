@@ -26,8 +26,9 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks [
 	return j, tasks, err
 }
 
-// insert records a job. Its first image's start tag is the greater of the
-// virtual time and its tenant's finish tag, which moves behind the last image.
+// insert records a job. The start tag of its first image is the greater of the
+// virtual time and its tenant's finish tag. The finish tag then moves behind
+// the last image.
 func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error) {
 	if r.jobs[d.ID] != nil {
 		return nil, errExists
@@ -64,7 +65,7 @@ func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (j job.Jo
 // byKey returns the job that was recorded for d's idempotency key, or nil.
 func (r *Record) byKey(d record.Draft) (*entry, error) {
 	if d.IdempotencyKey == "" {
-		return nil, nil //nolint:nilnil // there is none, which is no error
+		return nil, nil //nolint:nilnil // no job is no error
 	}
 	e := r.jobs[r.keys[keyName{d.Tenant, d.IdempotencyKey}]]
 	if e != nil && e.Fingerprint != d.Fingerprint {
@@ -74,7 +75,8 @@ func (r *Record) byKey(d record.Draft) (*entry, error) {
 }
 
 // pending returns the tasks that the job's waiting images hold and that are not
-// known to be on a queue. After an exchange they may bear another image's name.
+// known to be on a queue. After an exchange such a task may have another
+// image's name.
 func (e *entry) pending() []job.Task {
 	var tasks []job.Task
 	for _, i := range e.Images {
@@ -85,8 +87,9 @@ func (e *entry) pending() []job.Task {
 	return tasks
 }
 
-// Enqueued implements record.Record. It goes by the task and not by the image,
-// since a delivery may have exchanged them in the meantime.
+// Enqueued implements record.Record. It looks for the task and not for the
+// image of that name, because a delivery may have exchanged their tasks
+// meanwhile.
 func (r *Record) Enqueued(ctx context.Context, tasks ...job.Task) error {
 	return r.update(ctx, func(_ time.Time, c *change) error {
 		for _, t := range tasks {

@@ -13,46 +13,47 @@ import (
 
 // An entry is a job as the record keeps it. Its status follows from its images.
 type entry struct {
-	Job         job.Job // without images: they are beside it
-	Metadata    []byte  // handed back as it came, to the byte
+	Job         job.Job // without its images, which are in Images
+	Metadata    []byte  // returned as it came, to the byte
 	Key         string  // its idempotency key
 	Fingerprint string
 	Images      []*image
 }
 
-// An image is one picture with what the record has to know to give it a turn.
+// An image is one picture, with what the record must know to give it a turn.
 type image struct {
 	Image    job.Image
-	Dispatch int     // times it was put on a queue under its own name
+	Dispatch int     // how often it was put on a queue under its own name
 	Claims   int     // all of them
-	Claim    string  // token of the latest claim, unless it was ended for the claimant
+	Claim    string  // token of the latest claim; empty if somebody else ended that
 	StartTag float64 // its turn among those of its class
 
-	Task        job.Task  // will bring it a slot
+	Task        job.Task  // the task that will bring it a slot
 	HandedOutAt time.Time // when a caller last got the task, to put it on a queue
 	Enqueued    bool      // the task is known to be on a queue
 
-	// Queued: any slot of its model may take it. One that waits for a later
-	// time is not ready: its task comes at that time, and brings it a slot.
+	// While the image is queued: any slot of its model may take it. An image
+	// that waits for a later time is not ready; its task comes at that time,
+	// and brings it a slot.
 	Ready bool
-	// Queued: since when, or from when on, a delivery is awaited. Processing:
-	// the end of its lease.
+	// While the image is queued: since when, or from when on, a delivery is
+	// awaited. While it is processing: the end of its lease.
 	DueAt time.Time
 }
 
-// A class is what shares one order of turns.
+// A class is the images that share one order of turns.
 type class struct {
 	Model    string
 	Priority job.Priority
 }
 
-// A tenantName is a tenant in a class.
+// A tenantName names a tenant in a class.
 type tenantName struct {
 	Class  class
 	Tenant string
 }
 
-// A tenant is its part in the turns of a class.
+// A tenant is what one tenant has in the turns of a class.
 type tenant struct {
 	Finish float64 // the finish tag of its last image
 	Weight float64 // of its last job
@@ -61,7 +62,7 @@ type tenant struct {
 // A keyName is an idempotency key of a tenant.
 type keyName struct{ Tenant, Key string }
 
-// newEntry returns a job that was just recorded, all its images queued and
+// newEntry returns a job that was just recorded. All its images are queued and
 // ready. Their start tags begin at tag.
 func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
 	input, err := copyInput(d.Input)
@@ -85,8 +86,8 @@ func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
 	return e, nil
 }
 
-// copyInput returns a copy that shares nothing, as it comes back from JSON: a
-// record may keep inputs so.
+// copyInput returns a copy that shares nothing with the input. It goes through
+// JSON, because a record may keep inputs in that form.
 func copyInput(in job.Input) (out job.Input, err error) {
 	doc, err := json.Marshal(in)
 	if err != nil {
@@ -98,7 +99,7 @@ func copyInput(in job.Input) (out job.Input, err error) {
 // micros returns a duration to the microsecond, as Postgres keeps it.
 func micros(d time.Duration) time.Duration { return d.Truncate(time.Microsecond) }
 
-// snapshot returns the job as callers of the record get it.
+// snapshot returns the job in the form that callers of the record get.
 func (e *entry) snapshot() job.Job {
 	j := e.Job
 	j.Metadata = slices.Clone(e.Metadata)
@@ -109,8 +110,8 @@ func (e *entry) snapshot() job.Job {
 	return j
 }
 
-// moved ends a transition: it makes the job's next version of what its images
-// are by now.
+// moved ends a transition of the job's images: it raises the job's version, and
+// notes the time if all images have ended.
 func (e *entry) moved(now time.Time) {
 	e.Job.Version++
 	p := e.snapshot().Progress()
@@ -129,7 +130,7 @@ func (e *entry) openImages() []*image {
 	return slices.DeleteFunc(slices.Clone(e.Images), func(i *image) bool { return i.Image.Status.Terminal() })
 }
 
-// move moves an image, which must be where the event is allowed.
+// move moves an image by an event, which its state must allow.
 func (i *image) move(event job.Event) {
 	next, err := i.Image.Status.Next(event)
 	if err != nil {
@@ -138,7 +139,7 @@ func (i *image) move(event job.Event) {
 	i.Image.Status = next
 }
 
-// end ends an image for its owner: a claim of it is lost.
+// end ends an image that its claimant did not end: a claim of it is lost.
 func (i *image) end(event job.Event, reason *job.Error, now time.Time) {
 	i.move(event)
 	i.Image.CompletedAt, i.Image.Error, i.Claim = now, reason, ""
@@ -151,8 +152,8 @@ func (i *image) redispatch(jobID, lane string, now time.Time) {
 	i.HandedOutAt, i.Enqueued = now, false
 }
 
-// lapsed reports whether the image is being worked on under a lease that has
-// run out by a time.
+// lapsed reports whether the image is processing under a lease that has run out
+// by a time.
 func (i *image) lapsed(by time.Time) bool {
 	return i.Image.Status == job.StatusProcessing && !i.DueAt.After(by)
 }
@@ -160,7 +161,7 @@ func (i *image) lapsed(by time.Time) bool {
 func (i *image) queued() bool { return i.Image.Status == job.StatusQueued }
 
 // holds reports whether the image holds a task. The lane is no part of the
-// task's name, and an image that has ended holds none.
+// task's name. An image that has ended holds no task.
 func (i *image) holds(t job.Task) bool {
 	return !i.Image.Status.Terminal() &&
 		i.Task.JobID == t.JobID && i.Task.Index == t.Index && i.Task.Dispatch == t.Dispatch
@@ -172,8 +173,8 @@ type place struct {
 	image *image
 }
 
-// compare orders places by their turns: by priority, by start tag, then the
-// first recorded first.
+// compare orders places by their turns: by priority, then by start tag, then by
+// when they were recorded.
 func (p place) compare(q place) int {
 	return cmp.Or(
 		cmp.Compare(rank(p.entry.Job.Priority), rank(q.entry.Job.Priority)),
@@ -195,10 +196,10 @@ func (p place) compareName(q place) int {
 	)
 }
 
-// priority returns the priority of a draft, which is normal unless it says.
+// priority returns the priority of a draft, which is normal unless it is set.
 func priority(d record.Draft) job.Priority { return cmp.Or(d.Priority, job.PriorityNormal) }
 
-// rank orders priorities: the smaller goes first.
+// rank returns the place of a priority in the order: the smaller goes first.
 func rank(p job.Priority) int {
 	if p == job.PriorityLow {
 		return 1
@@ -219,8 +220,8 @@ func (r *Record) places(test func(p place) bool) []place {
 	return all
 }
 
-// page returns the first limit of the open images that pass a test, by a time
-// and then by name.
+// page returns the first open images that pass a test, ordered by a time and
+// then by name, limit at most.
 func (r *Record) page(limit int, by func(*image) time.Time, test func(*image) bool) []place {
 	found := r.places(func(p place) bool { return test(p.image) })
 	slices.SortFunc(found, func(p, q place) int {

@@ -48,9 +48,9 @@ func copyError(e *job.Error) *job.Error {
 	return &kept
 }
 
-// finish ends a claim by an event, with what else set says. Where that has
-// happened already, under the same claim, it counts as done: the answer to the
-// first call may have been lost on its way.
+// finish ends a claim by an event, and makes the changes of set. If the same
+// claim has ended so already, that counts as done: the answer to the first call
+// may have been lost on its way.
 func (r *Record) finish(
 	ctx context.Context, claim record.Claim, event job.Event, set func(p place, now time.Time, c *change),
 ) (j job.Job, err error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// A lane is its pause, the zero lane one that is up. What waits on it is
-// counted from the images.
+// A lane is the pause of a lane. The zero lane is one that is not paused. The
+// images that wait on a lane are counted when that is asked.
 type lane struct {
 	Until  time.Time
 	Since  time.Time
@@ -58,8 +58,8 @@ func (r *Record) Pause(ctx context.Context, lanes []string, p record.Pause) erro
 	})
 }
 
-// pausedBy returns what a pause makes of a lane. One that lasts longer stays as
-// it is. Of a broken lane that only has to wait as well, the reason stays.
+// pausedBy returns the lane as a pause leaves it. A longer pause stays as it
+// is. If a broken lane is paused again only to wait, it keeps its reason.
 func (l lane) pausedBy(p record.Pause, now time.Time) lane {
 	until := now.Add(micros(p.For))
 	if l.Until.After(until) {
@@ -83,7 +83,7 @@ func (r *Record) Resume(ctx context.Context, name string) error {
 	})
 }
 
-// knowLanes makes lanes known that are given tasks.
+// knowLanes adds lanes that are given tasks and are not known yet.
 func (r *Record) knowLanes(c *change, names ...string) {
 	for _, name := range names {
 		if _, known := r.lanes[name]; !known {

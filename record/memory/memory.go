@@ -1,11 +1,12 @@
 // Package memory is the record in plain Go: maps under a mutex, a clock that
 // can be set, and a journal that brings everything back after a crash.
 //
-// It is the specification of the record, to be read as such: record/postgres is
-// held against it, step by step, through random histories. So it is written to
-// be plain. It looks through all that is open where a database has an index,
-// and counts where a database keeps counters. Development and unit tests run on
-// it, which have thousands of jobs and not millions.
+// It is the specification of the record, and is meant to be read as such. Tests
+// compare record/postgres with it, step by step, through random histories. So
+// it is written to be plain. Where a database uses an index, it looks through
+// everything that is open. Where a database keeps counters, it counts.
+// Development and unit tests run on it, with thousands of jobs and not
+// millions.
 package memory
 
 import (
@@ -21,7 +22,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// file has the journal, in the directory that Open is given.
+// file is the name of the journal in the directory that Open is given.
 const file = "jobs.jsonl"
 
 // Record is a record.Record in memory.
@@ -34,7 +35,7 @@ type Record struct {
 	keys    map[keyName]string    // job ids, by idempotency key
 	turns   map[class]float64     // virtual times
 	tenants map[tenantName]tenant // each tenant's part in the turns
-	lanes   map[string]lane       // each that was ever paused or given a task
+	lanes   map[string]lane       // each lane that was ever paused or given a task
 	journal *journal.Journal[change]
 }
 
@@ -61,8 +62,8 @@ func New(options ...Option) *Record {
 	return r
 }
 
-// Open returns the record that is kept in dir, and goes on keeping it there. It
-// makes the directory if it is missing. It fails with journal.ErrInUse while
+// Open returns the record that is kept in dir, and keeps it there from then on.
+// It makes the directory if it is missing. It fails with journal.ErrInUse while
 // another process has the record open.
 func Open(dir string, options ...Option) (*Record, error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -84,7 +85,7 @@ func (r *Record) Close() error {
 	return r.journal.Close()
 }
 
-// view runs f while nothing changes.
+// view runs f while nothing changes. It fails if ctx has ended.
 func (r *Record) view(ctx context.Context, f func(now time.Time) error) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: %w", err)
@@ -94,8 +95,8 @@ func (r *Record) view(ctx context.Context, f func(now time.Time) error) error {
 	return f(r.clock())
 }
 
-// update runs f, which makes changes and notes each in c, and writes them to
-// the journal as one line. f either fails or changes something, never both.
+// update runs f, which makes changes and notes each in c. It writes them to the
+// journal as one line. f must either fail or change something, never both.
 func (r *Record) update(ctx context.Context, f func(now time.Time, c *change) error) error {
 	return r.view(ctx, func(now time.Time) error {
 		var c change
@@ -106,8 +107,8 @@ func (r *Record) update(ctx context.Context, f func(now time.Time, c *change) er
 	})
 }
 
-// keep writes a change to the journal, and makes that anew once it is mostly
-// history.
+// keep writes a change to the journal. Once most of the journal is history,
+// keep writes the journal anew.
 func (r *Record) keep(c change) error {
 	if c.empty() {
 		return nil
@@ -123,9 +124,10 @@ func (r *Record) keep(c change) error {
 	return nil
 }
 
-// clock returns the time as the record keeps it, to the microsecond as Postgres
-// does.
+// clock returns the time in the form that the record keeps: UTC, to the
+// microsecond as in Postgres.
 func (r *Record) clock() time.Time { return r.now().Round(0).UTC().Truncate(time.Microsecond) }
 
-// errExists: an id is new to the record, or the caller is at fault.
+// errExists means that the caller tried to record a job under an id that is in
+// use.
 var errExists = errors.New("memory: there is a job with this id")

@@ -44,8 +44,8 @@ func open(t testing.TB, dir string, options ...memory.Option) *memory.Record {
 // reopened is a record that is closed and opened again whenever time moves.
 type reopened struct{ record.Record }
 
-// A record that comes back from its journal goes on as if nothing had happened,
-// whatever had happened before.
+// A record that was read back from its journal goes on as if it had never been
+// closed, whatever happened before.
 func TestHistoriesWithReopening(t *testing.T) {
 	t.Parallel()
 	recordtest.Histories(t, func() recordtest.Timed {
@@ -68,7 +68,7 @@ func TestHistoriesWithReopening(t *testing.T) {
 func draft(count int) record.Draft {
 	d := record.Draft{
 		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "acme", Weight: 1, ExpiresIn: time.Hour,
-		Metadata: json.RawMessage(`{ "order":  7 }`), // to be handed back to the byte
+		Metadata: json.RawMessage(`{ "order":  7 }`), // must be returned to the byte
 		Input:    job.Input{Prompt: "a lighthouse", Model: "m", Count: count},
 	}
 	for range count {
@@ -77,8 +77,8 @@ func draft(count int) record.Draft {
 	return d
 }
 
-// write makes a journal in which something of everything has happened, and
-// returns how it reads.
+// write makes a journal in which each kind of change has happened, and returns
+// its text.
 func write(t *testing.T, dir string) []byte {
 	t.Helper()
 	r := open(t, dir)
@@ -106,8 +106,8 @@ func write(t *testing.T, dir string) []byte {
 	return text
 }
 
-// A process may be killed at any moment: at whatever byte the journal ends, what
-// its whole lines say is there, and can be built upon.
+// A process may be killed at any moment. Wherever the journal ends, everything
+// that its whole lines say is there, and the record goes on from that.
 func TestJournalThatEndsAnywhere(t *testing.T) {
 	t.Parallel()
 	whole := write(t, t.TempDir())
@@ -154,7 +154,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// The journal does not grow with what has passed.
+// The journal does not grow with what is past.
 func TestJournalIsCompacted(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -182,7 +182,7 @@ func TestJournalIsCompacted(t *testing.T) {
 	}
 }
 
-// BenchmarkOpen reads journals of jobs that were drawn.
+// BenchmarkOpen opens journals of jobs whose pictures were drawn.
 func BenchmarkOpen(b *testing.B) {
 	for _, jobs := range []int{100, 1_000, 10_000} {
 		b.Run(fmt.Sprintf("jobs=%d", jobs), func(b *testing.B) {

@@ -28,8 +28,8 @@ func (r *Record) Get(ctx context.Context, id string) (j job.Job, err error) {
 }
 
 // ahead estimates how many images start before the first one of a job that has
-// not started. It goes by the tenants and not by their images, as a record must
-// in which a million wait.
+// not started. It looks at tenants and not at each of their images: it must
+// give the same answer as a record in which a million images wait.
 func (r *Record) ahead(e *entry) int {
 	first := place{e, e.Images[slices.IndexFunc(e.Images, (*image).queued)]}
 	n := 0
@@ -38,8 +38,8 @@ func (r *Record) ahead(e *entry) int {
 			n += r.tenantsTurns(name, t, first)
 		}
 	}
-	// Of each tenant one image may have the very same tag. Of these the earlier
-	// recorded ones count.
+	// Of each tenant, one image may have the same tag as the first one. Such an
+	// image counts if it was recorded earlier.
 	level := r.places(func(p place) bool {
 		return p.entry.class() == e.class() && p.image.StartTag == first.image.StartTag &&
 			p.image.queued() && p.image.Ready && p.compareRecorded(first) < 0
@@ -47,11 +47,12 @@ func (r *Record) ahead(e *entry) int {
 	return n + len(level)
 }
 
-// tenantsTurns estimates how many images of a tenant go before another one. Its
-// waiting images are taken to be its latest, 1/weight apart up to its finish
-// tag: so many of them come after the other as fit between. That misjudges a
-// tenant who canceled some, or whose weight changed, until those have had their
-// turn. The thousandth makes up for rounding.
+// tenantsTurns estimates how many images of a tenant go before another image.
+// It assumes that the tenant's waiting images are its latest, with tags
+// 1/weight apart up to its finish tag. Those that fit between the other image
+// and the finish tag come later. The estimate is wrong for a tenant that
+// canceled images, or whose weight changed, until the images of that time have
+// had their turn. The thousandth makes up for rounding.
 func (r *Record) tenantsTurns(name tenantName, t tenant, other place) int {
 	waiting := len(r.places(func(p place) bool {
 		return p.image.queued() && p.entry.class() == name.Class && p.entry.Job.Tenant == name.Tenant

@@ -36,8 +36,8 @@ func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Ba
 	return b, err
 }
 
-// lastActive returns when an image last started or ended, as far as open jobs
-// and the latest one that ended can tell; zero if none has.
+// lastActive returns when an image last started or ended, as far as the open
+// jobs and the latest ended job show it. It returns the zero time if none has.
 func (r *Record) lastActive() time.Time {
 	var active time.Time
 	for _, e := range r.open {
@@ -51,7 +51,7 @@ func (r *Record) lastActive() time.Time {
 	return active
 }
 
-// earliest returns the earlier of two times, of which a may be zero for none.
+// earliest returns the earlier of two times. If a is zero, it returns b.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b

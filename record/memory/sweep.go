@@ -10,7 +10,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// Unsent implements record.Record. To return a task is to hand it out again.
+// Unsent implements record.Record. A task that it returns counts as handed out
+// again.
 func (r *Record) Unsent(ctx context.Context, age time.Duration, limit int) (tasks []job.Task, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		handedOut := func(i *image) time.Time { return i.HandedOutAt }
@@ -46,7 +47,7 @@ func (r *Record) Unheard(ctx context.Context, age time.Duration, limit int) (tas
 
 func dueAt(i *image) time.Time { return i.DueAt }
 
-// Reap implements record.Record. Of several images of a job it makes one
+// Reap implements record.Record. It moves all images of a job in one
 // transition.
 func (r *Record) Reap(
 	ctx context.Context, grace time.Duration, limit int,
@@ -72,8 +73,8 @@ func (r *Record) Reap(
 	return jobs, tasks, err
 }
 
-// entries returns the jobs of images that are in the order of their jobs, each
-// once.
+// entries returns the jobs of images, each job once. The images must be in the
+// order of their jobs.
 func entries(found []place) []*entry {
 	var all []*entry
 	for _, p := range found {
@@ -82,8 +83,8 @@ func entries(found []place) []*entry {
 	return slices.Compact(all)
 }
 
-// Expire implements record.Record. Its limit is of jobs: one job's images fail
-// together.
+// Expire implements record.Record. Its limit counts jobs: all images of one job
+// fail together.
 func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) (jobs []job.Job, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		overdue := r.places(func(p place) bool {

@@ -15,8 +15,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// BenchmarkImage claims an image and records its success, with as many others
-// waiting. Deliveries come in order, as they mostly do.
+// BenchmarkImage claims an image and records its success while many others
+// wait. Deliveries come in order, as they mostly do.
 func BenchmarkImage(b *testing.B) {
 	for _, size := range []int{100, 10_000, 100_000} {
 		for _, tenants := range []int{1, 1_000} {
@@ -46,9 +46,9 @@ func BenchmarkImage(b *testing.B) {
 	}
 }
 
-// BenchmarkPlanning claims images and records their success in each way of
-// planning, and reports what of the server's CPU an image takes. It does so in
-// turns, since a table gets slower to update as it is written to.
+// BenchmarkPlanning claims images and records their success with each kind of
+// Planning, and reports how much of the server's CPU an image takes. The kinds
+// take turns, because a table becomes slower to update as it is written to.
 func BenchmarkPlanning(b *testing.B) {
 	ways := []postgres.Planning{postgres.PlanningNone, postgres.PlanningFunctions, postgres.PlanningPrepared}
 	url := postgrestest.NewRecord(b)

@@ -44,9 +44,9 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 	return c, nil
 }
 
-// unclaimed tells why nothing was claimed, by the state of the image that holds
-// the task. A queued one has just left that state; whether the task is needed
-// again shows when it comes again.
+// unclaimed returns the error that says why nothing was claimed, by the state
+// of the image that holds the task. A queued image came back to that state just
+// now. Whether the task is needed again will show when it comes again.
 func unclaimed(holder job.Status) error {
 	if holder == job.StatusProcessing || holder == job.StatusQueued {
 		return record.ErrHeld

@@ -11,8 +11,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// Both images of each job are claimed at once, by each other's tasks or their
-// own as it happens. A deadlock is an error that one of the two gets.
+// Both images of each job are claimed at once, by their own tasks or by each
+// other's. A deadlock would be an error of one of the claims.
 func TestClaimsThatExchangeTasksDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	rec := postgres.New(newPool(t, postgrestest.NewRecord(t)))

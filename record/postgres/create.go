@@ -59,7 +59,7 @@ func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (job.Job,
 	return r.read(ctx, id)
 }
 
-// rank returns a priority as the record orders it.
+// rank returns a priority as the number that the record orders by.
 func rank(p job.Priority) int {
 	if p == job.PriorityLow {
 		return 1

@@ -8,15 +8,15 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// statementTimeout bounds one round trip, and the wait for a connection. A
-// database that takes the connection and never answers would else hold whoever
-// asked until TCP gives up, a quarter of an hour later. It is the client's: a
-// pooler may refuse to pass on a server's own.
+// statementTimeout bounds one round trip, and the wait for a connection.
+// Otherwise a database that takes the connection and never answers would hold
+// the caller until TCP gives up, a quarter of an hour later. The client keeps
+// this limit: a pooler may refuse to pass the server's own setting on.
 const statementTimeout = 15 * time.Second
 
 // deadline gives every round trip a context that ends. It is a tracer because
-// pgx runs a statement under the context that its tracer returns, whichever
-// method sends it.
+// pgx runs every statement under the context that its tracer returns, whichever
+// method sends the statement.
 type deadline struct{}
 
 type cancelKey struct{}

@@ -11,7 +11,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// A database that never answers holds nobody, whose own context has no end.
+// A database that never answers does not hold a caller whose context has no
+// end.
 func TestStatementsEnd(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.NewRecord(t))

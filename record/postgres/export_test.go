@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// StatementSQL returns the text that is prepared for a statement, and its name
-// there.
+// StatementSQL returns the text that is prepared for a statement, the name
+// under which it is prepared, and the number of its arguments.
 func StatementSQL(name string) (sql, prepared string, args int) {
 	s := loadStatements()[name]
 	return s.sql, s.function, len(s.args)
@@ -25,8 +25,8 @@ func StatementNames() []string {
 	return names
 }
 
-// UsePlanning makes the connections of a pool plan in one way, whoever serves
-// them.
+// UsePlanning makes the connections of a pool use one kind of Planning,
+// whatever is at the other end.
 func UsePlanning(cfg *pgxpool.Config, p Planning) {
 	choose := cfg.AfterConnect
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -38,7 +38,7 @@ func UsePlanning(cfg *pgxpool.Config, p Planning) {
 	}
 }
 
-// Edit changes the text of a statement, in which old must be.
+// Edit replaces old in the text of a statement, which must contain it.
 func Edit(t testing.TB, r *Record, name, old, changed string) {
 	t.Helper()
 	s, ok := r.statements[name]

@@ -42,8 +42,8 @@ func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) 
 	return j, c.NextTask(q.Lane), nil
 }
 
-// finish runs a transition that ends the claim. One that has happened already,
-// under the same claim, counts as done: the answer to the first call may have
+// finish runs a transition that ends the claim. If the same claim has made that
+// transition already, it counts as done: the answer to the first call may have
 // been lost on its way.
 func (r *Record) finish(
 	ctx context.Context, c record.Claim, to job.Status, statement string, args pgx.NamedArgs, locks ...string,
@@ -63,7 +63,7 @@ func (r *Record) finish(
 }
 
 // finished reports whether the claim moved its image to a state, and nothing
-// has moved it since.
+// has moved the image since.
 func (r *Record) finished(ctx context.Context, c record.Claim, to job.Status) (bool, error) {
 	args := claimArgs(c)
 	args["to"] = to

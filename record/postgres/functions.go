@@ -10,15 +10,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// functionPrefix begins the names of the functions of this program.
+// functionPrefix is the start of the names of this program's functions.
 const functionPrefix = "ai_worker_"
 
-// functionLock is the advisory lock under which functions are created. Its
-// number means nothing, it only must be no other's.
+// functionLock is the advisory lock under which functions are created. The
+// number has no meaning; it only must not be used for anything else.
 const functionLock = 5_417_220_308
 
 // createFunctions makes a function of each statement that has none yet, and
-// returns which. Those of other versions of this program stay.
+// returns those statements. Functions of other versions of this program stay.
 func createFunctions(ctx context.Context, conn *pgx.Conn) ([]statement, error) {
 	tx, err := conn.Begin(ctx)
 	if err != nil {
@@ -44,12 +44,13 @@ func createFunctions(ctx context.Context, conn *pgx.Conn) ([]statement, error) {
 	return missing, tx.Commit(ctx)
 }
 
-// functionsOf describes functions that Migrate creates.
+// functionsOf returns a description of the functions that Migrate creates.
 func functionsOf(created []statement) string {
 	return fmt.Sprintf("functions of %d statements", len(created))
 }
 
-// missingFunctions returns the statements of which the database has no function.
+// missingFunctions returns the statements for which the database has no
+// function.
 func missingFunctions(ctx context.Context, conn *pgx.Conn) ([]statement, error) {
 	rows, err := conn.Query(ctx,
 		`SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, '`+functionPrefix+`')`,
@@ -74,11 +75,11 @@ func missingFunctions(ctx context.Context, conn *pgx.Conn) ([]statement, error) 
 	return missing, nil
 }
 
-// definition returns the statement that creates the function. The types of what
-// it takes and returns are the server's own idea of the statement.
+// definition returns the statement that creates the function. The server says
+// which types the statement takes and returns.
 //
 // The server plans a function's statement once for each of its own connections,
-// under the settings that the function has.
+// under the settings of the function.
 func (s statement) definition(ctx context.Context, conn *pgx.Conn) (string, error) {
 	described, err := conn.Prepare(ctx, "", s.sql)
 	if err != nil {
@@ -102,7 +103,8 @@ AS $function$ BEGIN RETURN QUERY %s; END $function$`,
 		s.function, strings.Join(takes, ", "), strings.Join(returns, ", "), functionSettings(), s.sql), nil
 }
 
-// functionSettings returns the settings for plans as a function has them.
+// functionSettings returns the settings for plans in the form that a function's
+// definition takes.
 func functionSettings() string {
 	var settings []string
 	for _, name := range slices.Sorted(maps.Keys(planSettings())) {

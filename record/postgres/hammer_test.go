@@ -18,8 +18,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// Everything happens at once, to few tenants and lanes. A deadlock is an error
-// that somebody gets; and afterwards the counters tell the truth.
+// Everything happens at once, to few tenants and lanes. A deadlock would be an
+// error of one of the calls. Afterwards the counters must be right.
 func TestEverythingAtOnceNeitherDeadlocksNorMiscounts(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.NewRecord(t)+"&pool_max_conns=12")
@@ -79,7 +79,7 @@ func (h *hammer) over() bool {
 
 var errNone = errors.New("there was nothing to do it to")
 
-// step makes one call.
+// step makes one call at random.
 func (h *hammer) step(random *rand.Rand) (name string, err error) {
 	ctx := h.Context()
 	anyLane := func() string { return []string{"lane-a", "lane-b", "lane-c"}[random.IntN(3)] }
@@ -175,7 +175,8 @@ func (h *hammer) submission(random *rand.Rand, anyLane func() string) record.Dra
 	return s
 }
 
-// take returns one of what there is, nil if there is nothing.
+// take removes one of the tasks or claims at random and returns it; nil if
+// there is none.
 func take[T any](h *hammer, random *rand.Rand, from *[]T) *T {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -188,8 +189,8 @@ func take[T any](h *hammer, random *rand.Rand, from *[]T) *T {
 	return &taken
 }
 
-// keep adds to what there is. Tasks and claims that were used come back, as a
-// queue delivers twice and workers are slow; the oldest are forgotten.
+// keep adds tasks and claims. Those that were used come back, because a queue
+// delivers twice and workers are slow. The oldest are forgotten.
 func (h *hammer) keep(tasks []job.Task, claims []record.Claim, task *job.Task, c *record.Claim) {
 	const most = 200
 	h.mu.Lock()

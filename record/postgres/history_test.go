@@ -13,8 +13,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/recordtest"
 )
 
-// clockSQL makes a clock that tests set. Its functions hide the server's own
-// from a connection that looks for functions there first.
+// clockSQL makes a clock that tests set. A connection that looks for functions
+// there first finds these instead of the server's own.
 const clockSQL = `
 CREATE SCHEMA clock;
 CREATE UNLOGGED TABLE clock.moment (t timestamptz NOT NULL);
@@ -22,7 +22,8 @@ INSERT INTO clock.moment VALUES (now());
 CREATE FUNCTION clock.now() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT t FROM clock.moment';
 CREATE FUNCTION clock.clock_timestamp() RETURNS timestamptz STABLE LANGUAGE sql AS 'SELECT t FROM clock.moment'`
 
-// withClock returns a pool whose connections go by a clock, and how to set it.
+// withClock returns a pool whose connections go by a clock, and a function that
+// sets the clock.
 func withClock(t *testing.T) (*pgxpool.Pool, func(time.Time)) {
 	t.Helper()
 	url := postgrestest.NewRecord(t)
@@ -35,7 +36,7 @@ func withClock(t *testing.T) (*pgxpool.Pool, func(time.Time)) {
 	}
 }
 
-// Postgres does in every step what the specification does.
+// In every step, Postgres does what the specification does.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	pool, setTime := withClock(t)
@@ -45,9 +46,9 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// The defects are those that a second SQL store once had, unnoticed for long: an
-// image went on waiting although its time had come, and a claimant that repeated
-// its last word was told that it had lost the claim.
+// An earlier SQL implementation had these defects, and for long nobody noticed.
+// An image went on waiting although its time had come. A claimant that repeated
+// its last call was told that it had lost the claim.
 func TestHistoriesFindDefects(t *testing.T) {
 	setFlags(t, map[string]string{"rapid.steps": "100", "rapid.shrinktime": "0", "rapid.nofailfile": "true"})
 	for name, tt := range map[string]struct{ statement, old, new string }{
@@ -60,7 +61,7 @@ func TestHistoriesFindDefects(t *testing.T) {
 			pool, setTime := withClock(t)
 			defective := postgres.New(pool)
 			postgres.Edit(t, defective, tt.statement, tt.old, tt.new)
-			const tries = 50 // of a hundred histories each; one mostly does
+			const tries = 50 // of a hundred histories each; one try is mostly enough
 			for range tries {
 				trial := &trial{TB: t}
 				recordtest.Histories(trial, func() recordtest.Timed {
@@ -76,7 +77,8 @@ func TestHistoriesFindDefects(t *testing.T) {
 	}
 }
 
-// setFlags sets flags of the test until it ends. No other test may run beside it.
+// setFlags sets flags of the test until it ends. No other test may run at the
+// same time.
 func setFlags(t *testing.T, values map[string]string) {
 	t.Helper()
 	for name, value := range values {
@@ -88,7 +90,7 @@ func setFlags(t *testing.T, values map[string]string) {
 	}
 }
 
-// A trial is a test that may fail without t doing so.
+// A trial is a test that may fail without failing t.
 type trial struct {
 	rapid.TB
 

@@ -18,13 +18,13 @@ import (
 // Facts are what Inspect finds out about a database.
 type Facts struct {
 	Address string // host:port
-	// Pooler tells that the address is known for a transaction pooler's, which
-	// Migrate cannot use.
+	// Pooler tells that the address is known to be a transaction pooler's,
+	// which Migrate cannot use.
 	Pooler bool
 
 	Version   int           // of the server, as in server_version_num: 150004 is 15.4
-	RoundTrip time.Duration // of one statement, without the connecting
-	Ahead     time.Duration // by which the server's clock is before this machine's
+	RoundTrip time.Duration // of one statement, without the time to connect
+	Ahead     time.Duration // by how much the server's clock is ahead of this machine's
 
 	Planning Planning // how statements are kept from being planned each time
 
@@ -32,8 +32,8 @@ type Facts struct {
 	Newer   []int64  // versions of the schema that this program does not know
 }
 
-// Inspect looks at a database without changing anything. Where it fails, the
-// address is there all the same; TroubleOf says what the error is a sign of.
+// Inspect looks at a database without changing anything. When it fails, it
+// returns the address all the same. TroubleOf says what the error is a sign of.
 func Inspect(ctx context.Context, pool *pgxpool.Pool) (Facts, error) {
 	cfg := pool.Config().ConnConfig
 	f := Facts{Address: net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))}
@@ -50,7 +50,8 @@ func Inspect(ctx context.Context, pool *pgxpool.Pool) (Facts, error) {
 	return f, f.compare(ctx, conn.Conn())
 }
 
-// isPooler knows those of Neon, and of Supabase and PgBouncer by their ports.
+// isPooler reports whether an address is a known pooler's. It knows Neon by its
+// names, and Supabase and PgBouncer by their ports.
 func isPooler(host string, port uint16) bool {
 	return strings.Contains(host, "-pooler.") || port == 6543 || port == 6432
 }
@@ -70,7 +71,7 @@ func (f *Facts) ask(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// compare holds the schema against this program's migrations.
+// compare compares the schema with this program's migrations.
 func (f *Facts) compare(ctx context.Context, conn *pgx.Conn) error {
 	applied, err := appliedVersions(ctx, conn)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// inspect looks at the database at url.
+// inspect calls Inspect on the database at url.
 func inspect(t *testing.T, url string) (postgres.Facts, error) {
 	t.Helper()
 	pool, err := postgres.NewPool(t.Context(), url)
@@ -165,7 +165,7 @@ func TestTroubleOf(t *testing.T) {
 	}
 }
 
-// newRole makes a role of the server, which owns nothing.
+// newRole creates a role on the server. The role owns nothing.
 func newRole(t *testing.T, raw, password string) string {
 	t.Helper()
 	name := "stranger_" + strings.ToLower(rand.Text())

@@ -47,8 +47,8 @@ func (r *Record) Resume(ctx context.Context, lane string) error {
 	return nil
 }
 
-// A laneRow is a lane as claim and lane_states read it, all NULL where there is
-// none.
+// A laneRow is a lane as claim and lane_states read it. All fields are NULL if
+// there is none.
 type laneRow struct {
 	name          *string
 	waiting       *int
@@ -74,7 +74,7 @@ func (l *laneRow) state() record.LaneState {
 	return state
 }
 
-// A pausedRow is a lane that stopped a claim, all NULL if none did.
+// A pausedRow is a lane that stopped a claim. All fields are NULL if none did.
 type pausedRow struct {
 	lane    laneRow
 	remains *time.Duration

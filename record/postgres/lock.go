@@ -1,16 +1,17 @@
 package postgres
 
-// Tasks move from image to image, and where one is can only be told while
-// nothing moves it: two exchanges that share an image, each seeing the other's
-// half only, would leave a waiting image with a task that is used up. Counters
-// and turns are shared by all images of a model. So who moves tasks, or looks
-// for the image that holds one, or changes how many wait, takes the lock of the
-// model first. It is held for one round trip at most, and the statement after
-// it sees everything that its last holder did. A claim's success or failure
-// does nothing of that, and takes none.
+// Tasks move from image to image. Which image holds a task can only be told
+// while nothing moves it: two exchanges that share an image, each seeing only
+// the other's half, would leave a waiting image with a task that is used up.
+// All images of a model share counters and turns. So a statement first takes
+// the lock of the model if it moves tasks, looks for the image that holds one,
+// or changes how many wait. The lock is held for one round trip at most, and
+// the statement after it sees everything that its last holder did. A claim's
+// success or failure does none of these, and takes no lock.
 //
-// Nothing deadlocks, because all lock in this order: models, by the lock's
-// number; images, by key; jobs, by key; turns and tenants, which are their
-// model's; lanes, by name. Who does not wait for a lock need not heed it.
+// Nothing deadlocks, because all statements lock in this order: models, by the
+// lock's number; images, by key; jobs, by key; turns and tenants, which belong
+// to their model; lanes, by name. A statement that does not wait for a lock may
+// take it out of order.
 //
 // The lock belongs to the transaction, so it works behind a transaction pooler.

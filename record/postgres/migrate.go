@@ -20,22 +20,23 @@ import (
 //go:embed migrations/*.sql sql/*.sql
 var files embed.FS
 
-// Files returns the files that say what Migrate makes of a database.
+// Files returns the files that define what Migrate makes of a database.
 func Files() fs.FS { return files }
 
-// An instance that finds another one migrating looks again every second, for
-// five minutes. The library's own five-second interval shows in every deploy.
+// If another instance is migrating, an instance looks again every second, for
+// five minutes. The library's own interval of five seconds would slow every
+// deploy visibly.
 const (
 	lockRetrySeconds = 1
 	lockRetries      = 300
 )
 
 // Migrate brings the database at url to the newest schema, and returns the
-// names of the migrations it applied. It may run at the same time on several
-// instances. It needs a direct connection and not a transaction pooler's: it
-// takes a lock for the length of its session.
+// names of the migrations that it applied. Several instances may run it at the
+// same time. It needs a direct connection and not a transaction pooler's,
+// because it takes a lock for the length of its session.
 func Migrate(ctx context.Context, url string) ([]string, error) {
-	cfg, err := pgxpool.ParseConfig(url) // as NewPool, so that one url with pool settings suits both
+	cfg, err := pgxpool.ParseConfig(url) // as in NewPool, so that one url with pool settings suits both
 	if err != nil {
 		return nil, ErrBadURL
 	}

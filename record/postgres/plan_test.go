@@ -17,7 +17,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// What a statement may touch. Reading a backlog takes thousands of blocks.
+// How many blocks a statement may touch. To read a whole backlog takes
+// thousands of blocks.
 const (
 	claimBlocks   = 150 // a few index pages for each of its rows
 	aheadBlocks   = 50
@@ -124,7 +125,7 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 	}
 }
 
-// The record is asked how the work goes with every sweep, however much of it
+// The record is asked with every sweep how the work is going, however much work
 // there was and is.
 func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 	t.Parallel()
@@ -175,8 +176,8 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 	}
 }
 
-// Every statement is planned once a connection, for all arguments, perhaps on the
-// first day when the tables are empty. The plan must hold for years.
+// Every statement is planned once a connection, for all arguments, perhaps on
+// the first day when the tables are empty. The plan must be good for years.
 func TestEveryStatementGoesByIndexes(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -259,8 +260,8 @@ func (p *plan) wantBlocks(t *testing.T, what string, most int) {
 	}
 }
 
-// explain runs a statement for the plan that suits all arguments, and takes back
-// what it did.
+// explain runs a statement with the plan that suits all arguments, and undoes
+// its changes.
 func explain(t *testing.T, pool *pgxpool.Pool, q *pgx.QueuedQuery) *plan {
 	t.Helper()
 	return explainWith(t, pool, "ANALYZE, BUFFERS, ", q)
@@ -302,14 +303,14 @@ func explainWith(t *testing.T, pool *pgxpool.Pool, options string, q *pgx.Queued
 	return &plans[0].Plan
 }
 
-// A backlog is as many jobs of one image each.
+// A backlog is count jobs of one image each.
 type backlog struct {
 	first, count int
 	tenants      int    // who take turns
 	state        string // of the images: "processing", "succeeded", "later" if they wait for a time; else ready
 }
 
-// seed records a backlog, as Create and the methods after it would have.
+// seed records a backlog in the form in which Create and later methods would.
 func seed(t testing.TB, pool *pgxpool.Pool, b backlog) {
 	t.Helper()
 	queries := []string{`

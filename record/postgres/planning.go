@@ -9,47 +9,50 @@ import (
 )
 
 // Planning is how a connection spares Postgres from parsing and planning a
-// statement each time it runs, which takes several times as long as to run it.
+// statement each time it runs. To plan a statement takes several times as long
+// as to run it.
 type Planning string
 
 const (
-	// PlanningPrepared: statements are prepared on the connection, which is the
-	// server's own.
+	// PlanningPrepared means that statements are prepared on the connection,
+	// which is the server's own.
 	PlanningPrepared Planning = "prepared statements"
-	// PlanningFunctions: statements are functions in the database, since there is
-	// a pooler in between. It may hand each transaction to another of the
-	// server's connections, on which nothing was prepared.
+	// PlanningFunctions means that statements are functions in the database,
+	// because there is a pooler in between. The pooler may hand each
+	// transaction to another of the server's connections, on which nothing was
+	// prepared.
 	PlanningFunctions Planning = "functions"
-	// PlanningNone: statements are planned each time, or as the connection
-	// string asks with default_query_exec_mode.
+	// PlanningNone means that statements are planned each time, or as the
+	// connection string asks with default_query_exec_mode.
 	PlanningNone Planning = "none"
 )
 
-// planSettings returns what the server is told about plans, by setting.
+// planSettings returns the server's settings for plans, by name.
 func planSettings() map[string]string {
 	return map[string]string{
 		// A plan is made once, for all arguments.
 		"plan_cache_mode": "force_generic_plan",
-		// It is made perhaps on the first day, when the tables are empty and to
-		// read all of one is cheap. It has to do for years.
+		// It may be made on the first day, when the tables are empty and to
+		// read a whole table is cheap. It has to do for years.
 		"enable_seqscan": "off",
-		// No plan here is worth compiling, and where there is no index, as for
-		// the few lanes, the setting before makes one look expensive.
+		// No plan here is worth compiling. But where there is no index, as for
+		// the few lanes, enable_seqscan makes a plan look expensive.
 		"jit": "off",
 	}
 }
 
-// planningKey is where a connection keeps its Planning.
+// planningKey is the key under which a connection keeps its Planning.
 const planningKey = "planning"
 
 // choosePlanning finds out, in one round trip, whether a new connection is the
 // server's own: a pooler tells its clients another process ID than the server
-// does. If it is, the connection gets the settings for plans.
+// does. If it is the server's own, it gets the settings for plans.
 //
-// Behind a pooler the settings would be left to others, so there they end with
-// the transaction. Poolers that know prepared statements (PgBouncer since 1.21)
-// are no exception: without the settings the server may go on planning, or make
-// a plan that does not last. The functions have them of their own.
+// Behind a pooler, other clients would get connections with these settings. So
+// there the settings end with the transaction. That also goes for poolers that
+// know prepared statements (PgBouncer since 1.21): without the settings the
+// server may plan each time, or make a plan that does not last. Functions have
+// the settings in their definition.
 func choosePlanning(ctx context.Context, conn *pgx.Conn) error {
 	asked := []string{"pg_backend_pid()"}
 	for name, value := range planSettings() {
@@ -68,7 +71,7 @@ func choosePlanning(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// planningOf returns how a connection plans.
+// planningOf returns the Planning of a connection.
 func planningOf(conn *pgx.Conn) Planning {
 	if chosen, ok := conn.PgConn().CustomData()[planningKey].(Planning); ok {
 		return chosen
@@ -76,8 +79,8 @@ func planningOf(conn *pgx.Conn) Planning {
 	return PlanningNone
 }
 
-// text returns what to send on a connection for a statement, which it prepares
-// there first where that is how the connection plans.
+// text returns what to send on a connection for a statement. If the connection
+// plans by prepared statements, text first prepares the statement on it.
 func (s statement) text(ctx context.Context, conn *pgx.Conn) (string, error) {
 	switch planningOf(conn) {
 	case PlanningPrepared:

@@ -22,13 +22,14 @@ import (
 	"github.com/ai-worker/ai-worker/test/need"
 )
 
-// poolerConnections are how many connections the pooler has to the server: fewer
-// than its clients have to it, so that these get another one all the time.
+// poolerConnections is how many connections the pooler has to the server. It is
+// less than the number of its clients' connections, so that clients get another
+// one all the time.
 const poolerConnections = 3
 
-// pooled returns the address of a database behind a PgBouncer in transaction
-// mode, which must be none that knows prepared statements: a client's are not
-// there on the server's next connection.
+// pooled starts a PgBouncer in transaction mode in front of a database, and
+// returns its address. The pooler must not know prepared statements: what a
+// client prepares is not there on the server's next connection.
 func pooled(t *testing.T, database string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
@@ -68,10 +69,10 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// startPooler returns once the pooler serves.
+// startPooler starts the pooler, and returns once it serves.
 func startPooler(t *testing.T, program string, database *url.URL, port string) error {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "pgbouncer.") //nolint:usetesting // its own user cannot see into a test's directory
+	dir, err := os.MkdirTemp("/tmp", "pgbouncer.") //nolint:usetesting // the pooler's user cannot see into a test's directory
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ default_pool_size = %d
 		return err
 	}
 	process := exec.Command(program, config)
-	if os.Getuid() == 0 { // it refuses to be root
+	if os.Getuid() == 0 { // PgBouncer refuses to run as root
 		process = exec.Command("runuser", "-u", "postgres", "--", program, config)
 	}
 	process.Dir = dir
@@ -125,8 +126,8 @@ func awaitPooler(out io.Reader) error {
 	return errors.New("pgbouncer ended before it served:\n" + log.String())
 }
 
-// Two hundred pictures go through a pooler whose three connections are shared by
-// two processes with four each.
+// Two hundred pictures go through a pooler with three connections, shared by
+// two processes with four connections each.
 func TestRecordBehindATransactionPooler(t *testing.T) {
 	t.Parallel()
 	direct := postgrestest.NewRecord(t)

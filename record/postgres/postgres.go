@@ -1,11 +1,12 @@
 // Package postgres is the record on PostgreSQL, for production.
 //
-// Transitions are single guarded statements, each whole in a file of its own
-// under sql. Each goes out together with the statement that reads the job back,
-// in one round trip and one implicit transaction: the second sees exactly the
-// version that the first one made, since that holds the job's row. What waits is
-// counted by the same statements, and whoever changes that holds the lock of its
-// model. What must hold of every statement is said by record/memory, in Go.
+// Each transition is a single guarded statement, in a file of its own under
+// sql. It goes out together with the statement that reads the job back, in one
+// round trip and one implicit transaction. The second statement sees exactly
+// the version that the first one made, because the first holds the job's row.
+// The same statements count what waits. A statement that changes this count
+// holds the lock of its model. What must hold of every statement is said by
+// record/memory, in Go.
 //
 // Time is the database's, so that instances whose clocks disagree still agree
 // on leases.
@@ -24,7 +25,7 @@ import (
 )
 
 const (
-	// maxConns is small because Cloud Run multiplies it by its instances, and
+	// maxConns is small because Cloud Run multiplies it by its instances. It is
 	// enough because no connection is held while Gemini works.
 	maxConns = 4
 	// maxConnIdle lies below the five minutes after which serverless
@@ -34,8 +35,8 @@ const (
 	pingTimeout = 2 * time.Second
 )
 
-// ErrBadURL: the connection string cannot be parsed. The parser's own words
-// are left out, because they can quote the password.
+// ErrBadURL means that the connection string cannot be parsed. The parser's own
+// words are left out, because they can quote the password.
 var ErrBadURL = errors.New("postgres: DATABASE_URL is not a valid connection string; " +
 	"it looks like postgres://user:password@host:5432/database?sslmode=require")
 
@@ -47,16 +48,16 @@ type Record struct {
 
 var _ record.Record = (*Record)(nil)
 
-// New returns a record on pool, whose database has the schema of Migrate.
+// New returns a record on pool, whose database must have the schema of Migrate.
 func New(pool *pgxpool.Pool) *Record {
 	return &Record{pool: pool, statements: loadStatements()}
 }
 
-// NewPool prepares a pool for the database at url. It connects on first use.
+// NewPool returns a pool for the database at url. It connects on first use.
 //
-// What the url sets wins over the defaults here. These suit the server itself
-// and a transaction pooler in front of it (PgBouncer, Neon, Supabase) alike; see
-// Planning.
+// Settings in the url win over the defaults here. The defaults suit both the
+// server itself and a transaction pooler in front of it (PgBouncer, Neon,
+// Supabase); see Planning.
 func NewPool(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {

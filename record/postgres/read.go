@@ -28,13 +28,13 @@ func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 	case j.ID == "":
 		return job.Job{}, record.ErrNotFound
 	}
-	if j.Status == job.StatusQueued { // else it started between the two
+	if j.Status == job.StatusQueued { // otherwise it started between the two
 		j.Ahead = ahead
 	}
 	return j, nil
 }
 
-// read returns what Get does, without Ahead.
+// read returns the job as Get does, but without Ahead.
 func (r *Record) read(ctx context.Context, id string) (job.Job, error) {
 	var j job.Job
 	err := r.send(ctx, call{statement: "read_job", args: pgx.NamedArgs{"id": uuidArg(id)}, read: readInto(&j)})
@@ -47,8 +47,8 @@ func (r *Record) read(ctx context.Context, id string) (job.Job, error) {
 	return j, nil
 }
 
-// readInto reads the rows of read_job into j, which stays empty if there are
-// none.
+// readInto returns a function that reads the rows of read_job into j. j stays
+// empty if there are none.
 func readInto(j *job.Job) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		jobs, err := collectJobs(rows)
@@ -59,8 +59,8 @@ func readInto(j *job.Job) func(pgx.Rows) error {
 	}
 }
 
-// collectJobs reads rows of jobs with their images, in the order of both, and
-// closes them.
+// collectJobs reads rows of jobs with their images, ordered by job and image,
+// and closes them.
 func collectJobs(rows pgx.Rows) ([]job.Job, error) {
 	defer rows.Close()
 	var jobs []job.Job
@@ -78,8 +78,8 @@ func collectJobs(rows pgx.Rows) ([]job.Job, error) {
 	return jobs, rows.Err()
 }
 
-// scanRow reads an image with its job. The job is whole in the row of its first
-// image.
+// scanRow reads an image with its job. Only the row of a job's first image has
+// the whole job.
 func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 	var (
 		priority             int
@@ -114,8 +114,8 @@ func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 	return j, img, nil
 }
 
-// uuidArg returns id as an argument. One that is no UUID becomes NULL, which
-// equals nothing, so that it is not found.
+// uuidArg returns id as an argument. An id that is no UUID becomes NULL, which
+// equals nothing, so no row is found for it.
 func uuidArg(id string) pgtype.UUID {
 	var u pgtype.UUID
 	_ = u.Scan(id)

@@ -11,7 +11,7 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// Reap implements record.Record. Of several images of a job it makes one
+// Reap implements record.Record. It moves all images of a job in one
 // transition.
 func (r *Record) Reap(ctx context.Context, grace time.Duration, limit int) ([]job.Job, []job.Task, error) {
 	args := pgx.NamedArgs{"age": grace, "limit": limit}
@@ -34,8 +34,8 @@ func (r *Record) Reap(ctx context.Context, grace time.Duration, limit int) ([]jo
 	return jobs, tasks, nil
 }
 
-// Expire implements record.Record. Its limit is of jobs: one job's images fail
-// together.
+// Expire implements record.Record. Its limit counts jobs: all images of one job
+// fail together.
 func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job.Job, error) {
 	found, err := r.find(ctx, "overdue", pgx.NamedArgs{"limit": limit, "images": limit * job.MaxCount})
 	if err != nil || len(found.jobs) == 0 {
@@ -51,15 +51,16 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 	return jobs, nil
 }
 
-// found are images to be moved, a place of each list for each.
+// found is a list of images to move. Each image has the same place in all three
+// slices.
 type found struct {
 	jobs   []string
 	idxs   []int
 	models []string
 }
 
-// find looks for images, which mostly finds none. They are moved under their
-// models' locks afterwards, if they still are as they were found.
+// find looks for images to move, and mostly finds none. Afterwards they are
+// moved under their models' locks, if they are still as they were found.
 func (r *Record) find(ctx context.Context, statement string, args pgx.NamedArgs) (found, error) {
 	var f found
 	err := r.send(ctx, call{statement: statement, args: args, read: func(rows pgx.Rows) error {
@@ -77,8 +78,9 @@ func (r *Record) find(ctx context.Context, statement string, args pgx.NamedArgs)
 	return f, nil
 }
 
-// moveFound runs a statement that moves images of the jobs that were found, and
-// returns those that it did move. ids reads their ids from what it returns.
+// moveFound runs a statement that moves images of the jobs that were found. It
+// returns the jobs whose images it did move. ids reads their ids from the rows
+// that the statement returns.
 func (r *Record) moveFound(ctx context.Context, f found, statement string, args pgx.NamedArgs,
 	ids func(pgx.Rows) ([]string, error),
 ) ([]job.Job, error) {

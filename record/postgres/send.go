@@ -12,7 +12,7 @@ import (
 type call struct {
 	statement string // its file's name
 	args      pgx.NamedArgs
-	read      func(pgx.Rows) error // takes what it returns, and closes it; nil if nobody asks
+	read      func(pgx.Rows) error // reads and closes the rows that it returns; nil if they are not needed
 }
 
 // send runs statements in one round trip and one transaction. Each sees what
@@ -38,7 +38,8 @@ func (r *Record) send(ctx context.Context, calls ...call) error {
 	return conn.SendBatch(ctx, &batch).Close()
 }
 
-// oneRow reads the row that a statement returns, if there is one.
+// oneRow returns a function that reads the row that a statement returns, if
+// there is one.
 func oneRow(fields ...any) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		defer rows.Close()
@@ -52,7 +53,8 @@ func oneRow(fields ...any) func(pgx.Rows) error {
 	}
 }
 
-// counting counts the rows that a statement returns.
+// counting returns a function that adds the number of rows that a statement
+// returns to n.
 func counting(n *int) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		defer rows.Close()
@@ -65,7 +67,7 @@ func counting(n *int) func(pgx.Rows) error {
 
 // transition runs a statement that moves the job @id, under the locks that it
 // needs, and reads the job back in the same transaction. changed tells whether
-// the statement's guard held; the job may exist or not if it did not.
+// the statement's guard held. If it did not, the job may or may not exist.
 func (r *Record) transition(
 	ctx context.Context, statement string, args pgx.NamedArgs, locks ...string,
 ) (j job.Job, changed bool, err error) {

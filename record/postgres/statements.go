@@ -17,15 +17,15 @@ import (
 type statement struct {
 	name     string
 	sql      string   // with arguments as $1, $2, …
-	args     []string // their names, in that order
+	args     []string // names of the arguments, in that order
 	function string   // the name of the function that Migrate makes of it
 }
 
 // statements are all files of SQL, by name.
 type statements map[string]statement
 
-// loadStatements reads the embedded files. It panics where one cannot be read,
-// which no test would let pass.
+// loadStatements reads the embedded files. It panics if one cannot be read, but
+// no test would pass then.
 func loadStatements() statements {
 	all := make(statements)
 	names, err := fs.Glob(files, "sql/*.sql")
@@ -43,10 +43,11 @@ func loadStatements() statements {
 	return all
 }
 
-// newStatement makes a statement of a file's text. The function's name says
-// what text it was made of, and under which settings, so that two versions of
-// this program can share one schema. A migration that changes the type of a
-// column changes the texts that return it, too: a function keeps its types.
+// newStatement makes a statement of a file's text. The function's name is a
+// hash of the text and of its settings, so that two versions of this program
+// can share one schema. A migration that changes the type of a column must also
+// change the texts of the statements that return it, because a function keeps
+// its types.
 func newStatement(name, text string) statement {
 	text = withoutHeader(text)
 	sum := sha256.Sum256([]byte(functionSettings() + text))
@@ -70,7 +71,8 @@ func withoutHeader(text string) string {
 	return strings.TrimSpace(text)
 }
 
-// namesOf returns the names of the arguments in a text, each as its own value.
+// namesOf returns the names of the arguments in a text, each with its name as
+// its value.
 func namesOf(text string) map[string]any {
 	names := make(map[string]any)
 	for _, part := range strings.Split(text, "@")[1:] {

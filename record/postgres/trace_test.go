@@ -16,7 +16,7 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// A trace notes what goes to the database.
+// A trace notes what is sent to the database.
 type trace struct {
 	mu         sync.Mutex
 	statements []pgx.QueuedQuery
@@ -72,7 +72,8 @@ func (tr *trace) find(t *testing.T, statement string) *pgx.QueuedQuery {
 	return nil
 }
 
-// nameOf returns the name of a prepared statement without what makes it unique.
+// nameOf returns the name of a prepared statement without the part that makes
+// it unique.
 func nameOf(prepared string) string {
 	name := strings.TrimPrefix(prepared, "ai_worker_")
 	if i := strings.LastIndex(name, "_"); i > 0 {
@@ -94,7 +95,7 @@ func newTracedPool(t *testing.T, url string) (*pgxpool.Pool, *trace) {
 	return pool, tr
 }
 
-// Databases that are billed and pooled by use make each statement count. A
+// For databases that are billed and pooled by use, each statement counts. A
 // picture takes two round trips: claim (lock, claim, read) and finish (move,
 // read).
 func TestPictureTakesTwoRoundTrips(t *testing.T) {

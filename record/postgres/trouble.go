@@ -10,14 +10,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// A Trouble is why a database cannot be used, as far as that tells what to
-// mend.
+// A Trouble is the reason why a database cannot be used, as far as it tells
+// what to mend.
 type Trouble string
 
 const (
 	TroubleHost        Trouble = "host"        // its name is unknown
-	TroubleUnreachable Trouble = "unreachable" // nobody answers there
-	TroubleTLS         Trouble = "tls"         // one side wants it, the other does not, or not so
+	TroubleUnreachable Trouble = "unreachable" // nothing answers there
+	TroubleTLS         Trouble = "tls"         // the two sides do not agree on TLS, or on a certificate
 	TroublePassword    Trouble = "password"    // user or password is refused
 	TroubleDatabase    Trouble = "database"    // the server has no such database
 	TroublePermission  Trouble = "permission"  // the user may not do that
@@ -42,8 +42,8 @@ func troubles() map[string]Trouble {
 	}
 }
 
-// TroubleOf says what an error of this package is a sign of; nothing if there
-// is none.
+// TroubleOf returns what an error of this package is a sign of, or "" for no
+// error.
 func TroubleOf(err error) Trouble {
 	if err == nil {
 		return ""
@@ -76,8 +76,8 @@ func troubleOfAnswer(err *pgconn.PgError) Trouble {
 	return TroubleOther
 }
 
-// isTLS knows the failures of a handshake, and the client's word for a server
-// that wants none.
+// isTLS reports whether err is a failed handshake, or the client's message for
+// a server that wants no TLS.
 func isTLS(err error) bool {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return true

@@ -14,8 +14,8 @@ import (
 )
 
 // A task comes twice while its image's lease is being renewed. The image must
-// get the task of the one that the second delivery takes, or nothing would
-// bring it back should its worker die.
+// get the task of the image that the second delivery takes. Otherwise nothing
+// would bring it back if its worker died.
 func TestClaimWaitsForTheHolderOfItsTask(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewRecord(t)
@@ -35,7 +35,7 @@ func TestClaimWaitsForTheHolderOfItsTask(t *testing.T) {
 	}
 }
 
-// A producer notes that a task exists while a claim hands it on.
+// A producer notes that a task exists while a claim gives it to another image.
 func TestEnqueuedFollowsATaskThatIsJustExchanged(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.NewRecord(t)
@@ -82,8 +82,8 @@ func start(f func()) <-chan struct{} {
 	return done
 }
 
-// A holdUp makes others wait. Its pool is not the record's, which they may use
-// up.
+// A holdUp makes others wait. Its pool is not the record's, because the record
+// may use all of its connections.
 type holdUp struct {
 	t    *testing.T
 	pool *pgxpool.Pool
@@ -109,7 +109,7 @@ func (h holdUp) image(t job.Task) (release func()) {
 }
 
 // until returns when as many connections of this database wait for a lock, or
-// when that to wait for is done without.
+// when done is closed.
 func (h holdUp) until(waiting int, done <-chan struct{}) {
 	h.t.Helper()
 	const query = `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)

@@ -18,7 +18,7 @@ var aheadTests = []contractTest{
 	{"is never negative nor more than what waits", aheadBounds},
 }
 
-// wantAhead checks what Get tells of a job that has not started.
+// wantAhead checks the Ahead that Get returns for a job that has not started.
 func (f *fixture) wantAhead(id string, want int) {
 	f.Helper()
 	j, err := f.record.Get(f.ctx, id)
@@ -50,7 +50,7 @@ func aheadPosition(f *fixture) {
 	f.wantAhead(ids[2], 0)
 }
 
-// The prediction is held against what comes of it.
+// The prediction is compared with what really happens.
 func aheadExact(f *fixture) {
 	random := rand.New(rand.NewPCG(7, 0))
 	predicted := map[string]int{} // the number of the claim that starts the job
@@ -79,7 +79,7 @@ func aheadExact(f *fixture) {
 		f.requeue(c, record.Requeue{Lane: lane})
 	}
 	queued := 0
-	for _, id := range ids { // what was put back goes before what has not started
+	for _, id := range ids { // images that were put back go before jobs that have not started
 		j, err := f.record.Get(f.ctx, id)
 		f.wantErr(err, nil)
 		if j.Status == job.StatusQueued {
@@ -121,8 +121,9 @@ func aheadPriority(f *fixture) {
 	f.wantAhead(behind[0].JobID, 3)
 }
 
-// Three turns of weight 1 pass before the job's first; another tenant of
-// weight 2 gets six meanwhile, one of weight ½ two, if they have as many.
+// Three turns of weight 1 pass before the job's first. Meanwhile another tenant
+// of weight 2 gets six, and one of weight ½ gets two, if they have as many
+// images.
 func aheadTenants(f *fixture) {
 	f.line(tenant, 1, 3)
 	mine := f.create(1)
@@ -135,7 +136,7 @@ func aheadTenants(f *fixture) {
 	f.wantAhead(mine[0].JobID, 3+6+2+1)
 }
 
-// A slot of another model takes the image that its task is for, out of turn.
+// A slot of another model takes the image of its task out of turn.
 func aheadPassed(f *fixture) {
 	mine := f.create(1)
 	s := submission(3)

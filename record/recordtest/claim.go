@@ -51,7 +51,7 @@ func claimBegins(f *fixture) {
 
 func claimOrder(f *fixture) {
 	var tasks []job.Task
-	for _, count := range []int{2, 1, 12} { // past ten, where text sorts otherwise than numbers
+	for _, count := range []int{2, 1, 12} { // past ten, where text sorts differently from numbers
 		tasks = append(tasks, f.create(count)...)
 	}
 	for i := range tasks {
@@ -92,7 +92,7 @@ func claimEarly(f *fixture) {
 	tasks := f.create(2)
 	_, next := f.requeue(f.claim(tasks[0], never), record.Requeue{Lane: lane, After: never})
 	c := f.claim(next, never)
-	f.wantImage(c, tasks[0]) // before the second image, which comes later
+	f.wantImage(c, tasks[0]) // before the second image, whose turn is later
 	f.wantEqual("the attempts", c.Image().Attempts, 2)
 }
 

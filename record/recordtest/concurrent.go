@@ -19,7 +19,8 @@ var concurrentTests = []contractTest{
 
 const deliverers = 8
 
-// together runs f in as many goroutines as there are deliverers.
+// together runs f in as many goroutines as there are deliverers, and waits for
+// them.
 func together(f func(n int)) {
 	var group sync.WaitGroup
 	for n := range deliverers {
@@ -159,11 +160,11 @@ func concurrentEnds(f *fixture) {
 	f.wantEqual("the version", j.Version, int64(3))
 }
 
-// Every image is put back once, for a time that does not come, so that only
-// the task that it holds can bring it back. If two claims that exchange tasks
-// at once ever mislaid one, an image would be left over. Meanwhile producers
-// note that the tasks exist, as they do when deliveries come early, and some
-// tasks come twice.
+// Every image is put back once, for a time that does not come. So only the task
+// that it holds can bring it back. If two claims that exchange tasks at once
+// ever lost one, an image would be left over. Meanwhile producers note that the
+// tasks exist, as they do when deliveries come early, and some tasks come
+// twice.
 func concurrentStorm(f *fixture) {
 	var queue lineup
 	var subs []record.Draft
@@ -196,8 +197,8 @@ func concurrentStorm(f *fixture) {
 	}
 }
 
-// stormDeliver delivers a task and answers it, unless it is only a copy and
-// its worker need not be the last.
+// stormDeliver delivers a task and answers it, unless the delivery is only a
+// copy and its worker need not be the last.
 func (f *fixture) stormDeliver(queue *lineup, t job.Task, last bool) {
 	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 	switch {
@@ -232,7 +233,7 @@ func (f *fixture) stormDeliver(queue *lineup, t job.Task, last bool) {
 	}
 }
 
-// Each task is noted as enqueued while deliveries hand the tasks around.
+// Each task is noted as enqueued while deliveries exchange the tasks.
 func concurrentNotes(f *fixture) {
 	const images = 16
 	for range 3 {

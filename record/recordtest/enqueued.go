@@ -19,7 +19,8 @@ var enqueuedTests = []contractTest{
 	{"is not asked for images that ended", enqueuedEnded},
 }
 
-// keyed records a job of count images that Create can be asked for again.
+// keyed records a job of count images under an idempotency key, so that Create
+// can be called for it again.
 func (f *fixture) keyed(count int) (record.Draft, []job.Task) {
 	f.Helper()
 	s := submission(count)
@@ -27,7 +28,7 @@ func (f *fixture) keyed(count int) (record.Draft, []job.Task) {
 	return s, f.submit(s)
 }
 
-// wantPending checks which tasks Create reports once more.
+// wantPending checks which tasks a repeated Create returns.
 func (f *fixture) wantPending(s record.Draft, want ...job.Task) {
 	f.Helper()
 	_, got, err := f.record.Create(f.ctx, s)
@@ -65,8 +66,8 @@ func enqueuedUnknown(f *fixture) {
 	f.wantPending(s, tasks...)
 }
 
-// A delivery can be faster than the note that its task exists. Image 1 then
-// holds image 0's task, of which nobody knows yet whether it exists.
+// A delivery can be faster than the note that its task exists. Then image 1
+// holds image 0's task, which nobody has noted yet.
 func enqueuedExchanged(f *fixture) {
 	s, tasks := f.keyed(2)
 	f.wantImage(f.claim(tasks[1], never), tasks[0])
@@ -104,7 +105,7 @@ func enqueuedPostponed(f *fixture) {
 	f.wantPending(s)
 }
 
-// Image 0 got image 1's task, which nobody has noted, after it had ended.
+// Image 0 got image 1's task, which nobody has noted, after image 1 had ended.
 func enqueuedEnded(f *fixture) {
 	s, tasks := f.keyed(2)
 	f.succeed(f.claim(tasks[0], never))

@@ -5,8 +5,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// What task an image holds shows by which one brings it back before its time,
-// and by which one is told that it is held.
+// Two things show which task an image holds: which task brings it back before
+// its time, and which task's delivery is told that it is held.
 var exchangeTests = []contractTest{
 	{"gives the claimed image's task to the delivered one's holder", exchangeOnce},
 	{"works across jobs", exchangeJobs},
@@ -71,18 +71,18 @@ func exchangeWaiting(f *fixture) {
 func exchangeHeld(f *fixture) {
 	tasks := f.create(2)
 	first := f.claim(tasks[0], never)
-	second := f.claim(tasks[0], never) // delivered twice
+	second := f.claim(tasks[0], never) // the task is delivered twice
 	f.wantImage(first, tasks[0])
 	f.wantImage(second, tasks[1])
 	f.succeed(second)
 	f.noClaim(tasks[0], record.ErrNothingDue)
-	f.noClaim(tasks[1], record.ErrHeld) // should the first one's worker die
+	f.noClaim(tasks[1], record.ErrHeld) // in case the first one's worker dies
 	f.succeed(first)
 	f.noClaim(tasks[1], record.ErrNothingDue)
 }
 
-// The image whose lease ran out is passed over by its own task for one whose
-// turn comes first, and is taken over by that one's.
+// The lease of an image ran out. Its own task takes another image, whose turn
+// comes first. That image's task then takes it over.
 func exchangeReclaimed(f *fixture) {
 	dead := f.submit(lowly(1))
 	stale := f.claim(dead[0], gone)

@@ -69,7 +69,7 @@ func finishRepeated(f *fixture) {
 
 	f.wantImage(f.claim(tasks[3], never), tasks[3])
 	f.claim(next, never)
-	f.refused(c) // its image is another's by now
+	f.refused(c) // its image is another claim's by now
 }
 
 func finishOtherwise(f *fixture) {

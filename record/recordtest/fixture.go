@@ -38,7 +38,7 @@ var (
 	timedOut = job.Error{Code: job.CodeProviderTimeout, Message: "The provider did not answer in time."}
 )
 
-// A fixture is one test's record, with calls that must work.
+// A fixture is the record of one test, with calls that must succeed.
 type fixture struct {
 	*testing.T
 
@@ -52,7 +52,7 @@ func newFixture(t *testing.T, rec record.Record) *fixture {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// submission asks for count pictures of model.
+// submission returns a draft of count pictures of model.
 func submission(count int) record.Draft {
 	return record.Draft{
 		ID: newID(), Tenant: tenant, Fingerprint: "print", ExpiresIn: 24 * time.Hour,
@@ -99,7 +99,7 @@ func (f *fixture) get(id string) job.Job {
 	return j
 }
 
-// claim delivers a task, and must get an image for as long as the lease says.
+// claim delivers a task, and must get an image under the lease.
 func (f *fixture) claim(t job.Task, lease time.Duration) record.Claim {
 	f.Helper()
 	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
@@ -195,14 +195,15 @@ func (f *fixture) wantEqual(what string, got, want any) {
 	}
 }
 
-// check holds a job that was just returned to what is true of every job.
+// check checks a job that was just returned: everything that is true of every
+// job.
 func (f *fixture) check(j job.Job) {
 	f.Helper()
 	f.wantEqual("the job that was returned, and Get", j, f.get(j.ID))
 	checkRules(f.T, j)
 }
 
-// checkRules holds a job to the rules that its states and its times keep.
+// checkRules checks the rules of a job's states and times.
 func checkRules(t *testing.T, j job.Job) {
 	t.Helper()
 	p := j.Progress()

@@ -19,9 +19,9 @@ const (
 	hammerLanes = 3
 )
 
-// A hammering is many callers at once that do at random all that there is to
-// do. None leaves an image to wait for a later time, so that Unheard shows what
-// waits.
+// A hammering is many callers at once that do at random everything that can be
+// done. None leaves an image to wait for a later time, so that Unheard shows
+// what waits.
 type hammering struct {
 	*fixture
 
@@ -152,8 +152,8 @@ func (h *hammering) deliver(t job.Task) {
 	}
 }
 
-// wantCounts compares three tellings of what waits: the lanes', the tasks of
-// the images that wait, and the jobs'.
+// wantCounts compares three counts of what waits: that of the lanes, that of
+// the tasks of waiting images, and that of the jobs.
 func (h *hammering) wantCounts() {
 	h.Helper()
 	queued := 0
@@ -178,10 +178,10 @@ func (h *hammering) wantCounts() {
 	h.wantWaiting(want)
 }
 
-// drain ends all that waits by the tasks that are held.
+// drain ends all images that wait, by the tasks that they hold.
 func (h *hammering) drain() {
 	h.Helper()
-	for range 2 { // the second time those that had a worker
+	for range 2 { // the second time for the images that had a worker
 		for _, t := range h.unheard(gone, plenty) {
 			h.succeed(h.claim(t, never))
 		}

@@ -23,11 +23,11 @@ type Timed struct {
 }
 
 // Histories holds the records that open returns to the specification, package
-// memory: it runs random histories of every operation on both, by several
+// memory. It runs random histories of every operation on both, by several
 // claimants, while time moves, and compares every result. A history that fails
 // is made as short as possible and printed with its seed.
 //
-// Flags of the test say how much of it is done: -rapid.checks histories of
+// Flags of the test say how much is done: -rapid.checks histories of
 // -rapid.steps steps on average, from -rapid.seed on.
 func Histories(t rapid.TB, open func() Timed) {
 	t.Helper()
@@ -71,15 +71,15 @@ type history struct {
 	claims []claims       // all that were ever made
 }
 
-// claims are one claim on both records, which differ in their tokens.
+// claims is one claim on both records. The two differ in their tokens.
 type claims struct{ spec, real record.Claim }
 
 func draw[T any](h *history, what string, from ...T) T {
 	return rapid.SampledFrom(from).Draw(h.T, what)
 }
 
-// latestOf returns one of a list, the latest for choice, or ends the step if
-// there is none.
+// latestOf draws one of a list, preferably the latest. It ends the step if the
+// list is empty.
 func latestOf[T any](h *history, what string, from []T) T {
 	if len(from) == 0 {
 		h.Skip("there is none yet")
@@ -98,7 +98,7 @@ func (h *history) age() time.Duration {
 	return draw(h, "age", 0, time.Second, time.Minute, time.Hour)
 }
 
-// same compares what both records answered.
+// same compares what the two records returned.
 func same[T any](h *history, want T, wantErr error, got T, gotErr error) {
 	h.Helper()
 	if kind(wantErr) != kind(gotErr) {
@@ -124,8 +124,8 @@ func kind(err error) string {
 	return "unknown: " + err.Error()
 }
 
-// draft draws a job that has not been recorded. Ids come in no order, and no two
-// jobs end at the same time, so that no record may choose between them.
+// draft draws a job that has not been recorded. Ids come in no order. No two
+// jobs end at the same time, because then records could differ in their order.
 func (h *history) draft() record.Draft {
 	n := len(h.jobs)
 	d := record.Draft{
@@ -246,8 +246,8 @@ func (h *history) requeue(*rapid.T) {
 	}
 }
 
-// requeueAgain puts an image back, moves its task, and puts it back once more, as
-// a claimant does whose answer was lost.
+// requeueAgain puts an image back, moves its task, and puts the image back once
+// more, as a claimant does whose answer was lost.
 func (h *history) requeueAgain(*rapid.T) {
 	c, q := latestOf(h, "claim", h.claims), h.drawRequeue()
 	next, moved := h.putBack(c, q)
@@ -266,7 +266,7 @@ func (h *history) putBack(c claims, q record.Requeue) (job.Task, bool) {
 	return wantTask, wantErr == nil
 }
 
-// hand notes tasks that were handed out, unless a call failed.
+// hand notes tasks that were handed out, unless the call failed.
 func (h *history) hand(err error, tasks ...job.Task) {
 	for _, t := range tasks {
 		if err == nil && !slices.Contains(h.tasks, t) {
@@ -277,7 +277,7 @@ func (h *history) hand(err error, tasks ...job.Task) {
 
 func (h *history) postpone(*rapid.T) { h.move(latestOf(h, "task", h.tasks)) }
 
-// move gives the image that holds a task another one.
+// move gives another task to the image that holds a task.
 func (h *history) move(t job.Task) {
 	to := h.anyLane()
 	want, wantErr := h.spec.Postpone(h.ctx, t, to)

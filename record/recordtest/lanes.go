@@ -91,7 +91,7 @@ func lanesWaiting(f *fixture) {
 	tasks := f.submit(s)
 	f.wantWaiting(map[string]int{lane: 2, spare: 2})
 
-	// Image 0 takes the task of image 2, which gets one on the other lane.
+	// Image 0 takes the task of image 2. Image 2 gets one on the other lane.
 	c := f.claim(tasks[2], never)
 	f.wantWaiting(map[string]int{lane: 2, spare: 1})
 	f.postpone(tasks[1], "c")

@@ -39,7 +39,7 @@ func leaseOrder(f *fixture) {
 	f.claim(tasks[1], gone)
 	f.wantImage(f.claim(tasks[1], never), tasks[1])
 	f.wantImage(f.claim(tasks[0], never), tasks[0])
-	f.wantImage(f.claim(tasks[0], never), tasks[2]) // delivered once more
+	f.wantImage(f.claim(tasks[0], never), tasks[2]) // its task is delivered once more
 }
 
 func leaseLost(f *fixture) {
@@ -116,7 +116,7 @@ func leaseForged(f *fixture) {
 	f.wantEqual("the job", f.get(neighbour.Job.ID), neighbour.Job)
 }
 
-// refused checks that a claim guards nothing.
+// refused checks that a claim moves nothing.
 func (f *fixture) refused(c record.Claim) {
 	f.Helper()
 	_, err := f.record.Succeed(f.ctx, c, stored)

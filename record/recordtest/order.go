@@ -7,8 +7,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// An order is what the contract says of turns, as short as it can be said, for
-// one model.
+// An order is what the contract says of turns, as short as possible, for one
+// model.
 type order struct {
 	virtual map[job.Priority]float64
 	finish  map[string]float64 // of a tenant's last image, by priority
@@ -19,7 +19,7 @@ func newOrder() *order {
 	return &order{virtual: map[job.Priority]float64{}, finish: map[string]float64{}}
 }
 
-// A place is where an image stands.
+// A place is an image's place in the order of turns.
 type place struct {
 	priority job.Priority
 	tag      float64
@@ -27,8 +27,8 @@ type place struct {
 	index    int
 }
 
-// create lines the images of a new job up. Weights are powers of two, so that
-// no tag is rounded and no two implementations round differently.
+// create adds the images of a new job to the order. Weights are powers of two,
+// so that no tag is rounded and no two implementations round differently.
 func (o *order) create(s record.Draft) []place {
 	o.jobs++
 	line := string(s.Priority) + " " + s.Tenant

@@ -20,7 +20,7 @@ func postponeMoves(f *fixture) {
 	next := f.postpone(tasks[0], spare)
 	f.wantEqual("the task", next, job.Task{JobID: tasks[0].JobID, Dispatch: 2, Lane: spare})
 	f.wantImage(f.claim(next, never), tasks[0])
-	f.wantImage(f.claim(tasks[0], never), tasks[1]) // of which nobody knows any more
+	f.wantImage(f.claim(tasks[0], never), tasks[1]) // which no image holds any more
 	f.noClaim(tasks[1], record.ErrNothingDue)
 }
 

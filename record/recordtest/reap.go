@@ -46,7 +46,7 @@ func reapBack(f *fixture) {
 	f.wantEqual("a second time", len(jobs)+len(none), 0)
 
 	f.wantTasks("not yet sent", f.unsent(gone, plenty), next[0], tasks[3])
-	again := f.claim(tasks[3], never) // by whichever delivery: its turn comes first
+	again := f.claim(tasks[3], never) // any delivery takes it: its turn comes first
 	f.wantImage(again, tasks[0])
 	if !again.Reclaimed || again.Image().Attempts != 2 || again.Dispatch != 2 {
 		f.Errorf("the claim is reclaimed %t, attempt %d of dispatch %d", again.Reclaimed, again.Image().Attempts, again.Dispatch)
@@ -124,7 +124,7 @@ func reapTwice(f *fixture) {
 			}
 		}
 	})
-	_, rest := f.reap(gone, plenty) // an implementation may pass over what another call is at
+	_, rest := f.reap(gone, plenty) // an implementation may pass over images that another call is moving
 	for _, t := range rest {
 		reaped[t]++
 	}

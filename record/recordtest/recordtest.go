@@ -1,8 +1,8 @@
 // Package recordtest holds every implementation of record.Record to its
 // contract, and to the specification.
 //
-// Records go by a clock of their own, so nothing here waits: a lease of 0 has
-// run out at once, and an hour is never over.
+// Records have clocks of their own, so the tests do not wait: a lease of 0 has
+// run out at once, and an hour never ends.
 package recordtest
 
 import (
@@ -49,7 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 	}
 }
 
-// A contractTest holds an empty record to one sentence of the contract.
+// A contractTest tests one sentence of the contract on an empty record.
 type contractTest struct {
 	name string
 	run  func(f *fixture)

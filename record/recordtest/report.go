@@ -83,7 +83,7 @@ func (f *fixture) wantSince(what string, measure func() time.Duration, after, be
 	}
 }
 
-// clockStep is what a store rounds its times to.
+// clockStep is the step to which a record rounds its times.
 const clockStep = time.Microsecond
 
 func backlogWaits(f *fixture) {

@@ -8,7 +8,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// A simImage is an image as the simulation has it.
+// A simImage is an image in the simulation.
 type simImage struct {
 	place
 
@@ -23,14 +23,14 @@ type simImage struct {
 	claim    string // token of the latest claim that still counts
 }
 
-// wait gives the image, queued by now, the task of its next dispatch.
+// wait makes the image queued, and gives it the task of its next dispatch.
 func (i *simImage) wait(lane string, later bool) {
 	i.status, i.lapsed, i.later = job.StatusQueued, false, later
 	i.dispatch++
 	i.task = job.Task{JobID: i.job, Index: i.index, Dispatch: i.dispatch, Lane: lane}
 }
 
-// String names what the simulation and a claim have in common.
+// String returns what the image and a claim of it have in common.
 func (i *simImage) String() string {
 	return fmt.Sprintf("%s/%d: %s, attempt %d, dispatch %d, claimed before: %t",
 		i.job, i.index, i.status, i.attempts, i.dispatch, i.claims > 1)
@@ -41,7 +41,7 @@ func simClaim(c record.Claim) string {
 		c.Job.ID, c.Index, c.Image().Status, c.Image().Attempts, c.Dispatch, c.Reclaimed)
 }
 
-// expect says which image the delivery of a task must get, or which error.
+// expect returns the image that the delivery of a task must get, or the error.
 func (s *simulation) expect(t job.Task) (*simImage, error) {
 	if s.paused[t.Lane] {
 		return nil, record.ErrLanePaused
@@ -71,7 +71,8 @@ func (s *simulation) holder(t job.Task) *simImage {
 	return s.images[i]
 }
 
-// claimed moves an image of the simulation, and compares the record's.
+// claimed moves an image of the simulation, and compares it with the claim of
+// the record.
 func (s *simulation) claimed(i *simImage, t job.Task, c record.Claim) {
 	s.Helper()
 	if holder := s.holder(t); holder != nil {
@@ -86,7 +87,7 @@ func (s *simulation) claimed(i *simImage, t job.Task, c record.Claim) {
 	s.compare(c.Job, i)
 }
 
-// moved ends an image's claim.
+// moved ends the claim of an image in the simulation.
 func (s *simulation) moved(i *simImage, to job.Status, r record.Requeue, next job.Task) {
 	s.Helper()
 	i.status, i.lapsed = to, false
@@ -116,7 +117,7 @@ func (s *simulation) answered(t job.Task) {
 	s.queue = slices.DeleteFunc(s.queue, func(q job.Task) bool { return q == t })
 }
 
-// wantLiveTasks holds the simulation to one task on a queue for each image.
+// wantLiveTasks checks that every image has one task on a queue.
 func (s *simulation) wantLiveTasks() {
 	s.Helper()
 	held := map[job.Task]bool{}

@@ -19,14 +19,14 @@ var simulationTests = []contractTest{
 const simulatedSteps = 90
 
 // simulate lets the queues of three lanes deliver tasks at random. A model of
-// the record says what must come of each call. It also holds the model itself
-// to the reason for exchanging tasks: every waiting image has a task of its own
-// that is on its lane's queue.
+// the record says what must come of each call. simulate also checks the model
+// itself against the reason for exchanging tasks: every waiting image has a
+// task of its own that is on its lane's queue.
 //
-// Where workers die, a delivery comes again when the queue has given the one
-// before up, whose answer it then ignores. Where none dies, deliveries come
-// twice for no reason, and either answer ends the task. Both at once are more
-// than exchanging can make good: that needs the sweep.
+// If workers die, a delivery comes again after the queue has given up the one
+// before, and ignores that one's answer. If none dies, deliveries come twice
+// for no reason, and either answer ends the task. Both at once are too much for
+// exchanging alone: then the sweep is needed.
 func simulate(f *fixture, seed uint64, deaths bool) {
 	s := &simulation{
 		fixture: f, random: rand.New(rand.NewPCG(seed, 0)), deaths: deaths, order: newOrder(),
@@ -134,7 +134,7 @@ func (s *simulation) reapAll() {
 	}
 	jobs, got := s.reap(gone, plenty)
 	s.wantTasks("the tasks of the images put back", got, want...)
-	for _, j := range jobs { // one for an image or one for all of a job's
+	for _, j := range jobs { // one version for each image, or one for all images of a job
 		s.version[j.ID] = j.Version
 		checkRules(s.T, j)
 	}
@@ -147,7 +147,7 @@ func (s *simulation) deliverAny() {
 	}
 }
 
-// deliver delivers a task to a worker that will finish, or whose lease is gone
+// deliver delivers a task to a worker that will finish, or whose lease runs out
 // at once.
 func (s *simulation) deliver(t job.Task, dies bool) {
 	s.Helper()
@@ -183,7 +183,7 @@ func (s *simulation) divert(t job.Task) {
 		s.wantErr(err, record.ErrNothingDue)
 	case holder.status == job.StatusProcessing:
 		s.wantErr(err, record.ErrHeld)
-		return // it comes again
+		return // the task comes again
 	default:
 		s.wantErr(err, nil)
 		later := holder.later
@@ -194,7 +194,7 @@ func (s *simulation) divert(t job.Task) {
 	s.answered(t)
 }
 
-// finishAny lets one worker come to an end, too late perhaps.
+// finishAny lets one worker finish, perhaps too late.
 func (s *simulation) finishAny() {
 	if len(s.workers) == 0 {
 		return
@@ -229,7 +229,7 @@ func (s *simulation) finish(w simWorker, how int) {
 	}
 	if w.image.claim != w.claim.Token {
 		s.wantErr(err, record.ErrClaimLost)
-		return // unanswered: the task may be another image's by now
+		return // not answered: the task may be another image's by now
 	}
 	s.wantErr(err, nil)
 	s.moved(w.image, to, r, next)

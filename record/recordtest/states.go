@@ -12,14 +12,14 @@ var stateTests = []contractTest{
 	{"of a job follow from its images", statesOfJob},
 }
 
-// A held image is one in a state, with the claim that brought it there, if one
+// A held image is one in a state, with the claim that brought it there, if any
 // did.
 type held struct {
 	claim record.Claim
 	task  job.Task
 }
 
-// states brings an image into each state that the contract can.
+// states has a function for each state, which brings an image into it.
 var states = map[job.Status]func(f *fixture) held{
 	job.StatusQueued: func(f *fixture) held {
 		t := f.create(1)[0]
@@ -51,8 +51,8 @@ var states = map[job.Status]func(f *fixture) held{
 	},
 }
 
-// events are those that the contract has a method for. Fail and Requeue of
-// other than the claim's owner belong to the sweep.
+// events has a function for each event that the contract has a method for. Only
+// the sweep fails or requeues an image without its claim.
 var events = map[job.Event]func(f *fixture, h held) (job.Job, error){
 	job.EventClaim: func(f *fixture, h held) (job.Job, error) {
 		c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: h.task, Lease: never})
@@ -95,13 +95,13 @@ func statesTable(f *fixture) {
 				f.wantEqual(what, j.Images[0].Status, next)
 				f.wantEqual(what+": the version", j.Version, before.Version+1)
 			}
-			f.cancel(h.task.JobID) // so that it is nobody's turn any more
+			f.cancel(h.task.JobID) // so that no claim takes it later
 		}
 	}
 }
 
 // statesOfJob makes jobs of three images in every combination of states. The
-// last images are those that have not started, because claims go in order.
+// images that have not started are the last ones, because claims go in order.
 func statesOfJob(f *fixture) {
 	moves := []func(t job.Task){
 		func(t job.Task) { f.succeed(f.claim(t, never)) },

@@ -61,7 +61,7 @@ func sweepUnsent(f *fixture) {
 
 	f.enqueued(tasks[1])
 	f.wantTasks("less the one on a queue", f.unsent(gone, plenty), tasks[0], tasks[2], tasks[3], tasks[4])
-	c := f.claim(tasks[4], never) // image 0, of which image 4 gets the task
+	c := f.claim(tasks[4], never) // takes image 0, whose task goes to image 4
 	f.wantTasks("less the delivered", f.unsent(gone, plenty), tasks[0], tasks[2], tasks[3])
 	_, next := f.requeue(c, record.Requeue{Lane: spare, After: never})
 	postponed := f.postpone(tasks[1], "c")
@@ -105,7 +105,8 @@ func sweepUnheard(f *fixture) {
 	f.wantTasks("and one put back", f.unheard(gone, plenty), postponed, tasks[4], next)
 }
 
-// No clock but the record's tells when the time has come, so this asks for it.
+// Only the record's clock tells when the time has come, so the test asks the
+// record.
 func sweepUnheardLater(f *fixture) {
 	const wait = 20 * time.Millisecond
 	tasks := f.create(1)

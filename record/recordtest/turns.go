@@ -35,7 +35,7 @@ func (f *fixture) line(tenant string, weight float64, count int) {
 	}
 }
 
-// createUnchecked creates a job of which nothing is to be checked.
+// createUnchecked creates a job without checking the result.
 func (f *fixture) createUnchecked(s record.Draft) {
 	f.Helper()
 	if _, _, err := f.record.Create(f.ctx, s); err != nil {
@@ -43,7 +43,7 @@ func (f *fixture) createUnchecked(s record.Draft) {
 	}
 }
 
-// slot uses a slot that is no image's own.
+// slot uses a slot whose task no image holds.
 func (f *fixture) slot() record.Claim {
 	f.Helper()
 	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
@@ -53,7 +53,7 @@ func (f *fixture) slot() record.Claim {
 	return c
 }
 
-// slots names the tenants that n slots go to.
+// slots uses n slots, and returns the tenants that they go to.
 func (f *fixture) slots(n int) []string {
 	f.Helper()
 	tenants := make([]string, n)
@@ -114,8 +114,8 @@ func turnsLate(f *fixture) {
 	})
 }
 
-// A tenant that asked for nothing for long has no more turns saved than one
-// that asks for the first time.
+// A tenant that asked for nothing for long has saved no turns: it gets as many
+// as one that asks for the first time.
 func turnsIdle(f *fixture) {
 	f.line(rival, 1, 1)
 	f.slots(1)

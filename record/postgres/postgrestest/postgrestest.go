@@ -1,8 +1,8 @@
 // Package postgrestest gives each test a real Postgres database of its own.
 //
-// The server is the one that TEST_DATABASE_URL names, as a role that may
-// create databases. `make test` starts one. Without it a test is skipped, and
-// in CI it fails.
+// The server is the one that TEST_DATABASE_URL names, as a role that may create
+// databases. `make test` starts one. Without it a test is skipped; in CI it
+// fails.
 package postgrestest
 
 import (
@@ -25,24 +25,25 @@ import (
 )
 
 const (
-	// templateLock is the advisory lock held while a template is made. Its
-	// number means nothing, it only must be no other's on that server.
+	// templateLock is the advisory lock that is held while a template is made.
+	// The number has no meaning; it only must not be used for anything else on
+	// that server.
 	templateLock = 7_305_118_206
-	// cleanupTimeout bounds the drop of a database, for a server that is gone.
+	// cleanupTimeout bounds the drop of a database, in case the server is gone.
 	cleanupTimeout = 30 * time.Second
 )
 
-// Migrate gives the empty database at databaseURL its schema. It has closed
-// its connections when it returns.
+// Migrate gives the empty database at databaseURL its schema. It must have
+// closed its connections when it returns.
 type Migrate func(ctx context.Context, databaseURL string) error
 
-// New returns the URL of an empty database with the schema of migrate, which
-// is dropped when t ends, whoever is still connected.
+// New returns the URL of an empty database with the schema of migrate. The
+// database is dropped when t ends, even if somebody is still connected.
 //
-// The schema is made once and then copied, which is faster: by the first test
-// that needs it, also among test processes that run at the same time. Since
-// the copy outlives the process on a server that does, migrations, every file
-// of it, says which schema this is.
+// The schema is made once and then copied, which is faster. The first test that
+// needs it makes it, also among test processes that run at the same time. The
+// copy may outlive the process; so all files of migrations together name the
+// schema.
 func New(t testing.TB, migrations fs.FS, migrate Migrate) string {
 	t.Helper()
 
@@ -111,7 +112,7 @@ func templateName(migrations fs.FS) (string, error) {
 	return "template_" + hex.EncodeToString(sum.Sum(nil)[:12]), err
 }
 
-// makeTemplate sees to it that the template database exists and is complete.
+// makeTemplate makes the template database, unless it exists and is complete.
 func makeTemplate(ctx context.Context, conn *pgx.Conn, template *url.URL, migrate Migrate) (err error) {
 	name := strings.TrimPrefix(template.Path, "/")
 	if ready, err := isTemplate(ctx, conn, name); ready || err != nil {
@@ -129,8 +130,8 @@ func makeTemplate(ctx context.Context, conn *pgx.Conn, template *url.URL, migrat
 		return err // another test made it while this one waited for the lock
 	}
 
-	// One that is there and no template was left half made by a test that was
-	// killed.
+	// If the database exists but is no template, a test that was killed left it
+	// half made.
 	quoted := pgx.Identifier{name}.Sanitize()
 	if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quoted+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("dropping a half made template: %w", err)
@@ -159,8 +160,8 @@ func isTemplate(ctx context.Context, conn *pgx.Conn, name string) (bool, error) 
 }
 
 func create(ctx context.Context, conn *pgx.Conn, name, template string) error {
-	// Copying files takes a third of the time that the default takes, which
-	// writes the copy to the log.
+	// Copying the files takes a third of the time of the default, which writes
+	// the copy to the log.
 	_, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+
 		" TEMPLATE "+pgx.Identifier{template}.Sanitize()+" STRATEGY file_copy")
 	if err != nil {
@@ -169,7 +170,7 @@ func create(ctx context.Context, conn *pgx.Conn, name, template string) error {
 	return nil
 }
 
-// drop removes the database. The test's own context has ended by now.
+// drop drops the database. The test's own context has ended by now.
 func drop(t testing.TB, server *url.URL, name string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)

@@ -66,7 +66,7 @@ func TestDropsTheDatabaseWithTheTest(t *testing.T) {
 	var url string
 	t.Run("test", func(t *testing.T) {
 		url = postgrestest.New(t, s.files, s.migrate)
-		conn, err := pgx.Connect(t.Context(), url) // and leaks it
+		conn, err := pgx.Connect(t.Context(), url) // the connection is never closed
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,7 +111,7 @@ func TestWithoutPostgres(t *testing.T) {
 	}
 }
 
-// A schema is one that no other test has, with a count of its migrations.
+// A schema is one that no other test has. It counts how often it was migrated.
 type schema struct {
 	files    fstest.MapFS
 	migrated atomic.Int32

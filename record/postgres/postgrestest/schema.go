@@ -9,8 +9,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres"
 )
 
-// NewRecord returns the URL of a database of t's own that a record can use, and
-// that is empty.
+// NewRecord returns the URL of an empty database for t alone, with the schema
+// of a record.
 func NewRecord(t testing.TB) string {
 	t.Helper()
 	return New(t, postgres.Files(), func(ctx context.Context, url string) error {
@@ -19,8 +19,8 @@ func NewRecord(t testing.TB) string {
 	})
 }
 
-// Empty removes all that a record has in its database. It takes a hundredth of
-// the time of making another one.
+// Empty deletes everything that a record has in its database. It takes a
+// hundredth of the time of making another database.
 func Empty(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), "DELETE FROM jobs; DELETE FROM turns; DELETE FROM tenants; DELETE FROM lanes")
