@@ -35,10 +35,10 @@ type laneSetting struct {
 
 var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-// followLanes reads the lanes from LANES, a JSON array. Without LANES, the
+// deriveLanes reads the lanes from LANES, a JSON array. Without LANES, the
 // plain settings are the one lane. Plain settings that the lanes replace may be
 // absent. Only a worker needs the keys, because only it asks Gemini.
-func (r *reader) followLanes() {
+func (r *reader) deriveLanes() {
 	c := &r.config
 	if r.lanes == "" {
 		c.Lanes = []KeyedLane{{
@@ -51,13 +51,13 @@ func (r *reader) followLanes() {
 	}
 	entries, err := decodeLanes(r.lanes)
 	if err != nil {
-		r.fault("LANES", "must be a JSON array of lanes with name, model, rpm, concurrency, queue, api_key_env, "+
+		r.addFault("LANES", "must be a JSON array of lanes with name, model, rpm, concurrency, queue, api_key_env, "+
 			"project and billing_account: "+err.Error())
 		r.queueless = true
 		return
 	}
 	for i, e := range entries {
-		c.Lanes = append(c.Lanes, r.lane(i, e, c.Gemini, c.Role.Worker() && !r.embeds))
+		c.Lanes = append(c.Lanes, r.readLane(i, e, c.Gemini, c.Role.Worker() && !r.embeds))
 	}
 	r.checkLanes(entries, c.Gemini)
 	r.queueless = entries[0].Queue == ""
@@ -89,8 +89,8 @@ func decodeLanes(text string) ([]laneSetting, error) {
 	return entries, nil
 }
 
-// lane reads and checks one entry.
-func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
+// readLane reads and checks one entry.
+func (r *reader) readLane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
 	l := KeyedLane{
 		Lane: lane.Lane{
 			Name: e.Name, Model: orDefault(e.Model, g.Model), RPM: orDefault(e.RPM, g.RPM),
@@ -98,13 +98,13 @@ func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
 		},
 		APIKey: Secret(e.APIKey),
 	}
-	bad := func(problem string) { r.fault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
+	bad := func(problem string) { r.addFault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
 	switch {
 	case e.APIKey != "" && e.APIKeyEnv != "":
 		bad("has both api_key and api_key_env")
 	case e.APIKeyEnv != "":
 		if l.APIKey = Secret(r.text(e.APIKeyEnv)); l.APIKey == "" && needsKey {
-			r.fault(e.APIKeyEnv, fmt.Sprintf("is missing: the key of lane %q in LANES", e.Name))
+			r.addFault(e.APIKeyEnv, fmt.Sprintf("is missing: the key of lane %q in LANES", e.Name))
 		}
 	case e.APIKey == "" && needsKey:
 		bad("needs api_key_env, the name of the setting that holds its key")
@@ -130,7 +130,7 @@ func (r *reader) lane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLane {
 func (r *reader) checkLanes(entries []laneSetting, g Gemini) {
 	names, queues, quotas := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i, e := range entries {
-		bad := func(problem string) { r.fault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
+		bad := func(problem string) { r.addFault("LANES", fmt.Sprintf("entry %d (%.40q): %s", i+1, e.Name, problem)) }
 		quota := e.Project + " " + orDefault(e.Model, g.Model)
 		switch {
 		case names[e.Name]:

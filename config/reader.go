@@ -34,14 +34,14 @@ func (r *reader) read() {
 	for _, s := range r.settings() {
 		r.readOne(s)
 	}
-	r.followR2()
-	r.followTasks()
-	r.followLanes()
+	r.deriveR2()
+	r.deriveTasks()
+	r.deriveLanes()
 }
 
 // readOne reads one setting, after its default.
 func (r *reader) readOne(s Setting) {
-	bad := func(problem string) { r.fault(s.Name, problem) }
+	bad := func(problem string) { r.addFault(s.Name, problem) }
 	if s.Default != "" {
 		s.read(s.Default, bad)
 	}
@@ -62,29 +62,29 @@ func (r *reader) readOne(s Setting) {
 // never meant, and comes with secrets that were pasted or read from a file.
 func (r *reader) text(name string) string { return strings.TrimSpace(r.getenv(name)) }
 
-// followR2 works out what follows from the settings of R2.
-func (r *reader) followR2() {
+// deriveR2 works out what follows from the settings of R2.
+func (r *reader) deriveR2() {
 	c := &r.config.R2
 	if c.Endpoint == "" && r.account != "" {
 		c.Endpoint = "https://" + r.account + ".r2.cloudflarestorage.com"
 	}
 	if r.text("R2_CREDENTIALS") != "" && r.text("R2_ACCESS_KEY_ID")+r.text("R2_SECRET_ACCESS_KEY") != "" {
-		r.fault("R2_CREDENTIALS", "is set, and R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY too: remove those, or this")
+		r.addFault("R2_CREDENTIALS", "is set, and R2_ACCESS_KEY_ID or R2_SECRET_ACCESS_KEY too: remove those, or this")
 	}
 }
 
-// followTasks works out what follows from the settings of Cloud Tasks.
-func (r *reader) followTasks() {
+// deriveTasks works out what follows from the settings of Cloud Tasks.
+func (r *reader) deriveTasks() {
 	c := &r.config.Tasks
 	c.Audience = orDefault(c.Audience, c.WorkerURL)
 	c.BehindCloudRun = r.checkedBy == checkedByCloudRun
 	r.config.PublicURL = orDefault(r.config.PublicURL, c.WorkerURL)
 	if c.JWKSURL != "" && c.Endpoint == "" {
-		r.fault("TASKS_JWKS_URL", "is for an emulator: it would let another than Google sign deliveries. "+
+		r.addFault("TASKS_JWKS_URL", "is for an emulator: it would let another than Google sign deliveries. "+
 			"Remove it, or set CLOUD_TASKS_ENDPOINT")
 	}
 	if c.BehindCloudRun && r.config.Role == RoleAll {
-		r.fault("TASKS_SIGNATURE_CHECKED_BY", "is cloud-run, which is for a private worker, and callers of the API need a public one: "+
+		r.addFault("TASKS_SIGNATURE_CHECKED_BY", "is cloud-run, which is for a private worker, and callers of the API need a public one: "+
 			"set ROLE=worker, or remove this")
 	}
 }
@@ -92,7 +92,7 @@ func (r *reader) followTasks() {
 // requireAll notes every required setting that is absent.
 func (r *reader) requireAll() {
 	for _, s := range r.missing() {
-		r.fault(s.Name, "is missing: "+s.wanted())
+		r.addFault(s.Name, "is missing: "+s.wanted())
 	}
 }
 
@@ -101,7 +101,7 @@ func (r *reader) requireAll() {
 func (r *reader) requireWhole() {
 	for _, s := range r.missing() {
 		if present := r.someOf(s.Service); present != "" {
-			r.fault(s.Name, fmt.Sprintf("is missing, and %s is set: %s", present, s.wanted()))
+			r.addFault(s.Name, fmt.Sprintf("is missing, and %s is set: %s", present, s.wanted()))
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (s Setting) wanted() string {
 	return purpose + " (or set " + s.Or + ")"
 }
 
-func (r *reader) fault(setting, problem string) {
+func (r *reader) addFault(setting, problem string) {
 	r.faults = append(r.faults, Fault{Setting: setting, Problem: problem})
 }
 

@@ -43,9 +43,9 @@ const (
 	closeTimeout = 2 * time.Second
 )
 
-// redis uses the real Redis if REDIS_URL is set. Otherwise it starts an empty
+// fillInRedis uses the real Redis if REDIS_URL is set. Otherwise it starts an empty
 // one in memory: everything in Redis follows from the record.
-func (e *environment) redis(cfg *config.Config) error {
+func (e *environment) fillInRedis(cfg *config.Config) error {
 	if cfg.RedisURL != "" {
 		e.add(config.ServiceRedis, kindReal, "REDIS_URL")
 		return nil
@@ -60,9 +60,9 @@ func (e *environment) redis(cfg *config.Config) error {
 	return nil
 }
 
-// gemini uses the real Gemini if its key is set. Otherwise it starts a stand-in
+// fillInGemini uses the real Gemini if its key is set. Otherwise it starts a stand-in
 // that draws the prompt.
-func (e *environment) gemini(ctx context.Context, cfg *config.Config) error {
+func (e *environment) fillInGemini(ctx context.Context, cfg *config.Config) error {
 	if cfg.Gemini.APIKey != "" {
 		e.add(config.ServiceGemini, kindReal, quota(cfg.Lanes))
 		return nil
@@ -104,10 +104,10 @@ func slowest(lanes []config.KeyedLane) int {
 	return rpm
 }
 
-// pictures uses the real R2 if its bucket is set. Otherwise it starts an S3
+// fillInPictures uses the real R2 if its bucket is set. Otherwise it starts an S3
 // server on disk. Callers reach its pictures through this process, so that
 // their addresses stay the same.
-func (e *environment) pictures(cfg *config.Config) error {
+func (e *environment) fillInPictures(cfg *config.Config) error {
 	if cfg.R2.Bucket != "" {
 		e.add(config.ServiceR2, kindReal, "bucket "+cfg.R2.Bucket)
 		return nil
@@ -132,9 +132,9 @@ func (e *environment) pictures(cfg *config.Config) error {
 	return nil
 }
 
-// queue uses the real queue if it is set. Otherwise it starts the emulator,
+// fillInQueue uses the real queue if it is set. Otherwise it starts the emulator,
 // with a queue for each lane and one for sweeps.
-func (e *environment) queue(ctx context.Context, cfg *config.Config) error {
+func (e *environment) fillInQueue(ctx context.Context, cfg *config.Config) error {
 	if cfg.Tasks.Queue != "" {
 		e.add(config.ServiceCloudTasks, kindReal, cfg.Tasks.Queue)
 		return nil

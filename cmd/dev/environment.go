@@ -48,15 +48,15 @@ func (e *environment) fillIn(ctx context.Context, cfg *config.Config) (record.Re
 	if err := os.MkdirAll(e.dir, 0o750); err != nil {
 		return nil, fmt.Errorf("directory for jobs and pictures: %w", err)
 	}
-	rec, err := e.record(ctx, cfg)
+	rec, err := e.openRecord(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	for _, start := range []func() error{
-		func() error { return e.redis(cfg) },
-		func() error { return e.gemini(ctx, cfg) },
-		func() error { return e.pictures(cfg) },
-		func() error { return e.queue(ctx, cfg) },
+		func() error { return e.fillInRedis(cfg) },
+		func() error { return e.fillInGemini(ctx, cfg) },
+		func() error { return e.fillInPictures(cfg) },
+		func() error { return e.fillInQueue(ctx, cfg) },
 	} {
 		if err := start(); err != nil {
 			return nil, err
@@ -65,9 +65,9 @@ func (e *environment) fillIn(ctx context.Context, cfg *config.Config) (record.Re
 	return rec, nil
 }
 
-// record opens the real Postgres, and migrates it, or a record in memory with a
+// openRecord opens the real Postgres, and migrates it, or a record in memory with a
 // journal.
-func (e *environment) record(ctx context.Context, cfg *config.Config) (record.Record, error) {
+func (e *environment) openRecord(ctx context.Context, cfg *config.Config) (record.Record, error) {
 	if url := cfg.DatabaseURL.Reveal(); url != "" {
 		if _, err := postgres.Migrate(ctx, url); err != nil {
 			return nil, fmt.Errorf("DATABASE_URL: %w", err)
