@@ -67,7 +67,7 @@ func (t Target) sweepRequest(at time.Time) *cloudtaskspb.CreateTaskRequest {
 	sum := sha256.Sum256([]byte("sweep " + at.UTC().Format(time.RFC3339)))
 	return &cloudtaskspb.CreateTaskRequest{Parent: t.SweepQueue, Task: &cloudtaskspb.Task{
 		Name: t.SweepQueue + "/tasks/sweep-" + hex.EncodeToString(sum[:8]),
-		MessageType: &cloudtaskspb.Task_HttpRequest{HttpRequest: t.signed(&cloudtaskspb.HttpRequest{
+		MessageType: &cloudtaskspb.Task_HttpRequest{HttpRequest: t.sign(&cloudtaskspb.HttpRequest{
 			HttpMethod: cloudtaskspb.HttpMethod_POST,
 			Url:        t.SweepURL,
 			Headers:    map[string]string{"Content-Type": "application/json"},
@@ -77,9 +77,9 @@ func (t Target) sweepRequest(at time.Time) *cloudtaskspb.CreateTaskRequest {
 	}}
 }
 
-// signed makes Cloud Tasks sign the request as the service account, and returns
+// sign makes Cloud Tasks sign the request as the service account, and returns
 // it.
-func (t Target) signed(req *cloudtaskspb.HttpRequest) *cloudtaskspb.HttpRequest {
+func (t Target) sign(req *cloudtaskspb.HttpRequest) *cloudtaskspb.HttpRequest {
 	if t.ServiceAccount != "" {
 		req.AuthorizationHeader = &cloudtaskspb.HttpRequest_OidcToken{OidcToken: &cloudtaskspb.OidcToken{
 			ServiceAccountEmail: t.ServiceAccount,

@@ -38,9 +38,9 @@ func (b *bundle) submit(t *testing.T) job.Job {
 	return j
 }
 
-// sweeps returns the sweeps asked for since the last call, and empties the
+// takeSweeps returns the sweeps asked for since the last call, and empties the
 // queue.
-func (b *bundle) sweeps() []*cloudtaskspb.CreateTaskRequest {
+func (b *bundle) takeSweeps() []*cloudtaskspb.CreateTaskRequest {
 	var asked []*cloudtaskspb.CreateTaskRequest
 	for _, r := range b.queue.Requests {
 		if r.GetParent() == sweepQueue {
@@ -56,7 +56,7 @@ func TestSubmitAsksForASweepFirst(t *testing.T) {
 	before := time.Now().Truncate(10 * time.Minute)
 	b.submit(t)
 	first := b.queue.Requests[0]
-	asked := b.sweeps()
+	asked := b.takeSweeps()
 	at := asked[0].GetTask().GetScheduleTime()
 	want := &cloudtaskspb.CreateTaskRequest{Parent: sweepQueue, Task: &cloudtaskspb.Task{
 		Name: asked[0].GetTask().GetName(),
@@ -86,7 +86,7 @@ func TestSubmitAsksForOneSweepAnInterval(t *testing.T) {
 	b.submit(t)
 	b.submit(t)
 	other.submit(t)
-	mine, others := b.sweeps(), other.sweeps()
+	mine, others := b.takeSweeps(), other.takeSweeps()
 	if len(mine) != 1 || len(others) != 1 {
 		t.Fatalf("asked %d and %d times, want once each", len(mine), len(others))
 	}
@@ -103,7 +103,7 @@ func TestSubmitTakesASweepThatAnotherAskedFor(t *testing.T) {
 	b.queue.Errs = []error{grpcstatus.Error(codes.AlreadyExists, "asked for already")}
 	b.submit(t)
 	b.submit(t)
-	if got := len(b.sweeps()); got != 1 {
+	if got := len(b.takeSweeps()); got != 1 {
 		t.Errorf("asked %d times, want once", got)
 	}
 	if b.log.Len() > 0 {
@@ -132,7 +132,7 @@ func TestSweepIsAskedForDespiteClocks(t *testing.T) {
 			t.Errorf("at %v: asked for %v, want %v", tt.now, asked, tt.want)
 		}
 	}
-	if got := len(b.sweeps()); got != 4 {
+	if got := len(b.takeSweeps()); got != 4 {
 		t.Errorf("asked %d times, want 4", got)
 	}
 }
@@ -147,9 +147,9 @@ func TestSubmitGoesOnWithoutASweep(t *testing.T) {
 	if !bytes.Contains(b.log.Bytes(), []byte("Cloud Scheduler's sweep only")) {
 		t.Errorf("logged:\n%s", b.log)
 	}
-	b.sweeps()
+	b.takeSweeps()
 	b.submit(t)
-	if got := len(b.sweeps()); got != 1 {
+	if got := len(b.takeSweeps()); got != 1 {
 		t.Errorf("asked %d times after a failure, want once more", got)
 	}
 }

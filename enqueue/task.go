@@ -53,7 +53,7 @@ func (t Target) newRequest(queue string, task job.Task, at time.Time, headers ma
 	}
 	created := &cloudtaskspb.Task{
 		Name:             taskName(queue, task),
-		MessageType:      &cloudtaskspb.Task_HttpRequest{HttpRequest: t.signed(req)},
+		MessageType:      &cloudtaskspb.Task_HttpRequest{HttpRequest: t.sign(req)},
 		DispatchDeadline: durationpb.New(t.DispatchDeadline),
 	}
 	if !at.IsZero() {

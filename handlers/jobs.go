@@ -127,7 +127,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	s.Tenant, s.Weight, s.IdempotencyKey, s.Fingerprint = t.Name, t.Weight, in.IdempotencyKey, fingerprint(in.RawBody)
 	j, err := h.Producer.Submit(ctx, s)
 	if err != nil {
-		return nil, problem(ctx, h.Log, err)
+		return nil, toProblem(ctx, h.Log, err)
 	}
 	wait, applied := parseWait(in.Prefer)
 	var snap snapshot.Snapshot
@@ -140,7 +140,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 		snap, err = h.Snapshots.Render(j)
 	}
 	if err != nil {
-		return nil, problem(ctx, h.Log, err)
+		return nil, toProblem(ctx, h.Log, err)
 	}
 	out := output(snap)
 	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, snapshot.Path(j.ID), applied
@@ -156,9 +156,9 @@ type getInput struct {
 	IfNoneMatch string `header:"If-None-Match" doc:"An ETag; 304 if the job has not changed since."`
 }
 
-// own returns a job of the tenant that sent the request. It fails with
+// getOwn returns a job of the tenant that sent the request. It fails with
 // record.ErrNotFound for a job of another tenant.
-func (h *Jobs) own(ctx context.Context, id string) (snapshot.Snapshot, error) {
+func (h *Jobs) getOwn(ctx context.Context, id string) (snapshot.Snapshot, error) {
 	if _, err := uuid.Parse(id); err != nil {
 		return snapshot.Snapshot{}, record.ErrNotFound
 	}
@@ -171,13 +171,13 @@ func (h *Jobs) own(ctx context.Context, id string) (snapshot.Snapshot, error) {
 
 // get serves GET /api/jobs/{id}.
 func (h *Jobs) get(ctx context.Context, in *getInput) (*jobOutput, error) {
-	snap, err := h.own(ctx, in.ID)
+	snap, err := h.getOwn(ctx, in.ID)
 	wait, applied := parseWait(in.Prefer)
 	if err == nil && wait > 0 && !snap.Status.Terminal() {
 		snap, err = h.await(ctx, in.ID, wait)
 	}
 	if err != nil {
-		return nil, problem(ctx, h.Log, err)
+		return nil, toProblem(ctx, h.Log, err)
 	}
 	out := output(snap)
 	out.Status, out.PreferenceApplied = http.StatusOK, applied
@@ -193,16 +193,16 @@ type cancelInput struct {
 
 // cancel serves POST /api/jobs/{id}/cancel.
 func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) {
-	if _, err := h.own(ctx, in.ID); err != nil {
-		return nil, problem(ctx, h.Log, err)
+	if _, err := h.getOwn(ctx, in.ID); err != nil {
+		return nil, toProblem(ctx, h.Log, err)
 	}
 	j, err := h.Canceler.Cancel(ctx, in.ID)
 	if err != nil {
-		return nil, problem(ctx, h.Log, err)
+		return nil, toProblem(ctx, h.Log, err)
 	}
 	snap, err := h.Snapshots.Render(j)
 	if err != nil {
-		return nil, problem(ctx, h.Log, err)
+		return nil, toProblem(ctx, h.Log, err)
 	}
 	out := output(snap)
 	out.Status = http.StatusOK

@@ -17,10 +17,10 @@ import (
 // could not do.
 const retryAfter = "2"
 
-// problem returns what a caller is told of an error, in the form of RFC 9457.
-// Any error that the service has no words for is its own fault: problem logs it
+// toProblem returns what a caller is told of an error, in the form of RFC 9457.
+// Any error that the service has no words for is its own fault: toProblem logs it
 // and does not show it.
-func problem(ctx context.Context, log *slog.Logger, err error) error {
+func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 	var told huma.StatusError
 	switch {
 	case errors.As(err, &told):

@@ -41,7 +41,7 @@ const (
 // that the schema cannot find.
 func (r GenerateRequest) submission(models []job.Model) (enqueue.Submission, error) {
 	c := &checker{}
-	model := c.model(r, models)
+	model := c.checkModel(r, models)
 	s := enqueue.Submission{
 		Input: job.Input{
 			Prompt: r.Prompt, Model: model.Name, Count: max(r.Count, 1),
@@ -56,9 +56,9 @@ func (r GenerateRequest) submission(models []job.Model) (enqueue.Submission, err
 	if r.ExpiresIn > 0 {
 		s.ExpiresIn = time.Duration(r.ExpiresIn) * time.Second
 	}
-	c.prompt(r.Prompt)
-	s.Metadata = c.metadata(r.Metadata)
-	s.Input.InputImages, s.Uploads = c.inputImages(r.InputImages, model)
+	c.checkPrompt(r.Prompt)
+	s.Metadata = c.checkMetadata(r.Metadata)
+	s.Input.InputImages, s.Uploads = c.checkInputImages(r.InputImages, model)
 	return s, c.err()
 }
 
@@ -67,7 +67,7 @@ type checker struct {
 	faults []error
 }
 
-func (c *checker) fault(field, message string) {
+func (c *checker) addFault(field, message string) {
 	c.faults = append(c.faults, &huma.ErrorDetail{Location: "body." + field, Message: message})
 }
 
@@ -79,18 +79,18 @@ func (c *checker) err() error {
 	return huma.NewError(http.StatusUnprocessableEntity, "validation failed", c.faults...)
 }
 
-func (c *checker) prompt(prompt string) {
+func (c *checker) checkPrompt(prompt string) {
 	switch {
 	case strings.TrimSpace(prompt) == "":
-		c.fault("prompt", "must not be blank")
+		c.addFault("prompt", "must not be blank")
 	case strings.ContainsRune(prompt, 0):
-		c.fault("prompt", "must not contain NUL characters")
+		c.addFault("prompt", "must not contain NUL characters")
 	}
 }
 
-// model returns the model that the request asks for, or the default one, which
+// checkModel returns the model that the request asks for, or the default one, which
 // is the first. It notes what the model cannot draw.
-func (c *checker) model(r GenerateRequest, models []job.Model) job.Model {
+func (c *checker) checkModel(r GenerateRequest, models []job.Model) job.Model {
 	m := models[0]
 	if r.Model != "" {
 		i := slices.IndexFunc(models, func(m job.Model) bool { return m.Name == r.Model })
@@ -99,38 +99,38 @@ func (c *checker) model(r GenerateRequest, models []job.Model) job.Model {
 			for i, m := range models {
 				names[i] = m.Name
 			}
-			c.fault("model", "must be one of "+strings.Join(names, ", "))
+			c.addFault("model", "must be one of "+strings.Join(names, ", "))
 			return m
 		}
 		m = models[i]
 	}
 	if r.ImageSize != "" && !m.AllowsSize(r.ImageSize) {
-		c.fault("image_size", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.ImageSizes, ", ")))
+		c.addFault("image_size", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.ImageSizes, ", ")))
 	}
 	if r.AspectRatio != "" && !m.AllowsRatio(r.AspectRatio) {
-		c.fault("aspect_ratio", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.AspectRatios, ", ")))
+		c.addFault("aspect_ratio", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.AspectRatios, ", ")))
 	}
 	return m
 }
 
-func (c *checker) metadata(raw json.RawMessage) []byte {
+func (c *checker) checkMetadata(raw json.RawMessage) []byte {
 	switch {
 	case len(raw) == 0 || string(raw) == "null":
 		return nil
 	case raw[0] != '{':
-		c.fault("metadata", "must be a JSON object")
+		c.addFault("metadata", "must be a JSON object")
 	case len(raw) > maxMetadata:
-		c.fault("metadata", fmt.Sprintf("must have at most %d bytes, and has %d", maxMetadata, len(raw)))
+		c.addFault("metadata", fmt.Sprintf("must have at most %d bytes, and has %d", maxMetadata, len(raw)))
 	case !utf8.Valid(raw):
-		c.fault("metadata", "must be UTF-8")
+		c.addFault("metadata", "must be UTF-8")
 	}
 	return raw
 }
 
-// inputImages sorts what the caller sent into URLs and uploads.
-func (c *checker) inputImages(refs []string, m job.Model) ([]job.InputImage, []enqueue.Upload) {
+// checkInputImages sorts what the caller sent into URLs and uploads.
+func (c *checker) checkInputImages(refs []string, m job.Model) ([]job.InputImage, []enqueue.Upload) {
 	if m.MaxInputImages > 0 && len(refs) > m.MaxInputImages {
-		c.fault("input_images", fmt.Sprintf("%s takes at most %d", m.Name, m.MaxInputImages))
+		c.addFault("input_images", fmt.Sprintf("%s takes at most %d", m.Name, m.MaxInputImages))
 	}
 	var images []job.InputImage
 	var uploads []enqueue.Upload
@@ -140,11 +140,11 @@ func (c *checker) inputImages(refs []string, m job.Model) ([]job.InputImage, []e
 		if strings.HasPrefix(ref, "data:") {
 			data, contentType, err := decodeDataURI(ref)
 			if err != nil {
-				c.fault(field, err.Error())
+				c.addFault(field, err.Error())
 			}
 			uploads = append(uploads, enqueue.Upload{Position: i, Data: data, ContentType: contentType})
 		} else if img.URL = ref; !httpsURL(ref) {
-			c.fault(field, fmt.Sprintf("must be a data URI or an https URL of at most %d characters", maxInputURL))
+			c.addFault(field, fmt.Sprintf("must be a data URI or an https URL of at most %d characters", maxInputURL))
 		}
 		images = append(images, img)
 	}
