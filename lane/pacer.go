@@ -124,7 +124,7 @@ func (p *Pacer) ask(ctx context.Context, patience time.Duration) (wait time.Dura
 	p.instances.Store(max(answer[2], 1))
 	wait, taken = time.Duration(answer[1])*time.Microsecond, answer[0] == 1
 	if taken {
-		p.local.used(wait, p.interval())
+		p.local.noteTaken(wait, p.interval())
 	}
 	return wait, taken, nil
 }

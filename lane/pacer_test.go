@@ -229,7 +229,7 @@ func TestPacerMeetsTheSlotThatRedisKnows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, answers := withRedis(t, redistest.Start(t), rpm, 1, func(f *fleet) []answer {
-				f.know(now().Add(tt.known))
+				f.setNext(now().Add(tt.known))
 				return []answer{f.take(0, time.Minute), f.take(0, time.Minute)}
 			})
 			if first := answers[0]; first.wait < tt.want-precision || first.wait > tt.want+precision || !first.taken {
@@ -240,8 +240,8 @@ func TestPacerMeetsTheSlotThatRedisKnows(t *testing.T) {
 	}
 }
 
-// know stores a time in Redis as that of the next slot.
-func (f *fleet) know(next time.Time) {
+// setNext stores a time in Redis as that of the next slot.
+func (f *fleet) setNext(next time.Time) {
 	f.t.Helper()
 	set := func(ctx context.Context, r *goredis.Client) error {
 		return r.Set(ctx, "lane:a:next", next.UnixMicro(), 0).Err()

@@ -35,9 +35,9 @@ func (s *slots) take(interval, patience time.Duration) (wait time.Duration, take
 	return wait, false
 }
 
-// used notes a slot that was taken in Redis and comes after wait, so that the
+// noteTaken notes a slot that was taken in Redis and comes after wait, so that the
 // next one here comes an interval after it.
-func (s *slots) used(wait, interval time.Duration) {
+func (s *slots) noteTaken(wait, interval time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.next = latest(s.next, s.now().Add(wait+interval))

@@ -87,7 +87,7 @@ func (c *Client) Close() error { return c.server.Close() }
 func (c *Client) Do(
 	ctx context.Context, what string, timeout time.Duration, op func(context.Context, *goredis.Client) error,
 ) error {
-	if !c.mayTry() {
+	if !c.admit() {
 		return ErrResting
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
@@ -110,10 +110,10 @@ func (c *Client) giveUp() {
 	c.trying = false
 }
 
-// mayTry reports whether the caller may send a command now. Once a rest is
+// admit reports whether the caller may send a command now. Once a rest is
 // over, it lets one caller try the server while the others go on without Redis.
 // So an outage holds up one request at a time.
-func (c *Client) mayTry() bool {
+func (c *Client) admit() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.failing {
