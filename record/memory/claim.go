@@ -17,7 +17,7 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim reco
 		return record.Claim{}, record.ErrNothingDue // no such task was ever handed out
 	}
 	err = r.update(ctx, func(now time.Time, c *change) error {
-		if err := r.usable(req.Task.Lane, now); err != nil {
+		if err := r.checkUsable(req.Task.Lane, now); err != nil {
 			return err
 		}
 		p, err := r.pick(req, now)
@@ -25,7 +25,7 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim reco
 			return err
 		}
 		r.exchange(p, req.Task, now, c)
-		r.moveOn(p, c)
+		r.advanceVirtualTime(p, c)
 		claim = r.take(p, req, now, c)
 		return nil
 	})
@@ -66,9 +66,9 @@ func (r *Record) exchange(p place, delivered job.Task, now time.Time, c *change)
 	r.setJob(holder.entry, c)
 }
 
-// moveOn sets the virtual time to the start tag of a claimed image. It never
+// advanceVirtualTime sets the virtual time to the start tag of a claimed image. It never
 // sets it back: an image that was put back has an old tag.
-func (r *Record) moveOn(p place, c *change) {
+func (r *Record) advanceVirtualTime(p place, c *change) {
 	if class := p.entry.class(); p.image.StartTag > r.turns[class] {
 		r.setTurn(class, p.image.StartTag, c)
 	}
@@ -87,7 +87,7 @@ func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change
 	if e.Job.StartedAt.IsZero() {
 		e.Job.StartedAt = now
 	}
-	e.moved(now)
+	e.raiseVersion(now)
 	r.setJob(e, c)
 	return record.Claim{
 		Token: i.Claim, Job: e.snapshot(), Index: i.Image.Index, Dispatch: i.Dispatch, Reclaimed: i.Claims > 1,
@@ -142,7 +142,7 @@ func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (next jo
 		i.Ready = i.Ready || !i.DueAt.After(now)
 		next = i.Task
 		r.setJob(p.entry, c)
-		r.knowLanes(c, lane)
+		r.addLanes(c, lane)
 		return nil
 	})
 	return next, err

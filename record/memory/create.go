@@ -42,7 +42,7 @@ func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error
 	}
 	r.setJob(e, c)
 	r.setTenant(name, tenant{Finish: tag + float64(d.Input.Count)/d.Weight, Weight: d.Weight}, c)
-	r.knowLanes(c, d.Lanes...)
+	r.addLanes(c, d.Lanes...)
 	return e, nil
 }
 

@@ -110,9 +110,9 @@ func (e *entry) snapshot() job.Job {
 	return j
 }
 
-// moved ends a transition of the job's images: it raises the job's version, and
+// raiseVersion ends a transition of the job's images: it raises the job's version, and
 // notes the time if all images have ended.
-func (e *entry) moved(now time.Time) {
+func (e *entry) raiseVersion(now time.Time) {
 	e.Job.Version++
 	p := e.snapshot().Progress()
 	if p.Queued+p.Processing == 0 {

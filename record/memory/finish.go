@@ -32,7 +32,7 @@ func (r *Record) Requeue(ctx context.Context, claim record.Claim, q record.Reque
 		i.redispatch(p.entry.Job.ID, q.Lane, now)
 		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
 		i.Image.Error = copyError(q.Reason)
-		r.knowLanes(c, q.Lane)
+		r.addLanes(c, q.Lane)
 	})
 	if err != nil {
 		return job.Job{}, job.Task{}, err
@@ -69,7 +69,7 @@ func (r *Record) finish(
 		}
 		p.image.move(event)
 		set(p, now, c)
-		p.entry.moved(now)
+		p.entry.raiseVersion(now)
 		r.setJob(p.entry, c)
 		j = p.entry.snapshot()
 		return nil
@@ -88,7 +88,7 @@ func (r *Record) Cancel(ctx context.Context, id string) (j job.Job, err error) {
 			for _, i := range open {
 				i.end(job.EventCancel, nil, now)
 			}
-			e.moved(now)
+			e.raiseVersion(now)
 			r.setJob(e, c)
 		}
 		j = e.snapshot()

@@ -39,8 +39,8 @@ func (r *Record) laneState(name string) record.LaneState {
 	}
 }
 
-// usable fails with a *record.PausedError if the lane may not be used now.
-func (r *Record) usable(name string, now time.Time) error {
+// checkUsable fails with a *record.PausedError if the lane may not be used now.
+func (r *Record) checkUsable(name string, now time.Time) error {
 	l := r.lanes[name]
 	if !l.Until.After(now) {
 		return nil
@@ -83,8 +83,8 @@ func (r *Record) Resume(ctx context.Context, name string) error {
 	})
 }
 
-// knowLanes adds lanes that are given tasks and are not known yet.
-func (r *Record) knowLanes(c *change, names ...string) {
+// addLanes adds lanes that are given tasks and are not known yet.
+func (r *Record) addLanes(c *change, names ...string) {
 	for _, name := range names {
 		if _, known := r.lanes[name]; !known {
 			r.setLane(name, lane{}, c)

@@ -61,10 +61,10 @@ func (r *Record) Reap(
 			i.redispatch(p.entry.Job.ID, i.Task.Lane, now)
 			i.Ready, i.DueAt, i.Claim = true, now, ""
 			tasks = append(tasks, i.Task)
-			r.knowLanes(c, i.Task.Lane)
+			r.addLanes(c, i.Task.Lane)
 		}
 		for _, e := range entries(found) {
-			e.moved(now)
+			e.raiseVersion(now)
 			r.setJob(e, c)
 			jobs = append(jobs, e.snapshot())
 		}
@@ -102,7 +102,7 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) (jobs 
 		}
 		slices.SortFunc(expired, func(e, f *entry) int { return cmp.Compare(e.Job.ID, f.Job.ID) })
 		for _, e := range expired {
-			e.moved(now)
+			e.raiseVersion(now)
 			r.setJob(e, c)
 			jobs = append(jobs, e.snapshot())
 		}

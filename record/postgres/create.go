@@ -18,7 +18,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: encode the input of job %s: %w", d.ID, err)
 	}
-	j, changed, err := r.transition(ctx, "create", pgx.NamedArgs{
+	j, changed, err := r.runTransition(ctx, "create", pgx.NamedArgs{
 		"id": uuidArg(d.ID), "tenant": d.Tenant, "priority": rank(d.Priority), "input": string(input),
 		"metadata":        pgtype.Text{String: string(d.Metadata), Valid: d.Metadata != nil},
 		"idempotency_key": d.IdempotencyKey, "fingerprint": d.Fingerprint,
@@ -34,7 +34,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	if j, err = r.ByIdempotencyKey(ctx, d); err != nil {
 		return job.Job{}, nil, err
 	}
-	tasks, err := r.tasks(ctx, "pending", pgx.NamedArgs{"id": uuidArg(j.ID)})
+	tasks, err := r.queryTasks(ctx, "pending", pgx.NamedArgs{"id": uuidArg(j.ID)})
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: pending tasks of job %s: %w", j.ID, err)
 	}

@@ -49,7 +49,7 @@ func (r *Record) finish(
 	ctx context.Context, c record.Claim, to job.Status, statement string, args pgx.NamedArgs, locks ...string,
 ) (job.Job, error) {
 	maps.Copy(args, claimArgs(c))
-	j, changed, err := r.transition(ctx, statement, args, locks...)
+	j, changed, err := r.runTransition(ctx, statement, args, locks...)
 	if err == nil && !changed {
 		changed, err = r.finished(ctx, c, to)
 	}

@@ -138,7 +138,7 @@ func TestTroubleOf(t *testing.T) {
 		"an unknown host": {"postgres://u:hunter2@no-such-host.invalid/jobs", postgres.TroubleHost},
 		"nobody there":    {"postgres://u:hunter2@127.0.0.1:1/jobs", postgres.TroubleUnreachable},
 		"one who says nothing": {
-			"postgres://u:hunter2@" + silent(t) + "/jobs?connect_timeout=1", postgres.TroubleUnreachable,
+			"postgres://u:hunter2@" + newSilentServer(t) + "/jobs?connect_timeout=1", postgres.TroubleUnreachable,
 		},
 		"no TLS": {
 			altered(t, raw, func(u *url.URL) { u.RawQuery = "sslmode=require" }), postgres.TroubleTLS,
@@ -179,9 +179,9 @@ func newRole(t *testing.T, raw, password string) string {
 	return name
 }
 
-// silent returns the address of a server that takes connections and says
-// nothing.
-func silent(t *testing.T) string {
+// newSilentServer starts a server that takes connections and says nothing, and
+// returns its address.
+func newSilentServer(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -79,9 +79,9 @@ func planningOf(conn *pgx.Conn) Planning {
 	return PlanningNone
 }
 
-// text returns what to send on a connection for a statement. If the connection
-// plans by prepared statements, text first prepares the statement on it.
-func (s statement) text(ctx context.Context, conn *pgx.Conn) (string, error) {
+// prepare returns what to send on a connection for a statement. If the connection
+// plans by prepared statements, prepare first prepares the statement on it.
+func (s statement) prepare(ctx context.Context, conn *pgx.Conn) (string, error) {
 	switch planningOf(conn) {
 	case PlanningPrepared:
 		_, err := conn.Prepare(ctx, s.function, s.sql) // does nothing the second time

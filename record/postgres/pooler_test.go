@@ -27,10 +27,10 @@ import (
 // one all the time.
 const poolerConnections = 3
 
-// pooled starts a PgBouncer in transaction mode in front of a database, and
+// newPooled starts a PgBouncer in transaction mode in front of a database, and
 // returns its address. The pooler must not know prepared statements: what a
 // client prepares is not there on the server's next connection.
-func pooled(t *testing.T, database string) string {
+func newPooled(t *testing.T, database string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
@@ -131,7 +131,7 @@ func awaitPooler(out io.Reader) error {
 func TestRecordBehindATransactionPooler(t *testing.T) {
 	t.Parallel()
 	direct := postgrestest.NewRecord(t)
-	address := pooled(t, direct)
+	address := newPooled(t, direct)
 	records := []*postgres.Record{postgres.New(newPool(t, address)), postgres.New(newPool(t, address))}
 	const jobs, images = 20, 10
 	var work sync.WaitGroup
@@ -165,7 +165,7 @@ func TestRecordBehindATransactionPooler(t *testing.T) {
 func TestContractBehindATransactionPooler(t *testing.T) {
 	t.Parallel()
 	direct := postgrestest.NewRecord(t)
-	empty, pool := newPool(t, direct), newPool(t, pooled(t, direct))
+	empty, pool := newPool(t, direct), newPool(t, newPooled(t, direct))
 	recordtest.Run(t, func(t *testing.T) record.Record {
 		postgrestest.Empty(t, empty)
 		return postgres.New(pool)
@@ -180,7 +180,7 @@ func TestInspectTellsHowStatementsArePlanned(t *testing.T) {
 		want postgres.Planning
 	}{
 		"the server":   {direct, postgres.PlanningPrepared},
-		"a pooler":     {pooled(t, direct), postgres.PlanningFunctions},
+		"a pooler":     {newPooled(t, direct), postgres.PlanningFunctions},
 		"another mode": {direct + "&default_query_exec_mode=exec", postgres.PlanningNone},
 	} {
 		got, err := inspect(t, tt.url)

@@ -26,7 +26,7 @@ func (r *Record) send(ctx context.Context, calls ...call) error {
 	var batch pgx.Batch
 	for _, c := range calls {
 		s := r.statements[c.statement]
-		text, err := s.text(ctx, conn.Conn())
+		text, err := s.prepare(ctx, conn.Conn())
 		if err != nil {
 			return err
 		}
@@ -65,10 +65,10 @@ func counting(n *int) func(pgx.Rows) error {
 	}
 }
 
-// transition runs a statement that moves the job @id, under the locks that it
+// runTransition runs a statement that moves the job @id, under the locks that it
 // needs, and reads the job back in the same transaction. changed tells whether
 // the statement's guard held. If it did not, the job may or may not exist.
-func (r *Record) transition(
+func (r *Record) runTransition(
 	ctx context.Context, statement string, args pgx.NamedArgs, locks ...string,
 ) (j job.Job, changed bool, err error) {
 	var calls []call

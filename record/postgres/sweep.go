@@ -13,7 +13,7 @@ import (
 
 // Unsent implements record.Record.
 func (r *Record) Unsent(ctx context.Context, age time.Duration, limit int) ([]job.Task, error) {
-	tasks, err := r.tasks(ctx, "unsent", pgx.NamedArgs{"age": age, "limit": limit})
+	tasks, err := r.queryTasks(ctx, "unsent", pgx.NamedArgs{"age": age, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: find tasks that were not sent: %w", err)
 	}
@@ -22,7 +22,7 @@ func (r *Record) Unsent(ctx context.Context, age time.Duration, limit int) ([]jo
 
 // Unheard implements record.Record.
 func (r *Record) Unheard(ctx context.Context, age time.Duration, limit int) ([]job.Task, error) {
-	tasks, err := r.tasks(ctx, "unheard", pgx.NamedArgs{"age": age, "limit": limit})
+	tasks, err := r.queryTasks(ctx, "unheard", pgx.NamedArgs{"age": age, "limit": limit})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: find tasks that were not heard of: %w", err)
 	}

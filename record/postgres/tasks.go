@@ -53,8 +53,8 @@ func taskArgs(t job.Task) pgx.NamedArgs {
 	return pgx.NamedArgs{"task_job_id": uuidArg(t.JobID), "task_idx": t.Index, "task_dispatch": t.Dispatch}
 }
 
-// tasks runs a statement that returns tasks.
-func (r *Record) tasks(ctx context.Context, statement string, args pgx.NamedArgs) (tasks []job.Task, err error) {
+// queryTasks runs a statement that returns tasks.
+func (r *Record) queryTasks(ctx context.Context, statement string, args pgx.NamedArgs) (tasks []job.Task, err error) {
 	err = r.send(ctx, call{statement: statement, args: args, read: func(rows pgx.Rows) (err error) {
 		tasks, err = collectTasks(rows)
 		return err

@@ -23,9 +23,9 @@ func TestClaimWaitsForTheHolderOfItsTask(t *testing.T) {
 	tasks := create(t, rec, 2)
 	claim(t, rec, tasks[0])
 
-	release := hold.image(tasks[0])
+	release := hold.lockImage(tasks[0])
 	claimed := start(func() { claim(t, rec, tasks[0]) })
-	hold.until(1, claimed)
+	hold.waitUntil(1, claimed)
 	release()
 	<-claimed
 
@@ -47,15 +47,15 @@ func TestEnqueuedFollowsATaskThatIsJustExchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	release := hold.image(tasks[1])
+	release := hold.lockImage(tasks[1])
 	claimed := start(func() { claim(t, rec, tasks[1]) }) // takes image 0, and waits for image 1
-	hold.until(1, claimed)
+	hold.waitUntil(1, claimed)
 	noted := start(func() {
 		if err := rec.Enqueued(t.Context(), tasks[0]); err != nil {
 			t.Error(err)
 		}
 	})
-	hold.until(2, noted)
+	hold.waitUntil(2, noted)
 	release()
 	<-claimed
 	<-noted
@@ -89,8 +89,8 @@ type holdUp struct {
 	pool *pgxpool.Pool
 }
 
-// image locks an image until release is called.
-func (h holdUp) image(t job.Task) (release func()) {
+// lockImage locks an image until release is called.
+func (h holdUp) lockImage(t job.Task) (release func()) {
 	h.t.Helper()
 	tx, err := h.pool.Begin(h.t.Context())
 	if err != nil {
@@ -108,9 +108,9 @@ func (h holdUp) image(t job.Task) (release func()) {
 	}
 }
 
-// until returns when as many connections of this database wait for a lock, or
+// waitUntil returns when as many connections of this database wait for a lock, or
 // when done is closed.
-func (h holdUp) until(waiting int, done <-chan struct{}) {
+func (h holdUp) waitUntil(waiting int, done <-chan struct{}) {
 	h.t.Helper()
 	const query = `SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE NOT l.granted AND a.datname = current_database()`

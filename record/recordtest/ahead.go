@@ -41,12 +41,12 @@ func aheadPosition(f *fixture) {
 	f.wantAhead(ids[0], 0)
 	f.wantAhead(ids[1], 3)
 	f.wantAhead(ids[2], 5)
-	f.slots(2)
+	f.useSlots(2)
 	f.wantAhead(ids[1], 1)
 	f.wantAhead(ids[2], 3)
 	f.cancel(ids[1])
 	f.wantAhead(ids[2], 1)
-	f.slots(1)
+	f.useSlots(1)
 	f.wantAhead(ids[2], 0)
 }
 
@@ -117,7 +117,7 @@ func aheadPriority(f *fixture) {
 	f.wantAhead(low[0].JobID, 3)
 	f.wantAhead(behind[0].JobID, 5)
 	f.wantAhead(foreign.ID, 0)
-	f.slots(2)
+	f.useSlots(2)
 	f.wantAhead(behind[0].JobID, 3)
 }
 
@@ -125,14 +125,14 @@ func aheadPriority(f *fixture) {
 // of weight 2 gets six, and one of weight ½ gets two, if they have as many
 // images.
 func aheadTenants(f *fixture) {
-	f.line(tenant, 1, 3)
+	f.lineUp(tenant, 1, 3)
 	mine := f.create(1)
 	f.wantAhead(mine[0].JobID, 3)
-	f.line("heavy", 2, 16)
+	f.lineUp("heavy", 2, 16)
 	f.wantAhead(mine[0].JobID, 3+6)
-	f.line("light", 0.5, 16)
+	f.lineUp("light", 0.5, 16)
 	f.wantAhead(mine[0].JobID, 3+6+2)
-	f.line("brief", 4, 1)
+	f.lineUp("brief", 4, 1)
 	f.wantAhead(mine[0].JobID, 3+6+2+1)
 }
 

@@ -19,9 +19,9 @@ var concurrentTests = []contractTest{
 
 const deliverers = 8
 
-// together runs f in as many goroutines as there are deliverers, and waits for
+// runTogether runs f in as many goroutines as there are deliverers, and waits for
 // them.
-func together(f func(n int)) {
+func runTogether(f func(n int)) {
 	var group sync.WaitGroup
 	for n := range deliverers {
 		group.Go(func() { f(n) })
@@ -77,7 +77,7 @@ func concurrentOnce(f *fixture) {
 		}
 		versions[j.ID][j.Version] = true
 	}
-	together(func(int) {
+	runTogether(func(int) {
 		for t, ok := queue.pop(); ok; t, ok = queue.pop() {
 			c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 			if err != nil {
@@ -115,7 +115,7 @@ func concurrentWinner(f *fixture) {
 	f.claim(tasks[0], gone)
 	var mu sync.Mutex
 	var winners int
-	together(func(int) {
+	runTogether(func(int) {
 		_, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: tasks[0], Lease: never})
 		mu.Lock()
 		defer mu.Unlock()
@@ -135,7 +135,7 @@ func concurrentEnds(f *fixture) {
 	c := f.claim(tasks[0], never)
 	var mu sync.Mutex
 	won := map[bool]int{}
-	together(func(n int) {
+	runTogether(func(n int) {
 		var err error
 		succeed := n%2 == 0
 		if succeed {
@@ -169,24 +169,24 @@ func concurrentStorm(f *fixture) {
 	var queue lineup
 	var subs []record.Draft
 	for range 4 {
-		s, tasks := f.keyed(8)
+		s, tasks := f.createKeyed(8)
 		subs = append(subs, s)
 		queue.push(tasks...)
 	}
-	together(func(n int) {
+	runTogether(func(n int) {
 		for {
 			t, ok := queue.pop()
 			if !ok {
 				return
 			}
 			if rand.IntN(4) == 0 {
-				f.stormDeliver(&queue, t, false)
+				f.deliverInStorm(&queue, t, false)
 			}
-			f.stormDeliver(&queue, t, true)
+			f.deliverInStorm(&queue, t, true)
 		}
 	})
 	for t, ok := queue.pop(); ok; t, ok = queue.pop() {
-		f.stormDeliver(&queue, t, true)
+		f.deliverInStorm(&queue, t, true)
 	}
 	for _, s := range subs {
 		j := f.get(s.ID)
@@ -197,9 +197,9 @@ func concurrentStorm(f *fixture) {
 	}
 }
 
-// stormDeliver delivers a task and answers it, unless the delivery is only a
+// deliverInStorm delivers a task and answers it, unless the delivery is only a
 // copy and its worker need not be the last.
-func (f *fixture) stormDeliver(queue *lineup, t job.Task, last bool) {
+func (f *fixture) deliverInStorm(queue *lineup, t job.Task, last bool) {
 	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: t, Lease: never})
 	switch {
 	case errors.Is(err, record.ErrNothingDue):
@@ -237,7 +237,7 @@ func (f *fixture) stormDeliver(queue *lineup, t job.Task, last bool) {
 func concurrentNotes(f *fixture) {
 	const images = 16
 	for range 3 {
-		s, tasks := f.keyed(images)
+		s, tasks := f.createKeyed(images)
 		var group sync.WaitGroup
 		for _, t := range tasks {
 			group.Go(func() {

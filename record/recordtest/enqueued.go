@@ -19,9 +19,9 @@ var enqueuedTests = []contractTest{
 	{"is not asked for images that ended", enqueuedEnded},
 }
 
-// keyed records a job of count images under an idempotency key, so that Create
+// createKeyed records a job of count images under an idempotency key, so that Create
 // can be called for it again.
-func (f *fixture) keyed(count int) (record.Draft, []job.Task) {
+func (f *fixture) createKeyed(count int) (record.Draft, []job.Task) {
 	f.Helper()
 	s := submission(count)
 	s.IdempotencyKey = s.ID
@@ -38,7 +38,7 @@ func (f *fixture) wantPending(s record.Draft, want ...job.Task) {
 }
 
 func enqueuedSome(f *fixture) {
-	s, tasks := f.keyed(3)
+	s, tasks := f.createKeyed(3)
 	f.enqueued()
 	f.wantPending(s, tasks...)
 	f.enqueued(tasks[1])
@@ -57,7 +57,7 @@ func enqueuedNoTransition(f *fixture) {
 }
 
 func enqueuedUnknown(f *fixture) {
-	s, tasks := f.keyed(1)
+	s, tasks := f.createKeyed(1)
 	f.enqueued(
 		job.Task{JobID: newID(), Index: 0, Dispatch: 1},
 		job.Task{JobID: "no-such-id", Index: 0, Dispatch: 1},
@@ -69,7 +69,7 @@ func enqueuedUnknown(f *fixture) {
 // A delivery can be faster than the note that its task exists. Then image 1
 // holds image 0's task, which nobody has noted yet.
 func enqueuedExchanged(f *fixture) {
-	s, tasks := f.keyed(2)
+	s, tasks := f.createKeyed(2)
 	f.wantImage(f.claim(tasks[1], never), tasks[0])
 	f.wantPending(s, tasks[0])
 	f.enqueued(tasks[1])
@@ -79,14 +79,14 @@ func enqueuedExchanged(f *fixture) {
 }
 
 func enqueuedBeforeExchange(f *fixture) {
-	s, tasks := f.keyed(3)
+	s, tasks := f.createKeyed(3)
 	f.enqueued(tasks[0])
 	f.wantImage(f.claim(tasks[1], never), tasks[0])
 	f.wantPending(s, tasks[2])
 }
 
 func enqueuedRequeued(f *fixture) {
-	s, tasks := f.keyed(1)
+	s, tasks := f.createKeyed(1)
 	f.enqueued(tasks...)
 	_, next := f.requeue(f.claim(tasks[0], never), record.Requeue{Lane: lane})
 	f.wantPending(s, next)
@@ -95,7 +95,7 @@ func enqueuedRequeued(f *fixture) {
 }
 
 func enqueuedPostponed(f *fixture) {
-	s, tasks := f.keyed(1)
+	s, tasks := f.createKeyed(1)
 	f.enqueued(tasks...)
 	next := f.postpone(tasks[0], spare)
 	f.wantPending(s, next)
@@ -107,7 +107,7 @@ func enqueuedPostponed(f *fixture) {
 
 // Image 0 got image 1's task, which nobody has noted, after image 1 had ended.
 func enqueuedEnded(f *fixture) {
-	s, tasks := f.keyed(2)
+	s, tasks := f.createKeyed(2)
 	f.succeed(f.claim(tasks[0], never))
 	f.wantImage(f.claim(tasks[0], never), tasks[1])
 	f.wantPending(s)

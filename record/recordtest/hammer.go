@@ -33,7 +33,7 @@ type hammering struct {
 func hammer(f *fixture) {
 	h := &hammering{fixture: f}
 	h.newJob()
-	together(func(int) {
+	runTogether(func(int) {
 		for range blows {
 			h.strike()
 		}

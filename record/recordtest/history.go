@@ -262,12 +262,12 @@ func (h *history) putBack(c claims, q record.Requeue) (job.Task, bool) {
 	got, gotTask, gotErr := h.real.Requeue(h.ctx, c.real, q)
 	same(h, want, wantErr, got, gotErr)
 	same(h, wantTask, nil, gotTask, nil)
-	h.hand(wantErr, wantTask)
+	h.noteHandedOut(wantErr, wantTask)
 	return wantTask, wantErr == nil
 }
 
-// hand notes tasks that were handed out, unless the call failed.
-func (h *history) hand(err error, tasks ...job.Task) {
+// noteHandedOut notes tasks that were handed out, unless the call failed.
+func (h *history) noteHandedOut(err error, tasks ...job.Task) {
 	for _, t := range tasks {
 		if err == nil && !slices.Contains(h.tasks, t) {
 			h.tasks = append(h.tasks, t)
@@ -283,7 +283,7 @@ func (h *history) move(t job.Task) {
 	want, wantErr := h.spec.Postpone(h.ctx, t, to)
 	got, gotErr := h.real.Postpone(h.ctx, t, to)
 	same(h, want, wantErr, got, gotErr)
-	h.hand(wantErr, want)
+	h.noteHandedOut(wantErr, want)
 }
 
 func (h *history) enqueued(*rapid.T) {
@@ -332,7 +332,7 @@ func (h *history) reap(*rapid.T) {
 	got, gotTasks, gotErr := h.real.Reap(h.ctx, grace, limit)
 	same(h, want, wantErr, got, gotErr)
 	same(h, wantTasks, nil, gotTasks, nil)
-	h.hand(wantErr, wantTasks...)
+	h.noteHandedOut(wantErr, wantTasks...)
 }
 
 func (h *history) expire(*rapid.T) {

@@ -101,7 +101,7 @@ func reapTwice(f *fixture) {
 	}
 	var mu sync.Mutex
 	reaped, expired := map[job.Task]int{}, map[string]int{}
-	together(func(int) {
+	runTogether(func(int) {
 		for range dead {
 			var jobs []job.Job
 			_, tasks, err := f.record.Reap(f.ctx, gone, 4)

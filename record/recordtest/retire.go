@@ -118,7 +118,7 @@ func retiredOrder(f *fixture) {
 }
 
 func deleteEnded(f *fixture) {
-	s, tasks := f.keyed(2)
+	s, tasks := f.createKeyed(2)
 	want := f.get(s.ID)
 	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
 	f.wantEqual("a job that has not ended", f.get(s.ID), want)

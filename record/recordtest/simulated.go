@@ -71,9 +71,9 @@ func (s *simulation) holder(t job.Task) *simImage {
 	return s.images[i]
 }
 
-// claimed moves an image of the simulation, and compares it with the claim of
+// moveClaimed moves an image of the simulation, and compares it with the claim of
 // the record.
-func (s *simulation) claimed(i *simImage, t job.Task, c record.Claim) {
+func (s *simulation) moveClaimed(i *simImage, t job.Task, c record.Claim) {
 	s.Helper()
 	if holder := s.holder(t); holder != nil {
 		holder.task = i.task
@@ -87,8 +87,8 @@ func (s *simulation) claimed(i *simImage, t job.Task, c record.Claim) {
 	s.compare(c.Job, i)
 }
 
-// moved ends the claim of an image in the simulation.
-func (s *simulation) moved(i *simImage, to job.Status, r record.Requeue, next job.Task) {
+// endClaim ends the claim of an image in the simulation.
+func (s *simulation) endClaim(i *simImage, to job.Status, r record.Requeue, next job.Task) {
 	s.Helper()
 	i.status, i.lapsed = to, false
 	s.version[i.job]++
@@ -112,8 +112,8 @@ func (s *simulation) compare(j job.Job, i *simImage) {
 	}
 }
 
-// answered takes a task off its queue.
-func (s *simulation) answered(t job.Task) {
+// dropTask takes a task off its queue.
+func (s *simulation) dropTask(t job.Task) {
 	s.queue = slices.DeleteFunc(s.queue, func(q job.Task) bool { return q == t })
 }
 

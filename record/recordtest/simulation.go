@@ -163,11 +163,11 @@ func (s *simulation) deliver(t job.Task, dies bool) {
 	}
 	switch {
 	case errors.Is(err, record.ErrNothingDue):
-		s.answered(t)
+		s.dropTask(t)
 	case errors.Is(err, record.ErrLanePaused):
 		s.divert(t)
 	case err == nil:
-		s.claimed(want, t, c)
+		s.moveClaimed(want, t, c)
 		want.lapsed = dies
 		s.workers = append(s.workers, simWorker{claim: c, image: want, task: t, delivery: s.delivered[t]})
 	}
@@ -191,7 +191,7 @@ func (s *simulation) divert(t job.Task) {
 		s.wantEqual("the postponed task", next, holder.task)
 		s.queue = append(s.queue, next)
 	}
-	s.answered(t)
+	s.dropTask(t)
 }
 
 // finishAny lets one worker finish, perhaps too late.
@@ -232,9 +232,9 @@ func (s *simulation) finish(w simWorker, how int) {
 		return // not answered: the task may be another image's by now
 	}
 	s.wantErr(err, nil)
-	s.moved(w.image, to, r, next)
+	s.endClaim(w.image, to, r, next)
 	if !s.deaths || w.delivery == s.delivered[w.task] {
-		s.answered(w.task)
+		s.dropTask(w.task)
 	}
 	s.compare(j, w.image)
 }

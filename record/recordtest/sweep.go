@@ -153,7 +153,7 @@ func findAged(
 	var mu sync.Mutex
 	found = map[job.Task]int{}
 	for begun := time.Now(); len(found) < len(tasks) && time.Since(begun) < time.Minute; {
-		together(func(int) {
+		runTogether(func(int) {
 			asked := time.Now()
 			page := find(age, 3)
 			mu.Lock()

@@ -25,8 +25,8 @@ var turnTests = []contractTest{
 	{"follow the reference (2)", func(f *fixture) { turnsReference(f, 2) }},
 }
 
-// line records count images of a tenant.
-func (f *fixture) line(tenant string, weight float64, count int) {
+// lineUp records count images of a tenant.
+func (f *fixture) lineUp(tenant string, weight float64, count int) {
 	f.Helper()
 	for ; count > 0; count -= job.MaxCount {
 		s := submission(min(count, job.MaxCount))
@@ -43,8 +43,8 @@ func (f *fixture) createUnchecked(s record.Draft) {
 	}
 }
 
-// slot uses a slot whose task no image holds.
-func (f *fixture) slot() record.Claim {
+// useSlot uses a slot whose task no image holds.
+func (f *fixture) useSlot() record.Claim {
 	f.Helper()
 	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: stranger(), Lease: never})
 	if err != nil {
@@ -53,12 +53,12 @@ func (f *fixture) slot() record.Claim {
 	return c
 }
 
-// slots uses n slots, and returns the tenants that they go to.
-func (f *fixture) slots(n int) []string {
+// useSlots uses n slots, and returns the tenants that they go to.
+func (f *fixture) useSlots(n int) []string {
 	f.Helper()
 	tenants := make([]string, n)
 	for i := range tenants {
-		tenants[i] = f.slot().Job.Tenant
+		tenants[i] = f.useSlot().Job.Tenant
 	}
 	return tenants
 }
@@ -68,25 +68,25 @@ func turnsPriority(f *fixture) {
 	normal := f.create(2)
 	f.wantImage(f.claim(low[0], never), normal[0])
 	f.wantImage(f.claim(low[1], never), normal[1])
-	f.wantImage(f.slot(), low[0])
+	f.wantImage(f.useSlot(), low[0])
 	later := f.submit(func() record.Draft { s := submission(1); s.Tenant = rival; return s }())
-	f.wantImage(f.slot(), later[0])
-	f.wantImage(f.slot(), low[1])
+	f.wantImage(f.useSlot(), later[0])
+	f.wantImage(f.useSlot(), low[1])
 	f.noClaim(stranger(), record.ErrNothingDue)
 }
 
 func turnsEqual(f *fixture) {
-	f.line(tenant, 1, 4)
-	f.line(rival, 1, 4)
-	f.wantEqual("the slots", f.slots(8), slices.Repeat([]string{tenant, rival}, 4))
+	f.lineUp(tenant, 1, 4)
+	f.lineUp(rival, 1, 4)
+	f.wantEqual("the slots", f.useSlots(8), slices.Repeat([]string{tenant, rival}, 4))
 }
 
 func turnsWeight(f *fixture) {
 	const slots = 30
-	f.line(tenant, 1, slots)
-	f.line(rival, 2, slots)
+	f.lineUp(tenant, 1, slots)
+	f.lineUp(rival, 2, slots)
 	var rivals int
-	for i, tenant := range f.slots(slots) {
+	for i, tenant := range f.useSlots(slots) {
 		if tenant == rival {
 			rivals++
 		}
@@ -97,19 +97,19 @@ func turnsWeight(f *fixture) {
 }
 
 func turnsWeightOfJob(f *fixture) {
-	f.line(tenant, 1, 6)
-	f.line(rival, 1, 2) // turns 0 and 1
-	f.line(rival, 2, 4) // 2, 2½, 3 and 3½
-	f.wantEqual("the slots", f.slots(12), []string{
+	f.lineUp(tenant, 1, 6)
+	f.lineUp(rival, 1, 2) // turns 0 and 1
+	f.lineUp(rival, 2, 4) // 2, 2½, 3 and 3½
+	f.wantEqual("the slots", f.useSlots(12), []string{
 		tenant, rival, tenant, rival, tenant, rival, rival, tenant, rival, rival, tenant, tenant,
 	})
 }
 
 func turnsLate(f *fixture) {
-	f.line(tenant, 1, 16)
-	f.slots(10)
-	f.line(rival, 1, 4)
-	f.wantEqual("the slots", f.slots(10), []string{
+	f.lineUp(tenant, 1, 16)
+	f.useSlots(10)
+	f.lineUp(rival, 1, 4)
+	f.wantEqual("the slots", f.useSlots(10), []string{
 		rival, tenant, rival, tenant, rival, tenant, rival, tenant, tenant, tenant,
 	})
 }
@@ -117,20 +117,20 @@ func turnsLate(f *fixture) {
 // A tenant that asked for nothing for long has saved no turns: it gets as many
 // as one that asks for the first time.
 func turnsIdle(f *fixture) {
-	f.line(rival, 1, 1)
-	f.slots(1)
-	f.line(tenant, 1, 16)
-	f.slots(8)
-	f.line(rival, 1, 3)
-	f.line("novice", 1, 3)
-	f.wantEqual("the slots", f.slots(8), []string{rival, "novice", tenant, rival, "novice", tenant, rival, "novice"})
+	f.lineUp(rival, 1, 1)
+	f.useSlots(1)
+	f.lineUp(tenant, 1, 16)
+	f.useSlots(8)
+	f.lineUp(rival, 1, 3)
+	f.lineUp("novice", 1, 3)
+	f.wantEqual("the slots", f.useSlots(8), []string{rival, "novice", tenant, rival, "novice", tenant, rival, "novice"})
 }
 
 func turnsCrowd(f *fixture) {
-	f.line(tenant, 1, 500)
-	f.slots(5)
-	f.line(rival, 1, 2)
-	got := f.slots(4)
+	f.lineUp(tenant, 1, 500)
+	f.useSlots(5)
+	f.lineUp(rival, 1, 2)
+	got := f.useSlots(4)
 	first := slices.Index(got, rival)
 	if first < 0 || first > 1 || !slices.Contains(got[first+1:], rival) {
 		f.Errorf("two images behind 495 of another tenant had to wait: %v", got)
@@ -138,36 +138,36 @@ func turnsCrowd(f *fixture) {
 }
 
 func turnsModels(f *fixture) {
-	f.line(tenant, 1, 5)
-	f.slots(5)
+	f.lineUp(tenant, 1, 5)
+	f.useSlots(5)
 	foreign := submission(1)
 	foreign.Input.Model = other
 	f.submit(foreign)
-	f.line(tenant, 1, 1)
-	f.line(rival, 1, 1)
+	f.lineUp(tenant, 1, 1)
+	f.lineUp(rival, 1, 1)
 	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: stranger(), Lease: never})
 	f.wantErr(err, nil)
 	f.wantEqual("the job claimed for the other model", c.Job.ID, foreign.ID)
-	f.wantEqual("the slots", f.slots(2), []string{rival, tenant})
+	f.wantEqual("the slots", f.useSlots(2), []string{rival, tenant})
 }
 
 func turnsRequeued(f *fixture) {
-	f.line(tenant, 1, 4)
-	f.line(rival, 1, 4)
-	c := f.slot()
-	f.slots(3)
+	f.lineUp(tenant, 1, 4)
+	f.lineUp(rival, 1, 4)
+	c := f.useSlot()
+	f.useSlots(3)
 	f.requeue(c, record.Requeue{Lane: lane})
-	again := f.slot()
+	again := f.useSlot()
 	f.wantEqual("the job that has its turn again", again.Job.ID, c.Job.ID)
 	f.wantEqual("the image", again.Index, c.Index)
-	f.wantEqual("the slots after", f.slots(4), []string{tenant, rival, tenant, rival})
+	f.wantEqual("the slots after", f.useSlots(4), []string{tenant, rival, tenant, rival})
 }
 
 func turnsPostponed(f *fixture) {
 	tasks := f.create(3)
 	f.postpone(tasks[0], spare)
 	for _, t := range tasks {
-		f.wantImage(f.slot(), t)
+		f.wantImage(f.useSlot(), t)
 	}
 }
 
@@ -175,7 +175,7 @@ func turnsCanceled(f *fixture) {
 	canceled := f.create(3)
 	next := f.create(1)
 	f.cancel(canceled[0].JobID)
-	f.wantImage(f.slot(), next[0])
+	f.wantImage(f.useSlot(), next[0])
 	f.noClaim(stranger(), record.ErrNothingDue)
 }
 
@@ -201,7 +201,7 @@ func turnsReference(f *fixture, seed uint64) {
 			continue
 		}
 		want := first(waiting)
-		c := f.slot()
+		c := f.useSlot()
 		if got := image(c.Job.ID, c.Index); got != want {
 			f.Fatalf("step %d: the slot went to %s at %+v, want %s at %+v", step, got, waiting[got], want, waiting[want])
 		}
