@@ -146,12 +146,12 @@ func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed 
 		delete(subscribed, channel)
 	}
 	if len(gone) > 0 {
-		_ = e.command(ctx, "unsubscribe", sub.Unsubscribe, gone) // on failure, more is heard than is listened to
+		_ = e.sendCommand(ctx, "unsubscribe", sub.Unsubscribe, gone) // on failure, more is heard than is listened to
 	}
 	if len(added) == 0 {
 		return
 	}
-	if e.command(ctx, "subscribe", sub.Subscribe, added) != nil {
+	if e.sendCommand(ctx, "subscribe", sub.Subscribe, added) != nil {
 		e.settle(added)
 		time.AfterFunc(subscribeAgain, e.lockAndSignal)
 		return
@@ -161,7 +161,7 @@ func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed 
 	}
 }
 
-func (e *events) command(
+func (e *events) sendCommand(
 	ctx context.Context, what string, send func(context.Context, ...string) error, channels []string,
 ) error {
 	return e.redis.Do(ctx, what, subscribeTimeout, func(ctx context.Context, _ *goredis.Client) error {

@@ -144,7 +144,7 @@ func (s *Sweeper) reap(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	_, err = s.each(ctx, tasks, s.put)
+	_, err = s.forEach(ctx, tasks, s.put)
 	return len(tasks), len(tasks) == page, err
 }
 
@@ -154,7 +154,7 @@ func (s *Sweeper) send(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	_, err = s.each(ctx, tasks, s.put)
+	_, err = s.forEach(ctx, tasks, s.put)
 	return len(tasks), len(tasks) == page, err
 }
 
@@ -168,7 +168,7 @@ func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	n, err = s.each(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
+	n, err = s.forEach(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
 		gone, err := s.Producer.Gone(ctx, t)
 		if err != nil || !gone {
 			return false, err
@@ -178,9 +178,9 @@ func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 	return n, n > 0 && len(tasks) == page, err
 }
 
-// each calls do for every task, several at the same time, and returns for how
+// forEach calls do for every task, several at the same time, and returns for how
 // many it returned true. A task that fails does not stop the others.
-func (s *Sweeper) each(
+func (s *Sweeper) forEach(
 	ctx context.Context, tasks []job.Task, do func(context.Context, job.Task) (bool, error),
 ) (int, error) {
 	done, errs := make([]bool, len(tasks)), make([]error, len(tasks))

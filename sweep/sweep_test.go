@@ -120,8 +120,8 @@ func (b *bundle) job(t *testing.T, id string) job.Job {
 	return j
 }
 
-// names returns the names of the tasks created since the last call, in order.
-func (b *bundle) names() []string {
+// takeNames returns the names of the tasks created since the last call, in order.
+func (b *bundle) takeNames() []string {
 	var names []string
 	for _, r := range b.queue.Requests {
 		names = append(names, r.GetTask().GetName())
@@ -143,7 +143,7 @@ func taskNames(tasks ...job.Task) []string {
 func TestSweepFindsNothing(t *testing.T) {
 	b := setup(t, "")
 	b.submit(t, 3)
-	b.names()
+	b.takeNames()
 	if diff := cmp.Diff(sweep.Swept{}, b.sweepOnce(t)); diff != "" || len(b.queue.Requests) > 0 {
 		t.Errorf("%d tasks created; swept (-want +got):\n%s", len(b.queue.Requests), diff)
 	}
@@ -154,7 +154,7 @@ func TestSweepSendsWhatNeverGotToItsQueue(t *testing.T) {
 	b := setup(t, "")
 	b.queue.Errs = slices.Repeat([]error{grpcstatus.Error(codes.PermissionDenied, "no")}, 2)
 	j := b.submit(t, 2)
-	b.names()
+	b.takeNames()
 	b.advance(2 * time.Minute)
 	if diff := cmp.Diff(sweep.Swept{Sent: 2}, b.sweepOnce(t)); diff != "" {
 		t.Errorf("swept (-want +got):\n%s", diff)
@@ -162,7 +162,7 @@ func TestSweepSendsWhatNeverGotToItsQueue(t *testing.T) {
 	// The names are the same, so a task that is on its queue after all is not
 	// put twice.
 	want := taskNames(job.Task{JobID: j.ID, Index: 0, Dispatch: 1}, job.Task{JobID: j.ID, Index: 1, Dispatch: 1})
-	if diff := cmp.Diff(want, b.names()); diff != "" {
+	if diff := cmp.Diff(want, b.takeNames()); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
 	b.advance(2 * time.Minute)
@@ -175,13 +175,13 @@ func TestSweepSendsWhatNeverGotToItsQueue(t *testing.T) {
 func TestSweepReplacesTasksThatAreGone(t *testing.T) {
 	b := setup(t, "")
 	j := b.submit(t, 2)
-	b.names()
+	b.takeNames()
 	b.queue.Gone = taskNames(job.Task{JobID: j.ID, Index: 1, Dispatch: 1})
 	b.advance(11 * time.Minute)
 	if diff := cmp.Diff(sweep.Swept{Renewed: 1}, b.sweepOnce(t)); diff != "" {
 		t.Errorf("swept (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(taskNames(job.Task{JobID: j.ID, Index: 1, Dispatch: 2}), b.names()); diff != "" {
+	if diff := cmp.Diff(taskNames(job.Task{JobID: j.ID, Index: 1, Dispatch: 2}), b.takeNames()); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
 }
@@ -192,12 +192,12 @@ func TestSweepMendsAPurgedQueueInOneGo(t *testing.T) {
 	for range 20 {
 		b.submit(t, 16)
 	}
-	b.queue.Gone = b.names()
+	b.queue.Gone = b.takeNames()
 	b.advance(11 * time.Minute)
 	if diff := cmp.Diff(sweep.Swept{Renewed: 320}, b.sweepOnce(t)); diff != "" {
 		t.Errorf("swept (-want +got):\n%s", diff)
 	}
-	if got := len(b.names()); got != 320 {
+	if got := len(b.takeNames()); got != 320 {
 		t.Errorf("%d tasks created, want 320", got)
 	}
 }
@@ -208,7 +208,7 @@ func TestSweepOfALongQueueIsCheap(t *testing.T) {
 	for range 20 {
 		b.submit(t, 16)
 	}
-	b.names()
+	b.takeNames()
 	b.advance(11 * time.Minute)
 	b.sweepOnce(t)
 	if got := b.queue.Looked.Load(); got != 100 {
@@ -219,13 +219,13 @@ func TestSweepOfALongQueueIsCheap(t *testing.T) {
 func TestSweepReapsWhatADeadWorkerHeld(t *testing.T) {
 	b := setup(t, "")
 	j := b.submit(t, 1)
-	b.names()
+	b.takeNames()
 	b.claim(t, j, 0)
 	b.advance(6 * time.Minute)
 	if diff := cmp.Diff(sweep.Swept{Reaped: 1}, b.sweepOnce(t)); diff != "" {
 		t.Errorf("swept (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(taskNames(job.Task{JobID: j.ID, Index: 0, Dispatch: 2}), b.names()); diff != "" {
+	if diff := cmp.Diff(taskNames(job.Task{JobID: j.ID, Index: 0, Dispatch: 2}), b.takeNames()); diff != "" {
 		t.Errorf("tasks (-want +got):\n%s", diff)
 	}
 	if img := b.job(t, j.ID).Images[0]; img.Status != job.StatusQueued || img.Attempts != 1 {
@@ -320,9 +320,9 @@ func TestSweepGoesOnAfterTrouble(t *testing.T) {
 	}
 }
 
-// sweeps returns how many sweeps were asked for since the last call, and
+// takeSweeps returns how many sweeps were asked for since the last call, and
 // empties the queue.
-func (b *bundle) sweeps() int {
+func (b *bundle) takeSweeps() int {
 	n := 0
 	for _, r := range b.queue.Requests {
 		if r.GetParent() == sweepQueue {
@@ -338,11 +338,11 @@ func (b *bundle) sweeps() int {
 func TestSweepAsksForTheNextWhileThereIsWork(t *testing.T) {
 	b := setup(t, sweepQueue)
 	j := b.submit(t, 1)
-	b.sweeps()
+	b.takeSweeps()
 	for _, want := range []int{1, 0} {
 		b.sweeper.Producer = b.newProducer(sweepQueue)
 		b.sweepOnce(t)
-		if got := b.sweeps(); got != want {
+		if got := b.takeSweeps(); got != want {
 			t.Errorf("asked %d times, want %d", got, want)
 		}
 		if _, err := b.record.Cancel(t.Context(), j.ID); err != nil {
