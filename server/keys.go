@@ -25,7 +25,7 @@ type keyEntry struct {
 	hash   [sha256.Size]byte
 }
 
-// Add lets whoever has the key in, as a tenant with a share of turns.
+// Add lets callers with the key in, as a tenant with a share of turns.
 func (k *Keys) Add(tenant, key string, weight float64) {
 	k.entries = append(k.entries, keyEntry{tenant: handlers.Tenant{Name: tenant, Weight: weight}, hash: sha256.Sum256([]byte(key))})
 }

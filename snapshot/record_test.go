@@ -190,7 +190,7 @@ func TestEveryTransitionLeavesASnapshotAndAnEvent(t *testing.T) {
 	check(b.Fail(t.Context(), c, job.Error{Code: job.CodeBlocked, Message: "No."}))
 }
 
-// There is a budget: one command for each change, none for a renewed lease.
+// The budget is one command for each change, and none for a renewed lease.
 func TestOneCommandPerChange(t *testing.T) {
 	b := setup(t)
 	_, tasks := b.create(t, 1) // also loads the script

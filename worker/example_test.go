@@ -13,8 +13,8 @@ import (
 	"github.com/ai-worker/ai-worker/worker"
 )
 
-// This is one delivery, from the task to the recorded picture. The record is
-// the real one in memory. The rest is as small as possible.
+// A delivery runs from the task to the recorded picture. The record is the real
+// one in memory. The rest is as small as possible.
 func Example() {
 	ctx := context.Background()
 	rec := memory.New()

@@ -32,7 +32,7 @@ func TestClaimCostsTheSameWithAnyBacklog(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
-		analyze bool // statistics are fresh; else they tell of an empty table
+		analyze bool // statistics are fresh; otherwise they tell of an empty table
 		waiting int
 		history bool // there are many more that no slot may take
 	}{
@@ -131,7 +131,7 @@ func TestReportCostsTheSameWithAnyHistory(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name    string
-		analyze bool // statistics are fresh; else they tell of an empty table
+		analyze bool // statistics are fresh; otherwise they tell of an empty table
 		ended   int
 	}{
 		{"1k", true, 1_000},
@@ -183,7 +183,7 @@ func TestEveryStatementGoesByIndexes(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		images  bool // 100,000 of each state
-		analyze bool // statistics tell of them; else of empty tables
+		analyze bool // statistics are fresh; otherwise they tell of empty tables
 	}{
 		{"empty", false, true},
 		{"never analyzed", true, false},
