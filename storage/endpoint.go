@@ -9,10 +9,10 @@ import (
 	smithyendpoints "github.com/aws/smithy-go/endpoints"
 )
 
-// oneEndpoint works out the endpoint of requests once: of one bucket it is
-// always the same. The SDK's own resolver would go through the rules of AWS'
-// regions for each, and compile their patterns, which for a signed URL is most
-// of the work.
+// oneEndpoint resolves the endpoint of requests once, since for one bucket it
+// is always the same. The SDK's own resolver goes through the rules of AWS'
+// regions for each request and compiles their patterns. For a signed URL that
+// is most of the work.
 type oneEndpoint struct {
 	next s3.EndpointResolverV2
 
@@ -21,8 +21,8 @@ type oneEndpoint struct {
 	err      error
 }
 
-// ResolveEndpoint implements s3.EndpointResolverV2. What it returns is the
-// caller's own: the SDK writes into it.
+// ResolveEndpoint implements s3.EndpointResolverV2. It returns a copy each
+// time, because the SDK writes into it.
 func (o *oneEndpoint) ResolveEndpoint(ctx context.Context, params s3.EndpointParameters) (smithyendpoints.Endpoint, error) {
 	o.once.Do(func() { o.endpoint, o.err = o.next.ResolveEndpoint(ctx, params) })
 	if o.err != nil {

@@ -11,8 +11,8 @@ import (
 var (
 	// ErrNotFound is in the error when there is no object under the key.
 	ErrNotFound = errors.New("no such object")
-	// ErrDenied is in the error when the credentials or the bucket are wrong:
-	// every call fails until a setting is mended, and the text says which.
+	// ErrDenied is in the error when the credentials or the bucket are wrong.
+	// Every call fails until a setting is corrected, and the text says which.
 	ErrDenied = errors.New("access denied")
 )
 
@@ -26,15 +26,15 @@ const (
 	codeBadSignature      = "SignatureDoesNotMatch"
 	codeNotEntitled       = "NotEntitled"
 	codeInvalidArgument   = "InvalidArgument"
-	codeClockSkew         = "RequestTimeTooSkewed" // a 403 that no setting mends
+	codeClockSkew         = "RequestTimeTooSkewed" // a 403 that no setting corrects
 )
 
 // badKeyLength starts the message of R2's InvalidArgument for an access key ID
 // that cannot be one, such as the secret in its place.
 const badKeyLength = "Credential access key"
 
-// A failure is an error whose text is safe to log. What it wraps may not be: a
-// server is free to answer with what it was sent.
+// A failure is an error whose text is safe to log. The text of the errors that
+// it wraps may not be: a server may repeat what it was sent.
 type failure struct {
 	text   string
 	causes []error
@@ -43,7 +43,8 @@ type failure struct {
 func (f *failure) Error() string   { return f.text }
 func (f *failure) Unwrap() []error { return f.causes }
 
-// fail says what r was doing when err came, without credentials.
+// fail returns an error that says what r was doing when err came, without
+// credentials.
 func (r *R2) fail(op, key string, err error) error {
 	f := &failure{causes: []error{err}}
 	reason := r.secrets.Replace(err.Error())
@@ -58,7 +59,8 @@ func (r *R2) fail(op, key string, err error) error {
 	return f
 }
 
-// codeOf is S3's name for err; empty if err is not an answer of the server.
+// codeOf returns S3's name for err, or an empty string if err is not an answer
+// of the server.
 func codeOf(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
@@ -73,7 +75,8 @@ func messageOf(err error) string {
 	return ""
 }
 
-// statusOf is the HTTP status that err came with; 0 without an answer.
+// statusOf returns the HTTP status that err came with, or 0 if there was no
+// answer.
 func statusOf(err error) int {
 	var answer interface{ HTTPStatusCode() int }
 	if errors.As(err, &answer) {
@@ -82,7 +85,7 @@ func statusOf(err error) int {
 	return 0
 }
 
-// newRedactor returns what takes cfg's credentials out of a text.
+// newRedactor returns a replacer that removes cfg's credentials from a text.
 func newRedactor(cfg Config) *strings.Replacer {
 	var pairs []string
 	if cfg.AccessKeyID != "" {

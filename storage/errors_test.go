@@ -10,7 +10,8 @@ import (
 	"github.com/ai-worker/ai-worker/storage"
 )
 
-// refusing answers as S3 does, and is so unkind as to repeat what it was sent.
+// refusing returns a client of a server that refuses every request as S3 does
+// and repeats what it was sent, and the number of requests so far.
 func refusing(t *testing.T, status int, code, message string) (*storage.R2, *int) {
 	t.Helper()
 	requests := new(int)
@@ -26,7 +27,7 @@ func TestWhatIsDenied(t *testing.T) {
 	tests := []struct {
 		status        int
 		code, message string
-		mend          string // settings named; empty if it is no ErrDenied
+		mend          string // settings named; empty if it is not an ErrDenied
 	}{
 		{401, "Unauthorized", "", "R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY"},
 		{403, "InvalidAccessKeyId", "", "R2_ACCESS_KEY_ID"},
@@ -60,8 +61,7 @@ func TestWhatIsDenied(t *testing.T) {
 	}
 }
 
-// A clock that is wrong is not mended by a setting; the SDK corrects it and
-// tries again.
+// No setting corrects a wrong clock. The SDK corrects for it and tries again.
 func TestAWrongClockIsNotDenied(t *testing.T) {
 	r2, _ := refusing(t, 403, "RequestTimeTooSkewed", "")
 	_, err := r2.Put(t.Context(), "x", 0, picture("a", 10))
@@ -70,7 +70,7 @@ func TestAWrongClockIsNotDenied(t *testing.T) {
 	}
 }
 
-// An answer to HEAD has no body, hence no code.
+// An answer to HEAD has no body and so no code.
 func TestStatTellsFromTheStatus(t *testing.T) {
 	tests := map[int]error{401: storage.ErrDenied, 403: storage.ErrDenied}
 	for status, want := range tests {
@@ -83,7 +83,7 @@ func TestStatTellsFromTheStatus(t *testing.T) {
 	}
 }
 
-// No server at all: the text holds the address at most.
+// When there is no server, the text holds no more than the address.
 func TestAnEndpointThatIsNotThere(t *testing.T) {
 	r2 := storage.NewR2(config("http://127.0.0.1:1"))
 	_, err := r2.Put(t.Context(), "x", 0, picture("a", 10))

@@ -10,16 +10,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// probeLimit is in bytes, and more than any probe has.
+// probeLimit, in bytes, is more than any probe has.
 const probeLimit = 64 << 10
 
-// ProbeKey is a key for an object that tries the bucket out. No picture and no
-// other probe has it.
+// ProbeKey returns a key for an object that tries the bucket out. No picture
+// and no other probe has the same key.
 func ProbeKey() string { return probePrefix + rand.Text() }
 
-// PutOnce stores data under key as Put does a picture: not where something is
-// already, which it reports as not stored. Unlike a picture, nothing may keep
-// it.
+// PutOnce stores data under key, as Put stores a picture. If there is an object
+// already, it stores nothing and reports false. Unlike a picture, the data must
+// not be cached.
 func (r *R2) PutOnce(ctx context.Context, key string, data []byte) (stored bool, err error) {
 	err = r.put(ctx, &s3.PutObjectInput{
 		Key:          aws.String(key),
@@ -36,7 +36,7 @@ func (r *R2) PutOnce(ctx context.Context, key string, data []byte) (stored bool,
 	return true, nil
 }
 
-// Read returns what is stored under key, which must be small.
+// Read returns the object under key, which must be small.
 func (r *R2) Read(ctx context.Context, key string) ([]byte, error) {
 	out, err := r.client.GetObject(ctx, r.get(key))
 	if err != nil {

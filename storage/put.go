@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// immutable: a key never gets other bytes, so any cache may keep them for a
-	// year, the longest that caches honour.
+	// immutable: the bytes under a key never change, so any cache may keep them
+	// for a year, the longest that caches honour.
 	immutable = "public, max-age=31536000, immutable"
 	// anyVersion in If-None-Match makes a PUT fail where an object exists.
 	anyVersion = "*"
@@ -25,13 +25,13 @@ const (
 
 // Put stores the picture of an image and returns the stored object.
 //
-// What is stored stays: if there is an object, that one is returned and
-// pic is dropped. That object is pic itself when an earlier attempt got through
-// and its answer was lost; when it is another picture, it is one that was paid
-// for and may already have been seen.
+// An object is never replaced: if there is one already, Put returns it and
+// drops pic. It is pic itself if an earlier attempt succeeded and its answer
+// was lost. If it is another picture, that one was paid for and may already
+// have been seen.
 //
-// An error means that it is not known to be stored. ErrDenied is in it when no
-// repetition will help before a setting is mended.
+// After an error it is not known whether the picture is stored. ErrDenied is in
+// the error when a retry cannot help before a setting is corrected.
 func (r *R2) Put(ctx context.Context, jobID string, index int, pic job.Picture) (job.Object, error) {
 	key := imageKey(jobID, index)
 	err := r.put(ctx, &s3.PutObjectInput{
@@ -52,14 +52,14 @@ func (r *R2) Put(ctx context.Context, jobID string, index int, pic job.Picture) 
 }
 
 // PutInput stores the n-th picture that came with a job, and returns its key.
-// The same bytes may be put again.
+// It may store the same bytes again.
 func (r *R2) PutInput(ctx context.Context, jobID string, n int, data []byte, contentType string) (string, error) {
 	key := inputKey(jobID, n)
 	err := r.put(ctx, &s3.PutObjectInput{
 		Key:         aws.String(key),
 		ContentType: aws.String(contentType),
-		// A caller's bytes: whatever they are, a browser is not to run them as
-		// a page of the bucket's public domain.
+		// These are a caller's bytes. Whatever they are, a browser must not run
+		// them as a page of the bucket's public domain.
 		ContentDisposition: aws.String("attachment"),
 	}, data)
 	if err != nil {
@@ -68,8 +68,8 @@ func (r *R2) PutInput(ctx context.Context, jobID string, n int, data []byte, con
 	return key, nil
 }
 
-// put sends data as the body of in. It keeps no copy: every attempt reads data
-// anew.
+// put sends data as the body of in. It makes no copy: every attempt reads data
+// again.
 func (r *R2) put(ctx context.Context, in *s3.PutObjectInput, data []byte, options ...func(*s3.Options)) error {
 	sum := md5.Sum(data)
 	in.Bucket = aws.String(r.bucket)
@@ -80,8 +80,9 @@ func (r *R2) put(ctx context.Context, in *s3.PutObjectInput, data []byte, option
 	return err
 }
 
-// signedHash has the SDK sign the body's SHA-256 as it is known, instead of
-// reading the body once more for it. An empty one leaves the work to the SDK.
+// signedHash makes the SDK sign the given SHA-256 of the body, instead of
+// reading the body once more to compute it. If it is empty, the SDK computes
+// it.
 func signedHash(sha256 string) func(*s3.Options) {
 	set := middleware.InitializeMiddlewareFunc("KnownPayloadHash", func(
 		ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler,

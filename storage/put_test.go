@@ -58,8 +58,8 @@ func TestPutKeepsAnEndlessModelVersionOut(t *testing.T) {
 	}
 }
 
-// What is on the wire is what R2 accepts: no checksum of the SDK's, no chunks,
-// no question before the body.
+// A PUT on the wire is one that R2 accepts: no checksum from the SDK, no
+// chunks, and no Expect: 100-continue before the body.
 func TestPutOnTheWire(t *testing.T) {
 	pic := picture("wire", 3<<20)
 	var got http.Header
@@ -100,7 +100,7 @@ func TestPutOnTheWire(t *testing.T) {
 	}
 }
 
-// The picture's hash is signed as it came; it is not computed again.
+// The picture's hash is signed as given; it is not computed again.
 func TestPutSignsTheKnownHash(t *testing.T) {
 	var signed string
 	r2 := answering(t, func(_ http.ResponseWriter, r *http.Request) { signed = r.Header.Get("X-Amz-Content-Sha256") })
@@ -138,7 +138,8 @@ func TestPutFindsTheKeyTaken(t *testing.T) {
 	}
 }
 
-// However many deliveries of one image store at once, all hear of one picture.
+// However many deliveries of one image store at once, all get the same picture
+// back.
 func TestPutAtOnce(t *testing.T) {
 	_, r2 := setup(t)
 	got := make([]job.Object, 16)
@@ -159,7 +160,7 @@ func TestPutAtOnce(t *testing.T) {
 	}
 }
 
-// An upload reads the picture where it is.
+// An upload reads the picture without copying it.
 func TestPutCopiesNothing(t *testing.T) {
 	r2 := answering(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
 	pic := picture("a", 16<<20)

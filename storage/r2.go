@@ -1,7 +1,7 @@
 // Package storage keeps pictures in Cloudflare R2, through its S3 API.
 //
-// Objects are immutable and their keys follow from the job, so that whoever
-// comes twice finds what the first one stored.
+// Objects are immutable and their keys follow from the job, so that a second
+// attempt finds what the first one stored.
 package storage
 
 import (
@@ -24,40 +24,41 @@ const (
 	dialTimeout           = 5 * time.Second
 	responseHeaderTimeout = 20 * time.Second // from the last byte sent
 	idleConnTimeout       = 60 * time.Second
-	idleConns             = 32 // kept for one host; the default of 2 would make most uploads dial
+	idleConns             = 32 // kept for one host; with the default of 2, most uploads would have to dial
 
-	// writeBuffer is in bytes. The default of 4 KiB makes a TLS record and a
-	// system call of every 4 KiB of picture.
+	// writeBuffer is in bytes. With the default of 4 KiB, every 4 KiB of a
+	// picture would be a TLS record and a system call.
 	writeBuffer = 64 << 10
 
-	// neverExpectContinue: above 2 MB the SDK would ask before it sends, which
-	// costs a round trip, or a second where the server does not answer the
-	// question. Pictures are refused too seldom for that.
+	// neverExpectContinue: above 2 MB the SDK would ask with Expect:
+	// 100-continue before it sends. That costs a round trip, or a second where
+	// the server does not answer the question. Pictures are refused too seldom
+	// for that.
 	neverExpectContinue = -1
 
 	// conditionalConflict is what S3 answers when two conditional writes of one
-	// key meet. The SDK does not know that it may be repeated.
+	// key meet. The SDK does not know that the write may be repeated.
 	conditionalConflict = "ConditionalRequestConflict"
 )
 
-// Config is what an R2 needs to know.
+// Config is the settings of an R2.
 type Config struct {
 	Endpoint        string // https://<account>.r2.cloudflarestorage.com, or any S3 server's
 	AccessKeyID     string
 	SecretAccessKey string
 	Bucket          string
-	PublicURL       string // where the bucket is public; empty makes URLs presigned
+	PublicURL       string // where the bucket is public; if empty, URLs are presigned
 
 	AttemptTimeout time.Duration // for one HTTP exchange; 0 is 30 s
 	MaxBackoff     time.Duration // longest pause between the attempts of one call; 0 is 20 s
 }
 
-// R2 is a bucket. Its methods may be called from many goroutines; each tries up
+// R2 is a bucket. Its methods may be called from many goroutines. Each tries up
 // to three times within its context, and every error names the bucket and key.
 type R2 struct {
 	bucket    string
 	publicURL string // without a trailing slash; empty when there is none
-	reachable bool   // whether the world, and so the model, can reach the endpoint
+	reachable bool   // whether the endpoint can be reached from the internet, and so by the model
 	secrets   *strings.Replacer
 	client    *s3.Client
 	presigner *s3.PresignClient
@@ -73,8 +74,8 @@ func NewR2(cfg Config) *R2 {
 		Credentials:        credentials.NewStaticCredentialsProvider(cfg.AccessKeyID, cfg.SecretAccessKey, ""),
 		HTTPClient:         newHTTPClient(cfg.AttemptTimeout),
 		Retryer:            newRetryer(cfg.MaxBackoff),
-		// The SDK's own checksums come as headers and trailers that R2 refuses.
-		// Content-MD5 and the signed SHA-256 of the body do their work.
+		// R2 refuses the headers and trailers of the SDK's own checksums.
+		// Content-MD5 and the signed SHA-256 of the body replace them.
 		RequestChecksumCalculation:   aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
 		ContinueHeaderThresholdBytes: neverExpectContinue,
@@ -89,11 +90,12 @@ func NewR2(cfg Config) *R2 {
 	}
 }
 
-// newHTTPClient returns a client that gives up on one attempt in time: the
-// SDK's default one would wait for a silent server as long as the context does.
+// newHTTPClient returns a client that gives up on one attempt in time. The
+// SDK's default client would wait for a silent server as long as the context
+// allows.
 //
-// It speaks HTTP/1.1. One connection an upload is what pictures want: over
-// HTTP/2 they would share one, and all wait when it stalls.
+// It speaks HTTP/1.1, so that each upload has its own connection. Over HTTP/2
+// they would share one, and all would wait when it stalls.
 func newHTTPClient(attempt time.Duration) *http.Client {
 	if attempt == 0 {
 		attempt = defaultAttemptTimeout
@@ -114,11 +116,12 @@ func newHTTPClient(attempt time.Duration) *http.Client {
 	}
 }
 
-// newRetryer returns the SDK's own retryer, told two more things that pass.
+// newRetryer returns the SDK's own retryer, with two more errors that it may
+// retry.
 //
 // R2 allows one write a second to a key and answers 429 to more, with the code
-// TooManyRequests, and to too much traffic with the code ServiceUnavailable:
-// hence the status, not the code.
+// TooManyRequests. To too much traffic it answers with the code
+// ServiceUnavailable. So the status decides, not the code.
 func newRetryer(maxBackoff time.Duration) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		if maxBackoff > 0 {

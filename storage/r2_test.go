@@ -54,7 +54,7 @@ func config(endpoint string) storage.Config {
 	}
 }
 
-// picture is one whose bytes follow from seed.
+// picture returns a picture whose bytes follow from seed.
 func picture(seed string, size int) job.Picture {
 	data := bytes.Repeat([]byte(seed), size/len(seed)+1)[:size]
 	sum := sha256.Sum256(data)

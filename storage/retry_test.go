@@ -16,7 +16,7 @@ import (
 	"github.com/ai-worker/ai-worker/storage"
 )
 
-// One fault does not keep a picture from being stored, once.
+// A picture is stored despite one fault, and only once.
 func TestPutOutlivesAFault(t *testing.T) {
 	tests := map[string]struct {
 		fault s3.Fault
@@ -73,7 +73,7 @@ func TestPutGivesUpAfterThreeAttempts(t *testing.T) {
 	}
 }
 
-// silent returns a handler that answers the first request only once its client
+// silent returns a handler that answers the first request only after its client
 // has gone, and the others at once.
 func silent() http.HandlerFunc {
 	var requests atomic.Int64

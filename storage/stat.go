@@ -23,14 +23,14 @@ const (
 )
 
 // modelVersionLimit is in bytes. R2 refuses an object with more than 8 KB of
-// metadata, and a picture is not to be lost for what a model calls itself.
+// metadata, and a picture must not be lost because of a long model name.
 const modelVersionLimit = 512
 
-// Stat describes the picture that Put stored for an image, without reading it,
-// if there is one.
+// Stat describes the picture that Put stored for an image, if there is one. It
+// does not read the picture.
 //
-// A bucket that does not exist looks the same as none: the answer has no body to
-// tell. Put does tell.
+// A bucket that does not exist looks like a missing picture, because the answer
+// has no body. Put distinguishes the two.
 func (r *R2) Stat(ctx context.Context, jobID string, index int) (obj job.Object, found bool, err error) {
 	obj, err = r.stat(ctx, imageKey(jobID, index))
 	if errors.Is(err, ErrNotFound) {
@@ -39,8 +39,8 @@ func (r *R2) Stat(ctx context.Context, jobID string, index int) (obj job.Object,
 	return obj, err == nil, err
 }
 
-// stat describes the object under key. The error has ErrNotFound in it if there
-// is none.
+// stat describes the object under key. ErrNotFound is in the error if there is
+// none.
 func (r *R2) stat(ctx context.Context, key string) (job.Object, error) {
 	out, err := r.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(r.bucket), Key: aws.String(key)})
 	if statusOf(err) == http.StatusNotFound {
@@ -69,8 +69,9 @@ func encodeMetadata(pic job.Picture) map[string]string {
 	return meta
 }
 
-// decodeMetadata leaves out what it cannot read. The object is there and stays,
-// so an error would only come again and keep its image from ever succeeding.
+// decodeMetadata leaves out what it cannot read. It returns no error, because
+// the object would stay as it is: the error would come back each time and its
+// image could never succeed.
 func decodeMetadata(meta map[string]string) (obj job.Object) {
 	obj.Width, _ = strconv.Atoi(meta[metaWidth])
 	obj.Height, _ = strconv.Atoi(meta[metaHeight])

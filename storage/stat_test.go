@@ -16,7 +16,7 @@ func TestStatOfNothing(t *testing.T) {
 	}
 }
 
-// An object that lost its metadata, as when a bucket was copied, is there.
+// An object that lost its metadata, as when a bucket was copied, is found.
 func TestStatOfABareObject(t *testing.T) {
 	r2 := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "image/png")

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A Trouble is why a call failed, as far as that tells what to mend.
+// A Trouble is the reason why a call failed, in terms of what has to be
+// corrected.
 type Trouble string
 
 const (
@@ -16,13 +17,13 @@ const (
 	TroubleCredentials  Trouble = "credentials"  // one or both of them are not valid
 	TroublePermission   Trouble = "permission"   // the token may not do that, or not there
 	TroubleSubscription Trouble = "subscription" // the account has no R2
-	TroubleClock        Trouble = "clock"        // this machine's is wrong, so that signatures are
+	TroubleClock        Trouble = "clock"        // this machine's clock is wrong, and so are its signatures
 	TroubleUnreachable  Trouble = "unreachable"  // nobody answered
 	TroubleOther        Trouble = "other"        // none of these
 )
 
-// TroubleOf says what an error of this package is a sign of. An answer to HEAD
-// has a status only, so the status decides last.
+// TroubleOf returns the trouble that an error of this package is a sign of. An
+// answer to HEAD has only a status, so the status decides last.
 func TroubleOf(err error) Trouble {
 	switch code, status := codeOf(err), statusOf(err); {
 	case code == codeNoSuchBucket:
@@ -48,8 +49,8 @@ func TroubleOf(err error) Trouble {
 	}
 }
 
-// remedy says which setting to mend; nothing where it passes, or is no
-// setting's fault.
+// remedy returns which setting to correct. It returns nothing if the trouble
+// passes by itself or no setting is at fault.
 func (t Trouble) remedy() string {
 	switch t {
 	case TroubleBucket:

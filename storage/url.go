@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// urlLifetime is the most that R2 signs a URL for.
+	// urlLifetime is the longest that R2 signs a URL for.
 	urlLifetime = 7 * 24 * time.Hour
-	// sourceLifetime leaves a model time to fetch its input: longer than a call
-	// may take, and short because the URL leaves the house.
+	// sourceLifetime gives a model time to fetch its input. It is longer than a
+	// call may take, and short because the URL is given to others.
 	sourceLifetime = time.Hour
-	// inlineLimit is in bytes, and keeps an input out of the model's limit of
-	// 100 MB a request and this process's memory.
+	// inlineLimit is in bytes. It keeps a request below the model's limit of 100
+	// MB, and bounds this process's memory.
 	inlineLimit = 20 << 20
 )
 
-// URL is where anybody can fetch the object under key: below the public URL if
-// there is one, and without end; else at the S3 endpoint, which is the only
-// place where R2 knows signatures, for seven days. It does not tell whether the
-// object exists, and sends no request.
+// URL returns where anybody can fetch the object under key. If there is a public
+// URL, it is below that and valid without end. Otherwise it is at the S3
+// endpoint, the only place where R2 accepts signatures, and valid for seven days.
+// URL sends no request, and does not check whether the object exists.
 func (r *R2) URL(key string) (string, error) {
 	if r.publicURL != "" {
 		return r.publicURL + "/" + key, nil
@@ -43,11 +43,11 @@ func (r *R2) presign(key string, lifetime time.Duration) (string, error) {
 	return request.URL, nil
 }
 
-// Source is in as a model is handed it. A caller's URL stays what it is; a
-// stored object becomes a URL that is good for an hour, so that its bytes never
-// pass through here. Only behind an endpoint without https, as in development,
-// where no model could fetch it, the bytes come inline; then an object above
-// 20 MiB is an error.
+// Source returns in as the model gets it. A caller's URL stays as it is. A stored
+// object becomes a URL that is valid for an hour, so that its bytes never pass
+// through this process. If the endpoint has no https, as in development, no model
+// could fetch from it. Then the bytes are returned inline, and an object above 20
+// MiB is an error.
 func (r *R2) Source(ctx context.Context, in job.InputImage) (job.Source, error) {
 	if in.Key == "" {
 		return job.Source{URL: in.URL, ContentType: in.ContentType}, nil

@@ -28,7 +28,7 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-// presigned is what matters in a presigned URL.
+// presigned is the parts of a presigned URL that matter.
 type presigned struct{ Place, Expires, Signed, Parameters string }
 
 func parsePresigned(t *testing.T, link string) presigned {
@@ -56,7 +56,8 @@ func join(names []string) (s string) {
 const presignedParameters = "X-Amz-Algorithm X-Amz-Credential X-Amz-Date X-Amz-Expires " +
 	"X-Amz-Signature X-Amz-SignedHeaders x-id "
 
-// Seven days is R2's most, and a GET needs no header but its host to use it.
+// The URL is valid for seven days, R2's longest, and a GET that uses it needs
+// no header but its host.
 func TestPresignedURL(t *testing.T) {
 	link, err := storage.NewR2(config(endpoint)).URL("images/x/0")
 	if err != nil {
@@ -113,7 +114,7 @@ func TestSourceByReference(t *testing.T) {
 	}
 }
 
-// The model could not reach this endpoint, so the bytes go along.
+// The model could not reach this endpoint, so the bytes are sent inline.
 func TestSourceInline(t *testing.T) {
 	_, r2 := setup(t)
 	if _, err := r2.PutInput(t.Context(), "x", 0, []byte("bytes"), "image/jpeg"); err != nil {
@@ -148,7 +149,7 @@ func TestSourceInlineHasALimit(t *testing.T) {
 	}
 }
 
-// An object cut short on its way is not half a picture.
+// An object that is cut short on its way is an error, not half a picture.
 func TestSourceInlineIsWhole(t *testing.T) {
 	r2 := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
@@ -159,7 +160,7 @@ func TestSourceInlineIsWhole(t *testing.T) {
 	}
 }
 
-// A job's snapshot has a URL for each of its pictures, at every change.
+// A job's snapshot makes a URL for each of its pictures at every change.
 func BenchmarkURL(b *testing.B) {
 	r2 := storage.NewR2(config(endpoint))
 	b.ReportAllocs()
