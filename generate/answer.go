@@ -15,8 +15,8 @@ var (
 	errNotAPicture = errors.New("the picture cannot be read")
 )
 
-// An answer is what the transport noted of the one request of a call, beside
-// what it handed to the SDK.
+// An answer is what the transport noted about the one request of a call,
+// besides what it handed to the SDK.
 type answer struct {
 	sent       bool
 	connWanted bool
@@ -25,14 +25,14 @@ type answer struct {
 
 	status    int // of HTTP; 0 without an answer
 	header    http.Header
-	errorBody bytes.Buffer // of an answer that is no 2xx
-	tokens    tokenizer    // of one that is
+	errorBody bytes.Buffer // of an answer that is not 2xx
+	tokens    tokenizer    // of an answer that is 2xx
 }
 
 // ok reports whether HTTP says that the request succeeded.
 func (a *answer) ok() bool { return a.status/100 == 2 }
 
-// picture returns the bytes of the last picture in resp that is no draft, or
+// picture returns the bytes of the last picture in resp that is not a draft, or
 // nil if there is none.
 func (a *answer) picture(resp *genai.GenerateContentResponse) ([]byte, error) {
 	var placeholder []byte
@@ -55,7 +55,7 @@ func (a *answer) picture(resp *genai.GenerateContentResponse) ([]byte, error) {
 	return nil, errUndecodable
 }
 
-// A body is the JSON of an answer as far as the SDK loses it.
+// A body is the parts of an answer's JSON that the SDK drops.
 type body struct {
 	Error      *errorBody `json:"error"`
 	Candidates []struct {
@@ -72,8 +72,8 @@ type errorBody struct {
 	Details []errorDetail `json:"details"`
 }
 
-// An errorDetail is google.rpc.ErrorInfo, RetryInfo or QuotaFailure in one:
-// their fields do not collide.
+// An errorDetail has the fields of google.rpc.ErrorInfo, RetryInfo and
+// QuotaFailure together: their names do not collide.
 type errorDetail struct {
 	Reason     string `json:"reason"`     // ErrorInfo, such as API_KEY_INVALID
 	RetryDelay string `json:"retryDelay"` // RetryInfo, such as "34.07s"
@@ -83,7 +83,8 @@ type errorDetail struct {
 	} `json:"violations"`
 }
 
-// body parses what the SDK loses. It is empty where the answer is not JSON.
+// body parses what the SDK drops. It returns an empty body if the answer is not
+// JSON.
 func (a *answer) body() body {
 	raw := a.tokens.rest
 	if !a.ok() {

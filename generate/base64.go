@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// A base64Decoder decodes the base64 of a picture as it comes: standard or
+// A base64Decoder decodes the base64 of a picture while it arrives: standard or
 // URL-safe, padded or not, in pieces of any size.
 type base64Decoder struct {
-	urlSafe bool    // a character of that alphabet came by
+	urlSafe bool    // a character of that alphabet was seen
 	quad    [4]byte // a group that is not yet whole, in the standard alphabet
 	n       int     // characters in quad
 	padding int     // characters of padding seen
@@ -81,8 +81,8 @@ func isBase64(c byte) bool {
 	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/'
 }
 
-// writeByte decodes one character that was written as an escape sequence. An
-// escaped line break is none of the data.
+// writeByte decodes one character that was written as an escape sequence. It
+// skips escaped line breaks, which are not part of the data.
 func (d *base64Decoder) writeByte(to *gallery, c byte) error {
 	if c == '\n' || c == '\r' {
 		return nil

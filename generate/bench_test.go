@@ -21,8 +21,7 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// A canned transport answers from memory, so that what is measured is the
-// client alone.
+// A canned transport answers from memory, so that only the client is measured.
 type canned struct {
 	body []byte
 	size int64 // Content-Length; below zero when not told
@@ -41,7 +40,7 @@ func (c canned) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// cannedPicture is an answer with a PNG of about size bytes.
+// cannedPicture returns an answer with a PNG of about size bytes.
 func cannedPicture(size int) []byte {
 	data := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(data)
@@ -49,7 +48,7 @@ func cannedPicture(size int) []byte {
 	return []byte(onePicture(`{"mimeType": "image/png", "data": "` + base64.StdEncoding.EncodeToString(data) + `"}`))
 }
 
-// A way is one of getting a picture: ours, or the SDK's own.
+// A way gets a picture: with this package or with the SDK alone.
 type way func(context.Context) (bytes int, err error)
 
 func ours(tb testing.TB, transport http.RoundTripper) way {
@@ -110,7 +109,7 @@ func measure(b *testing.B, get way, want int) {
 	b.ReportMetric(float64((cpu(b)-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 }
 
-// cpu is the processor time that this process has used.
+// cpu returns the processor time that this process has used.
 func cpu(b *testing.B) time.Duration {
 	b.Helper()
 	var usage syscall.Rusage
@@ -120,8 +119,8 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkPeak is the most heap in use while eight pictures of 8 MB come in
-// at once.
+// BenchmarkPeak measures the most heap in use while eight pictures of 8 MB
+// arrive at once.
 func BenchmarkPeak(b *testing.B) {
 	body := cannedPicture(8 << 20)
 	for name, get := range map[string]way{
@@ -134,15 +133,15 @@ func BenchmarkPeak(b *testing.B) {
 			base := heap()
 			var peak uint64
 			for b.Loop() {
-				peak = max(peak, peakOf(func() { eight(b, get) }))
+				peak = max(peak, peakOf(func() { getEight(b, get) }))
 			}
 			b.ReportMetric(float64(peak-min(base, peak))/(1<<20), "peak-MB")
 		})
 	}
 }
 
-// eight gets eight pictures at once.
-func eight(b *testing.B, get way) {
+// getEight gets eight pictures at once.
+func getEight(b *testing.B, get way) {
 	b.Helper()
 	var wg sync.WaitGroup
 	for range 8 {
@@ -155,7 +154,8 @@ func eight(b *testing.B, get way) {
 	wg.Wait()
 }
 
-// peakOf is the most heap that was seen in use during run, in bytes.
+// peakOf calls run and returns the most heap that was seen in use meanwhile, in
+// bytes.
 func peakOf(run func()) uint64 {
 	var done atomic.Bool
 	result := make(chan uint64)

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// How Google's errors say what only their text says. Seen in answers of the
-// real service; nothing of it is documented.
+// These match facts that only the text of Google's errors tells. The texts were
+// seen in answers of the real service; none of them is documented.
 var (
 	// namesFile: "You do not have permission to access the File x or it may
 	// not exist", "The File x is not in an ACTIVE state". A model's name is
 	// never in that form.
 	namesFile = regexp.MustCompile(`(?i)\bfiles/|\bthe file\b|\bfile_?uri\b`)
-	// badSource: the model could not read an input picture, or not fetch it,
-	// which happens to presigned URLs that are good (googleapis/js-genai 1385).
+	// badSource: the model could not read or not fetch an input picture. That
+	// happens with good presigned URLs too (googleapis/js-genai 1385).
 	badSource = regexp.MustCompile(`(?i)unable to process input image|cannot fetch content from the provided url`)
 	// prepaid: "Your prepayment credits are depleted", with 402 or 429.
 	prepaid = regexp.MustCompile(`(?i)prepayment|credits? (is|are) depleted`)
@@ -29,7 +29,7 @@ var (
 	overQuota = regexp.MustCompile(`(?i)exceeded your current quota|quota exceeded`)
 )
 
-// classify says what the evidence of a call is a sign of.
+// classify returns the signal that the evidence of a call gives.
 func classify(e *evidence) signal {
 	switch {
 	case e.status != 0 && e.status/100 != 2:
@@ -49,7 +49,7 @@ func classify(e *evidence) signal {
 	}
 }
 
-// classifyBreak is for a request whose answer did not come, or not in whole.
+// classifyBreak classifies a request whose answer did not come, or broke off.
 func classifyBreak(e *evidence) signal {
 	switch {
 	case e.late:
@@ -65,7 +65,7 @@ func classifyBreak(e *evidence) signal {
 	}
 }
 
-// classifyError is for an error with its code, which is a status of HTTP.
+// classifyError classifies an error by its code, which is an HTTP status.
 func classifyError(code int, e errorBody) signal {
 	switch code {
 	case http.StatusBadRequest:
@@ -90,7 +90,7 @@ func classifyError(code int, e errorBody) signal {
 		return signalInternal
 	case http.StatusGatewayTimeout:
 		return signalSlow
-	case http.StatusRequestTimeout, http.StatusConflict, statusClientClosed: // not of the request's making
+	case http.StatusRequestTimeout, http.StatusConflict, statusClientClosed: // not caused by the request
 		return signalUnavailable
 	}
 	if code/100 == 4 {
@@ -99,7 +99,7 @@ func classifyError(code int, e errorBody) signal {
 	return signalUnavailable
 }
 
-// statusClientClosed is what Google makes of CANCELLED.
+// statusClientClosed is the status that Google gives for CANCELLED.
 const statusClientClosed = 499
 
 func classifyBadRequest(e errorBody) signal {
@@ -120,8 +120,8 @@ func classifyBadRequest(e errorBody) signal {
 	}
 }
 
-// classifyQuota tells the limits apart that all come as 429. Of several that
-// are exceeded at once, the one that lasts longest counts.
+// classifyQuota distinguishes the limits that all come as 429. If several are
+// exceeded at once, the one that lasts longest counts.
 func classifyQuota(e errorBody) signal {
 	var windows strings.Builder
 	zero := zeroLimit.MatchString(e.Message)
@@ -149,8 +149,8 @@ func classifyQuota(e errorBody) signal {
 	}
 }
 
-// classifyFinish is for an answer without a picture, by its finishReason. The
-// list is open: a reason that is not known is as good as none.
+// classifyFinish classifies an answer without a picture by its finishReason.
+// The list of reasons is open: an unknown reason counts as none.
 func classifyFinish(reason string) signal {
 	switch reason {
 	case "SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "LANGUAGE":

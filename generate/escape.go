@@ -4,16 +4,16 @@ import "fmt"
 
 // An escape is an escape sequence of a JSON string, read byte by byte.
 type escape struct {
-	open  bool // a backslash was read, and not yet all that belongs to it
+	open  bool // a backslash was read, but not yet the whole sequence
 	hex   bool // it is one of \uXXXX
 	digit int  // hexadecimal digits read
 	code  rune
 }
 
 // next takes the byte after the backslash, or after the last one taken. With
-// the last of the sequence it reports true and the character.
+// the last byte of the sequence it returns the character and true.
 //
-// It knows what can stand in base64: ASCII.
+// It knows only the characters that can occur in base64: ASCII.
 func (e *escape) next(c byte) (byte, bool, error) {
 	if !e.hex {
 		return e.letter(c)

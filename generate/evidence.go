@@ -14,10 +14,10 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// evidence is everything that is known of a call that brought no picture.
+// evidence is everything that is known about a call that gave no picture.
 type evidence struct {
-	unsent    bool  // no request was sent, for what it asks
-	unreached bool  // Gemini never heard of it
+	unsent    bool  // no request was sent, because of what it asks for
+	unreached bool  // the request did not reach Gemini
 	late      bool  // the caller's deadline passed
 	err       error // why there is no whole answer
 
@@ -29,8 +29,8 @@ type evidence struct {
 	message     string    // the provider's words on either
 }
 
-// evidenceOf gathers the evidence of a call: what the transport noted, what
-// the SDK returned, if anything, and the error that ended it, if one did.
+// evidenceOf collects the evidence of a call: what the transport noted, what
+// the SDK returned, if anything, and the error that ended it, if there was one.
 func evidenceOf(a *answer, resp *genai.GenerateContentResponse, err error) *evidence {
 	e := &evidence{
 		unsent:    !a.sent,
@@ -50,13 +50,13 @@ func evidenceOf(a *answer, resp *genai.GenerateContentResponse, err error) *evid
 		e.body = *b.Error
 	}
 	if resp != nil {
-		e.refusal(resp, b)
+		e.noteRefusal(resp, b)
 	}
 	return e
 }
 
-// undecodable says why the SDK could not decode an answer. Its own text is of
-// no use: it repeats the whole body.
+// undecodable returns why the SDK could not decode an answer. The SDK's own
+// text is of no use, because it repeats the whole body.
 func undecodable(err error) error {
 	var syntax *json.SyntaxError
 	switch {
@@ -69,8 +69,8 @@ func undecodable(err error) error {
 	}
 }
 
-// refusal notes why an answer without a picture says that it has none.
-func (e *evidence) refusal(resp *genai.GenerateContentResponse, b body) {
+// noteRefusal notes the reason that an answer without a picture gives.
+func (e *evidence) noteRefusal(resp *genai.GenerateContentResponse, b body) {
 	if f := resp.PromptFeedback; f != nil {
 		e.blockReason, e.message = string(f.BlockReason), f.BlockReasonMessage
 	}
@@ -82,7 +82,7 @@ func (e *evidence) refusal(resp *genai.GenerateContentResponse, b body) {
 	}
 }
 
-// failure is what the evidence means, of a call that ended at now.
+// failure returns what the evidence means for the job. The call ended at now.
 func (e *evidence) failure(redact redactor, now time.Time) *job.Failure {
 	s := classify(e)
 	f := s.failure(e.reason())
@@ -99,7 +99,7 @@ func (e *evidence) failure(redact redactor, now time.Time) *job.Failure {
 	return f
 }
 
-// reason is the name that the provider gives its refusal, or "".
+// reason returns the name that the provider gives its refusal, or "".
 func (e *evidence) reason() string {
 	if e.blockReason != "" {
 		return e.blockReason
@@ -107,7 +107,7 @@ func (e *evidence) reason() string {
 	return e.finish
 }
 
-// text tells the evidence for the log. It is not yet redacted.
+// text describes the evidence for the log. It is not yet redacted.
 func (e *evidence) text() string {
 	var words []string
 	switch {

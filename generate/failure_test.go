@@ -20,7 +20,8 @@ import (
 	"github.com/ai-worker/ai-worker/local/gemini"
 )
 
-// The rows of what to do with each answer, in short.
+// retry returns the failure of an answer after which the request is sent again.
+// fail, wait and stop return those of the other remedies.
 func retry(code job.Code, retries int, billable bool) job.Failure {
 	return job.Failure{Public: job.Error{Code: code}, Remedy: job.RemedyRetry, Retries: retries, Billable: billable}
 }
@@ -278,7 +279,7 @@ func TestNothingSent(t *testing.T) {
 	}
 }
 
-// TestUnreachable: what was never heard was never charged.
+// TestUnreachable: a request that did not reach Gemini was not charged.
 func TestUnreachable(t *testing.T) {
 	slow := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
@@ -297,12 +298,12 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// brokenTransport fails in its own way.
+// brokenTransport fails every request with its error.
 type brokenTransport struct{ err error }
 
 func (b brokenTransport) RoundTrip(*http.Request) (*http.Response, error) { return nil, b.err }
 
-// TestTransportTimeout: a limit of the transport is as good as a deadline.
+// TestTransportTimeout: a timeout of the transport counts as a deadline.
 func TestTransportTimeout(t *testing.T) {
 	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: testKey, Transport: brokenTransport{os.ErrDeadlineExceeded}})
 	if err != nil {
@@ -311,7 +312,7 @@ func TestTransportTimeout(t *testing.T) {
 	wantFailure(t, retry(job.CodeProviderTimeout, 2, true), generateError(t.Context(), g, request()))
 }
 
-// TestWords: what the log and the job's owner are told.
+// TestWords checks what the log and the job's owner are told.
 func TestWords(t *testing.T) {
 	tests := map[gemini.Fault]struct{ public, log string }{
 		gemini.Finish("IMAGE_SAFETY"): {

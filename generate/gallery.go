@@ -9,14 +9,14 @@ const (
 	// maxPictures bounds the pictures of one answer, drafts included, in bytes.
 	// The largest that Gemini draws, 4K as PNG, is about 25 MB.
 	maxPictures = 64 << 20
-	// pieceSize is the size of a borrowed piece, in bytes; more than what one
+	// pieceSize is the size of a borrowed piece, in bytes. It is more than one
 	// read decodes to.
 	pieceSize = 256 << 10
 )
 
 // A gallery holds the pictures of an answer while it streams: the one that is
-// being received, and the last one that is no draft. At most two pictures'
-// worth of memory is in use at any time.
+// being received, and the last one that is not a draft. It uses memory for at
+// most two pictures at any time.
 type gallery struct {
 	pieces *piecePool
 	left   int64 // bytes of the answer still to be read; below zero when not known
@@ -28,7 +28,7 @@ type gallery struct {
 	spare   []byte // the buffer of a dropped draft
 }
 
-// A pile is one picture, in order of arrival.
+// A pile is one picture, in pieces in order of arrival.
 type pile struct {
 	number int // of the picture, from 1; 0 is none
 	pieces [][]byte
@@ -43,8 +43,8 @@ func (g *gallery) begin() {
 	if g.left <= 0 {
 		return
 	}
-	// What is left of the answer is mostly this picture. The few bytes on top
-	// of three quarters are for a last group, and for what was read of it.
+	// The rest of the answer is mostly this picture. The few bytes on top of
+	// three quarters are for a last group, and for what was already read of it.
 	size := min(g.left/4*3+readSize, maxPictures)
 	if int64(cap(g.spare)) < size {
 		g.spare = make([]byte, 0, size)
@@ -53,7 +53,8 @@ func (g *gallery) begin() {
 	g.spare = nil
 }
 
-// room returns n bytes at the end of the current picture, to be filled.
+// room returns n bytes at the end of the current picture for the caller to
+// fill.
 func (g *gallery) room(n int) ([]byte, error) {
 	if g.bytes+n > maxPictures {
 		return nil, fmt.Errorf("%w: pictures of over %d MiB", errTooLarge, maxPictures>>20)
@@ -75,7 +76,8 @@ func (g *gallery) advance(n int) {
 	g.bytes += n
 }
 
-// settle ends the part that the current picture, if any, was in.
+// settle ends the part that holds the current picture, if there is one: it
+// keeps the picture, or drops a draft.
 func (g *gallery) settle(draft bool) {
 	if g.current.number == 0 {
 		return
@@ -88,7 +90,7 @@ func (g *gallery) settle(draft bool) {
 	g.last, g.current = g.current, pile{}
 }
 
-// drop gives back what p holds.
+// drop gives back the memory of p.
 func (g *gallery) drop(p *pile) {
 	for _, piece := range p.pieces {
 		if cap(piece) == pieceSize {
@@ -100,14 +102,15 @@ func (g *gallery) drop(p *pile) {
 	*p = pile{}
 }
 
-// placeholder is the current picture's number as the base64 of three bytes, so
-// that what the SDK returns tells which picture it is.
+// placeholder returns the current picture's number as the base64 of three
+// bytes, so that the SDK's result tells which picture it is.
 func (g *gallery) placeholder() []byte {
 	n := g.current.number
 	return base64.StdEncoding.AppendEncode(nil, []byte{byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// take returns the picture that data is the placeholder of, if it is the last.
+// take returns the picture that the placeholder stands for, if it is the last
+// one.
 func (g *gallery) take(placeholder []byte) ([]byte, bool) {
 	if len(placeholder) != 3 {
 		return nil, false

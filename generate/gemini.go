@@ -1,8 +1,9 @@
-// Package generate asks Gemini for pictures through google.golang.org/genai,
-// and says what each of its answers means for the job that asked.
+// Package generate asks Gemini for pictures through google.golang.org/genai, and
+// says what each of its answers means for the job that asked.
 //
-// One call is one HTTP request: nothing in here repeats one, since the rate of
-// a queue is the rate of requests only as long as every delivery sends one.
+// One call is one HTTP request. Nothing in this package repeats a request,
+// because a queue's rate is the rate of requests only if every delivery sends
+// one.
 package generate
 
 import (
@@ -22,11 +23,11 @@ import (
 // environment (GOOGLE_GEMINI_BASE_URL).
 const googleBaseURL = "https://generativelanguage.googleapis.com/"
 
-// Config is what one lane needs to reach Gemini.
+// Config is the settings with which one lane reaches Gemini.
 type Config struct {
 	APIKey    string
 	BaseURL   string            // empty is Google's
-	Transport http.RoundTripper // nil is one of the lane's own, with time-outs for dialing
+	Transport http.RoundTripper // nil makes one for the lane, with time-outs for dialing
 	Now       func() time.Time  // nil is time.Now
 }
 
@@ -37,8 +38,8 @@ type Gemini struct {
 	now    func() time.Time
 }
 
-// NewGemini returns the Gemini of one lane. It never dials; it fails on a key
-// or a base URL that cannot work.
+// NewGemini returns the Gemini of one lane. It never dials. It fails if the key
+// or the base URL cannot work.
 func NewGemini(ctx context.Context, cfg Config) (*Gemini, error) {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = googleBaseURL
@@ -55,7 +56,7 @@ func NewGemini(ctx context.Context, cfg Config) (*Gemini, error) {
 	// The SDK keeps the pointer to its configuration: a fresh one for each lane.
 	client, err := genai.NewClient(ctx, &genai.ClientConfig{
 		APIKey:  cfg.APIKey,
-		Backend: genai.BackendGeminiAPI, // unspecified, an environment variable decides
+		Backend: genai.BackendGeminiAPI, // if unspecified, an environment variable decides
 		HTTPClient: &http.Client{
 			Transport: &transport{base: cfg.Transport},
 			// A followed redirect would be a second request.
@@ -73,8 +74,8 @@ func NewGemini(ctx context.Context, cfg Config) (*Gemini, error) {
 	return &Gemini{client: client, redact: redact, now: cfg.Now}, nil
 }
 
-// checkKey refuses a key that net/http would not send: found out later, that
-// would look like a broken network.
+// checkKey refuses a key that net/http would not send. Found only later, such a
+// key would look like a broken network.
 func checkKey(key string) error {
 	if key == "" {
 		return errors.New("the API key is empty")
@@ -96,11 +97,11 @@ func checkBaseURL(s string) error {
 }
 
 // Generate asks for one picture with exactly one HTTP request, and returns the
-// last one of the answer that is no draft.
+// last picture of the answer that is not a draft.
 //
 // Its errors are *job.Failure, with one exception: once ctx was canceled, the
-// error wraps context.Cause(ctx). A deadline of ctx is no cancellation but a
-// Failure with job.CodeProviderTimeout.
+// error wraps context.Cause(ctx). If the deadline of ctx passed, that is not a
+// cancellation but a Failure with job.CodeProviderTimeout.
 func (g *Gemini) Generate(ctx context.Context, req job.Request) (job.Picture, error) {
 	pic, e := g.generate(ctx, req)
 	switch {
@@ -139,8 +140,9 @@ func (g *Gemini) generate(ctx context.Context, req job.Request) (job.Picture, *e
 	return pic, nil
 }
 
-// call is the SDK's, whose converters panic on JSON of an unexpected shape,
-// such as candidates that are no array.
+// call calls the SDK and turns its panics into errUndecodable. Its converters
+// panic on JSON of an unexpected shape, such as candidates that are not an
+// array.
 func (g *Gemini) call(ctx context.Context, model string, contents []*genai.Content, config *genai.GenerateContentConfig) (resp *genai.GenerateContentResponse, err error) {
 	defer func() {
 		if recover() != nil {

@@ -33,7 +33,7 @@ import (
 // testKey looks like a real key, so that redaction has something to do.
 const testKey = "AIzaSyTestTestTestTestTestTestTest-123"
 
-// setup is a Gemini of the package under test, and the server it talks to.
+// setup returns a Gemini of the package under test and the server it talks to.
 func setup(t *testing.T) (*generate.Gemini, *gemini.Server) {
 	t.Helper()
 	server, err := gemini.New(gemini.Options{})
@@ -43,7 +43,7 @@ func setup(t *testing.T) (*generate.Gemini, *gemini.Server) {
 	return dial(t, server), server
 }
 
-// dial is a Gemini that talks to handler.
+// dial returns a Gemini that talks to handler.
 func dial(t *testing.T, handler http.Handler) *generate.Gemini {
 	t.Helper()
 	return dialAt(t, handler, noon)
@@ -277,8 +277,8 @@ func TestNoRedirect(t *testing.T) {
 	}
 }
 
-// TestConnectionReuse: an answer is read to its end, error or not, so that the
-// next call finds the connection.
+// TestConnectionReuse: an answer is read to its end, even if it is an error, so
+// that the next call can use the same connection.
 func TestConnectionReuse(t *testing.T) {
 	server, err := gemini.New(gemini.Options{})
 	if err != nil {
@@ -410,14 +410,14 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// generateError returns the error of a call, nil if it had none.
+// generateError returns the error of a call, or nil if it had none.
 func generateError(ctx context.Context, g *generate.Gemini, req job.Request) error {
 	_, err := g.Generate(ctx, req)
 	return err
 }
 
-// wantFailure compares all of a Failure but its cause and its message, which
-// it only looks for secrets.
+// wantFailure compares all of a Failure except its cause and its message. It
+// only checks that the message holds no secret.
 func wantFailure(t *testing.T, want job.Failure, err error) {
 	t.Helper()
 	var got *job.Failure

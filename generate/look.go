@@ -11,15 +11,15 @@ import (
 	"google.golang.org/genai"
 )
 
-// A Refusal is why Gemini does not serve a lane, as far as a look at its model
-// tells. It says more than a Failure, which is for the job's owner: this is for
-// who can mend it.
+// A Refusal is the reason why Gemini does not serve a lane, as far as a look at
+// its model tells. A Failure says less, because it is for the job's owner. A
+// Refusal is for the operator who can correct it.
 type Refusal string
 
 const (
 	RefusalKey         Refusal = "key"         // no such API key
 	RefusalLeaked      Refusal = "leaked"      // the key was found in public
-	RefusalSuspended   Refusal = "suspended"   // the key's project is
+	RefusalSuspended   Refusal = "suspended"   // the key's project is suspended
 	RefusalRestricted  Refusal = "restricted"  // the key is not for this API, or not for use from here
 	RefusalDisabled    Refusal = "disabled"    // the API is not enabled in the key's project
 	RefusalPermission  Refusal = "permission"  // any other 403
@@ -33,23 +33,23 @@ const (
 	RefusalOther       Refusal = "other"
 )
 
-// A LookError is why a look at a model failed. Its text is for the log: it may
-// hold the provider's words, secrets removed.
+// A LookError says why a look at a model failed. Its text is for the log: it
+// may hold the provider's words, secrets removed.
 type LookError struct {
 	Why  Refusal
 	text string
 }
 
-// Error is the provider's words.
+// Error returns the provider's words.
 func (e *LookError) Error() string { return e.text }
 
 // generateContent is the action of a model that Generate asks for.
 const generateContent = "generateContent"
 
-// Look finds out whether the lane's key is accepted and the model can be asked,
-// with one request that costs nothing and counts against no quota of pictures.
-// Whether there is quota and money left it cannot tell. It fails with a
-// *LookError.
+// Look finds out whether the lane's key is accepted and the model can be asked.
+// It sends one request, which costs nothing and counts against no quota of
+// pictures. It cannot tell whether there is quota and money left. It fails with
+// a *LookError.
 func (g *Gemini) Look(ctx context.Context, model string) error {
 	var a answer
 	m, err := g.get(a.in(ctx), model)
@@ -67,7 +67,7 @@ func (g *Gemini) Look(ctx context.Context, model string) error {
 	return nil
 }
 
-// get is the SDK's, guarded as call is.
+// get asks the SDK for a model and turns its panics into errors, as call does.
 func (g *Gemini) get(ctx context.Context, model string) (m *genai.Model, err error) {
 	defer func() {
 		if recover() != nil {
@@ -77,13 +77,14 @@ func (g *Gemini) get(ctx context.Context, model string) (m *genai.Model, err err
 	return g.client.Models.Get(ctx, model, nil)
 }
 
-// What only the text of an error says, as seen in answers of the real service.
+// These match facts that only the text of an error tells, as seen in answers of
+// the real service.
 var (
 	leaked     = regexp.MustCompile(`(?i)reported as leaked`)
 	wrongPlace = regexp.MustCompile(`(?i)location is not supported|not available in your (country|region)`)
 )
 
-// refused is what the evidence of a look means.
+// refused returns what the evidence of a look means.
 func (e *evidence) refused() Refusal {
 	for _, d := range e.body.Details {
 		switch {
@@ -117,8 +118,8 @@ func (e *evidence) refused() Refusal {
 	}
 }
 
-// plainRefusals are the signals that mean one thing each. What is not here is
-// RefusalOther.
+// plainRefusals returns the refusal for each signal that means one thing only.
+// Other signals are RefusalOther.
 func plainRefusals() map[signal]Refusal {
 	return map[signal]Refusal{
 		signalModel:       RefusalModel,

@@ -16,8 +16,8 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// newPicture describes data. The type comes from the bytes: the one that the
-// answer names is not always true.
+// newPicture describes data. It takes the type from the bytes, because the type
+// that the answer names is not always true.
 func newPicture(data []byte, modelVersion string) (job.Picture, error) {
 	contentType := http.DetectContentType(data)
 	decode := map[string]func(io.Reader) (image.Config, error){

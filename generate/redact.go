@@ -9,7 +9,7 @@ import (
 )
 
 // maxErrorText bounds how much of the provider's words an error repeats, in
-// bytes: enough for its longest sentence, too little for a body.
+// bytes. It is enough for the longest sentence and too little for a body.
 const maxErrorText = 400
 
 const redacted = "[redacted]"
@@ -27,7 +27,7 @@ type redactor struct {
 	key string // the lane's own API key, whatever its form
 }
 
-// text is s without secrets and in one line, cut at maxErrorText.
+// text returns s without secrets, in one line and cut at maxErrorText.
 func (r redactor) text(s string) string {
 	if r.key != "" {
 		s = strings.ReplaceAll(s, r.key, redacted)
@@ -39,7 +39,7 @@ func (r redactor) text(s string) string {
 	return cut(s, maxErrorText)
 }
 
-// cut is s in at most n bytes, at the border of a character.
+// cut returns at most the first n bytes of s, and never splits a character.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -50,13 +50,14 @@ func cut(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// error is an error that reads as the redacted text and still is what err is.
+// error returns an error with the redacted text that errors.Is matches like
+// err.
 func (r redactor) error(text string, err error) error {
 	return &redactedError{text: r.text(text), err: err}
 }
 
-// A redactedError can be compared with sentinel errors but gives the error
-// under it to nobody, since that one's text may hold a key.
+// A redactedError can be compared with sentinel errors, but does not give out
+// the error under it, because the text of that error may hold a key.
 type redactedError struct {
 	text string
 	err  error

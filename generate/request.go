@@ -9,7 +9,7 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// contentsFor is what the model is shown: the prompt, then the sources in
+// contentsFor returns what the model is shown: the prompt, then the sources in
 // their order.
 func contentsFor(req job.Request) ([]*genai.Content, error) {
 	parts := []*genai.Part{{Text: req.Prompt}}
@@ -38,13 +38,13 @@ func partFor(src job.Source) (*genai.Part, error) {
 	}
 }
 
-// configFor builds the configuration of one call: the SDK writes to it, so a
-// shared one would race.
+// configFor builds the configuration of one call. The calls cannot share one,
+// because the SDK writes to it.
 func configFor(req job.Request) *genai.GenerateContentConfig {
 	config := &genai.GenerateContentConfig{
 		ResponseModalities: []string{"IMAGE"},
 		Seed:               req.Seed,
-		// Left out, one call of the SDK may send several requests.
+		// Without this, one call of the SDK may send several requests.
 		AutomaticContinuation: new(bool),
 	}
 	if req.AspectRatio != "" || req.ImageSize != "" { // some models know no imageConfig

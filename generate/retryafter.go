@@ -7,16 +7,17 @@ import (
 	"time"
 )
 
-// longestRetryAfter bounds what the provider may ask for: its longest quota is
-// that of a day.
+// longestRetryAfter bounds what the provider may ask for. Its longest quota is
+// for a day.
 const longestRetryAfter = 24 * time.Hour
 
 // retryIn is how the message of a 429 repeats its RetryInfo, which not every
 // front end passes on.
 var retryIn = regexp.MustCompile(`retry in ([0-9.]+m?s)`)
 
-// retryAfter is how long the provider asks to wait: by the error's RetryInfo,
-// else the header Retry-After, else the message. It is 0 when none says.
+// retryAfter returns how long the provider asks to wait. It looks at the
+// error's RetryInfo, then at the header Retry-After, then at the message. It
+// returns 0 when none of them says.
 func retryAfter(header http.Header, e errorBody) time.Duration {
 	for _, detail := range e.Details {
 		if d, err := time.ParseDuration(detail.RetryDelay); err == nil && d > 0 {
@@ -34,8 +35,9 @@ func retryAfter(header http.Header, e errorBody) time.Duration {
 	return 0
 }
 
-// retryAfterHeader reads both forms of RFC 9110, section 10.2.3. A date counts
-// from the answer's own, so that no clock of ours has to agree.
+// retryAfterHeader reads both forms of RFC 9110, section 10.2.3. It counts a
+// date from the answer's own date, so that this machine's clock does not
+// matter.
 func retryAfterHeader(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil {

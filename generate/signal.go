@@ -6,7 +6,7 @@ import (
 	"github.com/ai-worker/ai-worker/job"
 )
 
-// A signal is what an answer of Gemini is a sign of.
+// A signal is what an answer of Gemini tells about the cause of a failure.
 type signal string
 
 const (
@@ -14,10 +14,10 @@ const (
 	signalRefused     signal = "refused"     // 400 and the like
 	signalFile        signal = "file"        // 403 or 404 naming a file
 	signalSource      signal = "source"      // an input picture cannot be read
-	signalKey         signal = "key"         // the API key, or what it may do
+	signalKey         signal = "key"         // the API key or its permissions
 	signalBilling     signal = "billing"     // the project's billing or location
 	signalModel       signal = "model"       // there is no such model
-	signalQuotaZero   signal = "quota_zero"  // a quota of none at all
+	signalQuotaZero   signal = "quota_zero"  // a quota of zero
 	signalMinute      signal = "minute"      // requests or tokens a minute
 	signalDay         signal = "day"         // requests a day
 	signalSpend       signal = "spend"       // the account's spend cap
@@ -35,10 +35,11 @@ const (
 	signalNoPicture   signal = "no_picture"  // any other answer without one
 )
 
-// meanings is the one table of what each signal means. Why so, in short: what
-// Gemini says about the request ends the image; what it says about us stops
-// the lane; what it does not say is tried again, and less often the surer it
-// is that it was charged for (4xx and 5xx are not, 200 may be).
+// meanings is the only table of what each signal means. The rules, in short: if
+// Gemini rejects the request, the image ends; if it rejects our account, the
+// lane stops; if it does not say, the request is tried again. There are fewer
+// tries the likelier it is that the request was charged (4xx and 5xx are not,
+// 200 may be).
 var meanings = map[signal]job.Failure{
 	signalInvalid: {
 		Remedy: job.RemedyFail,
@@ -138,11 +139,12 @@ var meanings = map[signal]job.Failure{
 	},
 }
 
-// enumName is the form of Google's names for reasons. Only such a one is shown.
+// enumName is the form of Google's names for reasons. Only a name of this form
+// is shown.
 var enumName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
-// failure is the Failure that s means. reason is the provider's name for it,
-// or "".
+// failure returns the Failure that s means. reason is the provider's name for
+// it, or "".
 func (s signal) failure(reason string) *job.Failure {
 	f := meanings[s]
 	if enumName.MatchString(reason) && reason != "STOP" {

@@ -7,16 +7,17 @@ import (
 )
 
 const (
-	// maxRest bounds an answer without its pictures, in bytes. It is a few KB.
+	// maxRest bounds an answer without its pictures, in bytes. Usually that is
+	// a few KB.
 	maxRest = 8 << 20
 	// maxDepth is where encoding/json gives up.
 	maxDepth = 10_000
-	// maxKey is more than the longest key that matters, wholly written in
-	// \u escapes, in bytes.
+	// maxKey, in bytes, is more than the longest key that matters when all of
+	// it is written in \u escapes.
 	maxKey = 128
 )
 
-// A place is where in an answer the tokenizer stands, as far as it matters:
+// A place is the tokenizer's position in an answer, as far as it matters:
 //
 //	{"candidates": [{"content": {"parts": [{"inlineData": {"data": "…"}}]}}]}
 type place uint8
@@ -32,7 +33,7 @@ const (
 	atInlineData
 )
 
-// child is the place of the container that bracket opens in p under key.
+// child returns the place of the container that bracket opens in p under key.
 func (p place) child(key []byte, bracket byte) place {
 	switch object, k := bracket == '{', string(key); {
 	case p == atAnswer && !object && k == "candidates":
@@ -52,7 +53,7 @@ func (p place) child(key []byte, bracket byte) place {
 	}
 }
 
-// state is what kind of text the tokenizer is in the middle of.
+// state is the kind of text that the tokenizer is in the middle of.
 type state uint8
 
 const (
@@ -71,8 +72,8 @@ type container struct {
 // A tokenizer takes an answer in pieces of any size. Pictures go to pictures;
 // rest becomes the same JSON with a placeholder for each of them.
 //
-// It finds its way in valid JSON and does not check what it hands on: the SDK
-// does, and what is wrong in the answer is just as wrong in the rest.
+// It expects valid JSON and does not check what it hands on. The SDK checks it:
+// a mistake in the answer is still there in the rest.
 type tokenizer struct {
 	rest     []byte
 	pictures gallery
@@ -101,22 +102,23 @@ func (t *tokenizer) feed(p []byte) error {
 	return nil
 }
 
-// step takes what belongs to the present state from the start of p.
+// step takes the text that belongs to the present state from the start of p,
+// and returns how much that was.
 func (t *tokenizer) step(p []byte) (int, error) {
 	switch t.state {
 	case inKey:
-		return t.inKey(p), nil
+		return t.takeKey(p), nil
 	case inString, inSignature:
-		return t.inString(p), nil
+		return t.takeString(p), nil
 	case inPicture:
-		return t.inPicture(p)
+		return t.takePicture(p)
 	default:
-		return t.inStructure(p)
+		return t.takeStructure(p)
 	}
 }
 
-// inStructure goes up to the start of the next string.
-func (t *tokenizer) inStructure(p []byte) (int, error) {
+// takeStructure takes the text up to the start of the next string.
+func (t *tokenizer) takeStructure(p []byte) (int, error) {
 	n := len(p)
 scan:
 	for i, c := range p {
@@ -131,7 +133,7 @@ scan:
 			t.wantKey = t.top().object
 		case ':':
 			t.wantKey = false
-		case 't', 'f', 'n': // the first letters of true, false and null are in none of the others
+		case 't', 'f', 'n': // the first letters of true, false and null do not occur in the other tokens
 			if t.top().place == atPart && string(t.key) == "thought" {
 				t.thought = c == 't'
 			}
@@ -194,8 +196,8 @@ func (t *tokenizer) openString() {
 	}
 }
 
-// inKey goes up to the end of the key, which it keeps.
-func (t *tokenizer) inKey(p []byte) int {
+// takeKey takes the text up to the end of the key, and keeps the key.
+func (t *tokenizer) takeKey(p []byte) int {
 	n := t.stringEnd(p)
 	t.rest = append(t.rest, p[:n]...)
 	t.key = append(t.key, p[:min(n, maxKey+1-min(len(t.key), maxKey+1))]...)
@@ -205,8 +207,9 @@ func (t *tokenizer) inKey(p []byte) int {
 	return n
 }
 
-// unquoteKey is the key whose text, with the quote that ends it, is raw. One
-// that is too long or malformed is none that matters.
+// unquoteKey returns the key whose text, with its closing quote, is raw. It
+// returns an empty key if raw is too long or malformed, because no such key
+// matters.
 func unquoteKey(raw []byte) []byte {
 	text, whole := bytes.CutSuffix(raw, []byte{'"'})
 	if !whole || len(raw) > maxKey {
@@ -222,9 +225,9 @@ func unquoteKey(raw []byte) []byte {
 	return append(raw[:0], key...)
 }
 
-// inString goes up to the end of a string that is handed on, or, of a
-// signature, left out.
-func (t *tokenizer) inString(p []byte) int {
+// takeString takes the text up to the end of a string. It hands the string on,
+// but leaves out a signature.
+func (t *tokenizer) takeString(p []byte) int {
 	kept := t.state == inString
 	n := t.stringEnd(p)
 	switch {
@@ -236,8 +239,8 @@ func (t *tokenizer) inString(p []byte) int {
 	return n
 }
 
-// stringEnd returns how much of p belongs to the string that it starts in, the
-// closing quote included, and leaves the string if it is there.
+// stringEnd returns how much of p belongs to the string at its start, including
+// the closing quote. If the closing quote is in p, it leaves the string.
 func (t *tokenizer) stringEnd(p []byte) int {
 	for i := 0; i < len(p); {
 		if t.escape.open {
@@ -263,9 +266,9 @@ func (t *tokenizer) stringEnd(p []byte) int {
 	return len(p)
 }
 
-// inPicture goes up to the next escape sequence, or to the end of the picture,
-// in whose place it leaves a placeholder.
-func (t *tokenizer) inPicture(p []byte) (int, error) {
+// takePicture takes the text up to the next escape sequence or to the end of
+// the picture. At the end it leaves a placeholder for the picture.
+func (t *tokenizer) takePicture(p []byte) (int, error) {
 	if t.escape.open {
 		c, done, err := t.escape.next(p[0])
 		if err != nil || !done {

@@ -15,7 +15,7 @@ import (
 	"github.com/ai-worker/ai-worker/generate"
 )
 
-// answers is answers of all shapes: the seeds of the fuzz test.
+// answers has answers of all shapes: the seeds of the fuzz test.
 var answers = map[string]string{
 	"one":            onePicture(`{"mimeType": "image/png", "data": "aGVsbG8="}`),
 	"unpadded":       onePicture(`{"data": "aGVsbG8"}`),
@@ -66,8 +66,8 @@ func parts(of ...string) string {
 	return `{"candidates": [{"content": {"parts": [` + strings.Join(of, ", ") + `], "role": "model"}, "finishReason": "STOP"}]}`
 }
 
-// FuzzTokenizer holds the streamed result to that of encoding/json, whatever
-// the pieces that the answer comes in.
+// FuzzTokenizer compares the streamed result with that of encoding/json, for an
+// answer that comes in pieces of any size.
 func FuzzTokenizer(f *testing.F) {
 	for _, answer := range answers {
 		f.Add([]byte(answer), byte(0))
@@ -86,7 +86,7 @@ func TestTokenizerPieces(t *testing.T) {
 	}
 }
 
-// checkSplit splits doc in pieces of that many bytes, 0 for all at once.
+// checkSplit splits doc in pieces of that many bytes; 0 means all at once.
 func checkSplit(t *testing.T, doc []byte, piece int) {
 	t.Helper()
 	var want any
@@ -132,9 +132,9 @@ func checkSplit(t *testing.T, doc []byte, piece int) {
 	}
 }
 
-// takeOut blanks what the tokenizer takes out of a decoded answer. It returns
-// the last picture that is no draft, nil for none, and false if one is not
-// base64.
+// takeOut blanks what the tokenizer removes from a decoded answer. It returns
+// the last picture that is not a draft (nil if there is none), and false if a
+// picture is not base64.
 func takeOut(answer any) (picture []byte, valid bool) {
 	valid = true
 	for _, candidate := range list(object(answer)["candidates"]) {
@@ -162,8 +162,8 @@ func takeOut(answer any) (picture []byte, valid bool) {
 func object(v any) map[string]any { m, _ := v.(map[string]any); return m }
 func list(v any) []any            { l, _ := v.([]any); return l }
 
-// decode is base64 of either alphabet, padded or not, by other means than the
-// package's.
+// decode decodes base64 of either alphabet, padded or not, by other means than
+// the package does.
 func decode(text string) ([]byte, bool) {
 	text = strings.NewReplacer("-", "+", "_", "/", "\n", "", "\r", "").Replace(text)
 	bare := strings.TrimRight(text, "=")

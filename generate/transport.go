@@ -19,12 +19,12 @@ const (
 	readSize = 32 << 10
 )
 
-// errSecondRequest keeps the promise of one request a call against whatever a
-// later version of the SDK thinks of.
+// errSecondRequest keeps the promise of one request for each call, even if a
+// later version of the SDK wants to send more.
 var errSecondRequest = errors.New("the SDK wanted to send a second request in one call")
 
-// newBaseTransport is http.DefaultTransport with shorter patience: an answer
-// may take minutes, getting a connection must not.
+// newBaseTransport returns http.DefaultTransport with shorter time limits for
+// connecting: an answer may take minutes, getting a connection must not.
 func newBaseTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 15 * time.Second}).DialContext
@@ -33,14 +33,14 @@ func newBaseTransport() *http.Transport {
 	// Without pings, every call multiplexed onto a dead connection would hang
 	// until its own deadline.
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}
-	// gzip saves a quarter of a base64 picture's bytes, which cost nothing on
-	// their way in, and takes several times the CPU of all the rest.
+	// gzip would save a quarter of a base64 picture's bytes. Incoming bytes
+	// cost nothing, and gzip takes several times the CPU of everything else.
 	t.DisableCompression = true
 	return t
 }
 
-// A transport takes the pictures out of answers while they stream, so that the
-// SDK, which would copy them five times over, only sees the rest.
+// A transport takes the pictures out of answers while they stream. The SDK
+// would copy them five times; this way it only sees the rest.
 type transport struct {
 	base   http.RoundTripper
 	pieces piecePool // shared by the calls of a lane
@@ -49,7 +49,7 @@ type transport struct {
 // answerKey is the key of a call's *answer in its context.
 type answerKey struct{}
 
-// in returns ctx with a as the answer of the one request sent with it.
+// in returns ctx with a as the answer of the one request that is sent with it.
 func (a *answer) in(ctx context.Context) context.Context {
 	ctx = context.WithValue(ctx, answerKey{}, a)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -58,7 +58,7 @@ func (a *answer) in(ctx context.Context) context.Context {
 	})
 }
 
-// RoundTrip sends req and notes on the answer in its context what came back.
+// RoundTrip sends req and notes what came back on the answer in its context.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	a, ok := req.Context().Value(answerKey{}).(*answer)
 	if !ok {
@@ -103,7 +103,7 @@ type pictureless struct {
 	answer *answer
 }
 
-// Read reads as much of the answer as it takes to have something for the SDK.
+// Read reads from the answer until it has something for the SDK.
 func (b *pictureless) Read(p []byte) (int, error) {
 	for b.err == nil && b.off == len(b.answer.tokens.rest) {
 		b.fill()
@@ -132,8 +132,8 @@ func (b *pictureless) fill() {
 	}
 }
 
-// Close closes the answer. Reading it to its end before leaves the connection
-// for the next call.
+// Close closes the answer. If the answer was read to its end before, the next
+// call can use the connection.
 func (b *pictureless) Close() error { return b.src.Close() }
 
 // A piecePool lends the pieces that a picture of unknown size is received in.
