@@ -14,7 +14,8 @@ import (
 	"github.com/ai-worker/ai-worker/doctor"
 )
 
-// iam is Google's IAM API, which answers so.
+// iam starts a stand-in of Google's IAM API, which gives this answer, and
+// returns an account to check with it.
 func iam(t *testing.T, status int, body string) doctor.Account {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -92,7 +92,7 @@ func (p Pictures) writeAgain(ctx context.Context, key string) []Finding {
 	return nil
 }
 
-// remove is done in any case.
+// remove deletes the probe, even after ctx has ended.
 func (p Pictures) remove(ctx context.Context, key string) []Finding {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
@@ -124,7 +124,8 @@ func (p Pictures) show(ctx context.Context, key string, want []byte) []Finding {
 		"a presigned URL of bucket %s is answered with %d", p.Name, status)}
 }
 
-// notPublic is why the bucket does not show at R2_PUBLIC_URL.
+// notPublic returns a finding that says why R2_PUBLIC_URL does not show the
+// bucket's objects.
 func (p Pictures) notPublic(status int, err error) Finding {
 	fix := fmt.Sprintf("Connect the domain to the bucket: npx wrangler r2 bucket domain add %s --domain=%s --zone-id=ZONE; "+
 		"or correct R2_PUBLIC_URL; or remove it, and URLs are presigned.", p.Name, p.shownAt())
@@ -137,7 +138,7 @@ func (p Pictures) notPublic(status int, err error) Finding {
 	return failed(fix, "R2_PUBLIC_URL answers %d for a picture that is there", status)
 }
 
-// shownAt is the host that pictures are seen at.
+// shownAt returns the host that shows the pictures, or "presigned URLs".
 func (p Pictures) shownAt() string {
 	if u, err := url.Parse(p.PublicURL); err == nil && u.Host != "" {
 		return u.Host

@@ -46,7 +46,8 @@ func (b *bucketTest) examine(t *testing.T) []doctor.Finding {
 	}.Check())
 }
 
-// proxy is a server in front of the bucket that changes requests.
+// proxy starts a server that changes requests and passes them on to the bucket,
+// and returns its URL.
 func (b *bucketTest) proxy(t *testing.T, path string, change func(*http.Request)) string {
 	t.Helper()
 	target, err := url.Parse(b.server.URL() + path)

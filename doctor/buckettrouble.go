@@ -5,7 +5,8 @@ import "github.com/ai-worker/ai-worker/storage"
 // cloudflare is where R2 API tokens are made.
 const cloudflare = "https://dash.cloudflare.com, R2, API Tokens."
 
-// bucketTrouble is why the bucket could not be used so.
+// bucketTrouble returns a finding that says why the bucket could not be used.
+// used is a past participle, such as "read".
 func bucketTrouble(name, used string, err error) Finding {
 	say := func(fix, what string) Finding { return failed(fix, "bucket %s cannot be %s: %s", name, used, what) }
 	switch storage.TroubleOf(err) {

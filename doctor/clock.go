@@ -72,8 +72,8 @@ func clockApart(whose string, ahead time.Duration) []Finding {
 
 var errNoClock = errors.New("doctor: it tells no time")
 
-// HTTPClock is the clock of whoever answers at an address, whatever the answer
-// is.
+// HTTPClock returns a function that reads the clock of the server at an
+// address. Any answer will do, also an error.
 func HTTPClock(client *http.Client, address string) func(context.Context) (time.Duration, error) {
 	return func(ctx context.Context) (time.Duration, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodHead, address, nil)

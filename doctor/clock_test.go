@@ -11,7 +11,8 @@ import (
 	"github.com/ai-worker/ai-worker/doctor"
 )
 
-// dated is a server whose clock is ahead of this machine's.
+// dated starts a server whose clock is ahead of this machine's, and returns
+// that clock.
 func dated(t *testing.T, ahead time.Duration) doctor.Clock {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -55,8 +55,8 @@ func concurrency(l LaneSettings, runs record.Runs) Finding {
 		"%d at once make %d of %d pictures a minute %s; it takes %d", l.Quota.Concurrency, min(perMinute(l.Quota.Concurrency, usual), l.Quota.RPM), l.Quota.RPM, source, enough)
 }
 
-// needed is how many at once make so many a minute, each of which takes so
-// long.
+// needed returns how many requests at once it takes to make rpm requests a
+// minute, if each takes that many seconds.
 func needed(rpm int, seconds float64) int {
 	const dust = 1e-9 // of floating point: 60 × 20 ÷ 60 is 20
 	return max(1, int(math.Ceil(float64(rpm)*seconds/60-dust)))

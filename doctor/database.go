@@ -37,7 +37,7 @@ func Database(inspect func(context.Context) (postgres.Facts, error)) Check {
 	}
 }
 
-// databaseTrouble is why the database cannot be used.
+// databaseTrouble returns a finding that says why the database cannot be used.
 func databaseTrouble(address string, err error) Finding {
 	switch postgres.TroubleOf(err) {
 	case postgres.TroubleHost:
@@ -108,10 +108,11 @@ func schemaState(f postgres.Facts) []Finding {
 	return findings
 }
 
-// serverVersion is how people write a version: 150018 is 15.18.
+// serverVersion returns a version as people write it: 150018 is 15.18.
 func serverVersion(num int) string { return fmt.Sprintf("%d.%d", num/10_000, num%10_000) }
 
-// milliseconds is a short time, with as many digits as it is worth.
+// milliseconds formats a short time: with one decimal below 10 ms, without any
+// above.
 func milliseconds(d time.Duration) string {
 	if d < 10*time.Millisecond {
 		return fmt.Sprintf("%.1f ms", d.Seconds()*1000)

@@ -16,7 +16,8 @@ import (
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
 )
 
-// newDatabase is the address of a database with the newest schema.
+// newDatabase creates a database with the newest schema and returns its
+// address.
 func newDatabase(t *testing.T) string {
 	t.Helper()
 	return postgrestest.NewRecord(t)
@@ -46,7 +47,7 @@ func database(t *testing.T, address string) []doctor.Finding {
 	return examine(t, doctor.Database(func(ctx context.Context) (postgres.Facts, error) { return postgres.Inspect(ctx, p) }))
 }
 
-// altered is the address with parts of it changed.
+// altered returns the address as alter changes it.
 func altered(t *testing.T, address string, alter func(u *url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(address)

@@ -104,8 +104,9 @@ func (d Delivery) health(ctx context.Context) (status int, _ []Finding) {
 	return status, nil
 }
 
-// forged is what anybody could write: a token for the worker, of the right
-// account, and for a signature what Cloud Run leaves of one that it has checked.
+// forged returns a token that anybody could write. It is for the worker and
+// names the right account. In place of a signature it has the text that Cloud
+// Run puts there after it has checked one.
 func (d Delivery) forged() string {
 	claims := fmt.Sprintf(`{"iss":"https://accounts.google.com","aud":%q,"email":%q,"email_verified":true,"exp":%d}`,
 		d.Audience, d.Account, time.Now().Add(time.Hour).Unix())
@@ -135,8 +136,8 @@ func (d Delivery) guard(ctx context.Context) []Finding {
 		"%s answers a delivery that is not signed with %d, and should with 401", d.WorkerURL, status)}
 }
 
-// plain is what an error of the network comes down to: without what was to be
-// done, such as the URL, which may hold a secret.
+// plain returns the core of a network error. It leaves out what the program
+// tried to do, such as the URL, which may hold a secret.
 func plain(err error) error {
 	if op, is := errors.AsType[*net.OpError](err); is {
 		return op

@@ -18,7 +18,8 @@ import (
 	"github.com/ai-worker/ai-worker/sweep"
 )
 
-// noRedirects is a client as Cloud Tasks is one.
+// noRedirects returns a client that follows no redirects, as Cloud Tasks
+// follows none.
 func noRedirects() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
@@ -31,7 +32,8 @@ func workerAt(t *testing.T, address string) []doctor.Finding {
 	}))
 }
 
-// answering is a worker that answers to GET /health and POST /tasks/sweep so.
+// answering starts a worker that gives these answers to GET /health and POST
+// /tasks/sweep, and returns its address.
 func answering(t *testing.T, health int, body string, sweep int) string {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -67,7 +67,8 @@ func (d Doctor) Examine(ctx context.Context, checks []Check) Report {
 	return r
 }
 
-// settings are the findings that take no looking.
+// settings returns the findings about the settings, which are known without
+// looking at any service.
 func (d Doctor) settings() []Finding {
 	if len(d.Faults) == 0 {
 		return []Finding{{Check: "settings", Status: OK, Message: "all are there, " + count(d.Lanes, "lane")}}
@@ -108,7 +109,7 @@ func (d Doctor) examine(ctx context.Context, c Check) []Finding {
 	}
 }
 
-// faulty are those of the settings that are at fault.
+// faulty returns those of the needed settings that have a fault.
 func (d Doctor) faulty(needs []string) []string {
 	var faulty []string
 	for _, f := range d.Faults {
@@ -119,8 +120,8 @@ func (d Doctor) faulty(needs []string) []string {
 	return faulty
 }
 
-// guarded is what the check finds, also if it panics. The panic's value is left
-// out: nobody knows what it holds.
+// guarded runs the check and returns its findings. A panic becomes a finding,
+// which leaves out the panic's value: that could hold a secret.
 func (c Check) guarded(ctx context.Context) (findings []Finding) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -143,7 +144,7 @@ func (c Check) sign(findings []Finding) []Finding {
 	return findings
 }
 
-// count is n things.
+// count returns a number and a noun, such as "2 lanes".
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

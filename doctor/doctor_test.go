@@ -14,7 +14,7 @@ import (
 	"github.com/ai-worker/ai-worker/doctor"
 )
 
-// finding is a check that finds one thing.
+// finding returns a check that finds one thing.
 func finding(name, subject string, f doctor.Finding) doctor.Check {
 	return doctor.Check{Name: name, Subject: subject, Run: func(context.Context) []doctor.Finding {
 		return []doctor.Finding{f}

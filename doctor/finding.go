@@ -43,7 +43,7 @@ func failed(fix, format string, args ...any) Finding {
 	return Finding{Status: Failed, Message: fmt.Sprintf(format, args...), Fix: fix}
 }
 
-// on is the finding about one of several.
+// on returns the finding as one about subject, which is one of several.
 func (f Finding) on(subject string) Finding {
 	f.Subject = subject
 	return f
@@ -54,7 +54,7 @@ type Report struct {
 	Findings []Finding
 }
 
-// Count is how many findings have a status.
+// Count returns how many findings have a status.
 func (r Report) Count(s Status) int {
 	n := 0
 	for _, f := range r.Findings {
@@ -83,7 +83,7 @@ func (r Report) WriteJSON(w io.Writer) error {
 	}{worst, r.Findings})
 }
 
-// marks are how findings look to people.
+// marks returns the sign that people see for each status.
 func marks() map[Status]string {
 	return map[Status]string{OK: "✓", Warning: "!", Failed: "✗", Skipped: "–"}
 }

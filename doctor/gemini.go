@@ -28,15 +28,17 @@ func Gemini(l LaneSettings, look func(ctx context.Context, model string) error) 
 	}
 }
 
-// WithoutKey is Gemini for a lane whose key this process does not have.
+// WithoutKey stands for the check of Gemini on a lane whose key this process
+// does not have. It skips the check.
 func WithoutKey(l LaneSettings) Check {
 	return Check{Name: "gemini", Subject: l.Quota.Name, Needs: l.needs("GEMINI_API_KEY"), Run: func(context.Context) []Finding {
 		return []Finding{skipped("no key is set with %s; only the worker needs one", l.key())}
 	}}
 }
 
-// refused is why Gemini does not serve the lane. Keys are named by their
-// setting; the provider's words come last, where nothing else explains them.
+// refused returns a finding that says why Gemini does not serve the lane. It
+// names a key by its setting. It quotes the provider's words only if nothing
+// else explains the refusal, and last.
 func refused(l LaneSettings, e *generate.LookError) Finding {
 	key := l.key()
 	another := "Make another key at " + newKey + " and set " + key + "."
@@ -68,7 +70,8 @@ func refused(l LaneSettings, e *generate.LookError) Finding {
 	}
 }
 
-// refusedForNow is about what the key and the model are not to blame for.
+// refusedForNow returns a finding about a refusal that is not due to the key or
+// the model.
 func refusedForNow(l LaneSettings, e *generate.LookError) Finding {
 	switch e.Why {
 	case generate.RefusalLocation:

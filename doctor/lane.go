@@ -13,8 +13,8 @@ type LaneSettings struct {
 	Listed bool // it is an entry of LANES, and not of the plain settings
 }
 
-// setting is where to set something of the lane: the plain setting, or the
-// field of its entry.
+// setting returns where to set a property of the lane: the plain setting, or
+// the field of the lane's entry in LANES.
 func (l LaneSettings) setting(plain, field string) string {
 	if !l.Listed {
 		return plain
@@ -26,19 +26,19 @@ func (l LaneSettings) key() string         { return l.setting("GEMINI_API_KEY", 
 func (l LaneSettings) model() string       { return l.setting("GEMINI_MODEL", "model") }
 func (l LaneSettings) concurrency() string { return l.setting("WORKER_CONCURRENCY", "concurrency") }
 
-// needs are the settings that make the lane what it is, beside others.
+// needs returns others and the settings that define the lane.
 func (l LaneSettings) needs(others ...string) []string {
 	return append(others, "LANES", "GEMINI_MODEL", "GEMINI_RPM", "WORKER_CONCURRENCY")
 }
 
-// rate is what the lane's queue is to dispatch a second.
+// rate returns how many tasks a second the lane's queue should dispatch.
 func (l LaneSettings) rate() float64 { return float64(l.Quota.RPM) / 60 }
 
-// queue is the end of a command of gcloud: the queue's short name, and where
-// it is.
+// queue returns the end of a gcloud command: the queue's short name, project
+// and location.
 func (l LaneSettings) queue() string { return shortName(l.Quota.Queue) + " " + l.place() }
 
-// place is where the queue is, for a command of gcloud.
+// place returns the flags of a gcloud command that say where the queue is.
 func (l LaneSettings) place() string {
 	project, location := place(l.Quota.Queue)
 	return fmt.Sprintf("--project=%s --location=%s", project, location)

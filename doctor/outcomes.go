@@ -55,7 +55,7 @@ func callers(code job.Code) bool {
 	return code == job.CodeInvalidRequest || code == job.CodeBlocked || code == job.CodeNoImage
 }
 
-// codesOf are the codes, the most frequent first.
+// codesOf returns the codes, the most frequent first.
 func codesOf(failed map[job.Code]int) []job.Code {
 	var codes []job.Code
 	for code := range failed {

@@ -99,7 +99,7 @@ func SweepQueue(name string, open Open[Queues]) Check {
 	}
 }
 
-// noCredentials is for a client of Google's that cannot be made.
+// noCredentials returns the finding for a Google client that cannot be made.
 func noCredentials(err error) Finding {
 	return failed("On a laptop: gcloud auth application-default login. On Cloud Run they come by themselves.",
 		"there are no credentials for Google Cloud: %v", err)
@@ -134,7 +134,8 @@ func isDisabled(err error) bool {
 	return strings.Contains(message, "SERVICE_DISABLED") || strings.Contains(message, "has not been used in project")
 }
 
-// createQueue is the queue as terraform makes it.
+// createQueue returns the command that makes the lane's queue as terraform
+// does.
 func createQueue(l LaneSettings) string {
 	return "gcloud tasks queues create " + l.queue() + limits(l) +
 		" --max-attempts=-1 --max-retry-duration=0s --min-backoff=5s --max-backoff=300s --max-doublings=6"
@@ -180,7 +181,7 @@ func queueRate(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	return findings
 }
 
-// aMinute is a rate a second as people write it.
+// aMinute formats a rate, given in requests a second, as requests a minute.
 func aMinute(rate float64) string {
 	return strconv.FormatFloat(math.Round(rate*60*100)/100, 'f', -1, 64)
 }
@@ -216,8 +217,8 @@ func queuePermissions(ctx context.Context, l LaneSettings, client Queues, want .
 	return findings
 }
 
-// perMinute is how many requests a minute so many at once make, each of which
-// takes so many seconds.
+// perMinute returns how many requests a minute atOnce parallel requests make,
+// if each takes that many seconds.
 func perMinute(atOnce int, seconds float64) int {
 	return int(math.Floor(float64(atOnce) * 60 / seconds))
 }

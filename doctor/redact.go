@@ -49,7 +49,7 @@ func (r redactor) text(s string) string {
 	return queries.ReplaceAllString(s, "$1?"+redacted)
 }
 
-// finding is f without secrets, what it says in one line.
+// finding returns f without secrets, and with its message in one line.
 func (r redactor) finding(f Finding) Finding {
 	f.Subject, f.Fix = r.text(f.Subject), r.text(f.Fix)
 	f.Message = strings.Join(strings.Fields(r.text(f.Message)), " ")

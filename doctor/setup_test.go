@@ -18,7 +18,7 @@ const (
 	account   = "tasks@p.iam.gserviceaccount.com"
 )
 
-// laneA is the one lane of the plain settings.
+// laneA returns the one lane of the plain settings.
 func laneA() doctor.LaneSettings {
 	return doctor.LaneSettings{Quota: lane.Lane{Name: "a", Model: model, RPM: 60, Concurrency: 20, Queue: queueName}}
 }
@@ -69,7 +69,7 @@ func list(findings []doctor.Finding) string {
 	return b.String()
 }
 
-// nobody is an address where nobody listens.
+// nobody returns an address where nobody listens.
 func nobody(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -80,13 +80,15 @@ func nobody(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// silent is the address of a server that takes connections and says nothing.
+// silent starts a server that accepts connections and sends nothing, and
+// returns its address.
 func silent(t *testing.T) string {
 	t.Helper()
 	return serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 }
 
-// saying is the address of a server that answers whatever it is sent with text.
+// saying starts a server that answers everything with text, and returns its
+// address.
 func saying(t *testing.T, text string) string {
 	t.Helper()
 	return serve(t, func(conn net.Conn) {
@@ -99,7 +101,8 @@ func saying(t *testing.T, text string) string {
 	})
 }
 
-// serve is the address of a server that hands each connection to answer.
+// serve starts a server that hands each connection to answer, and returns its
+// address.
 func serve(t *testing.T, answer func(net.Conn)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -119,5 +122,5 @@ func serve(t *testing.T, answer func(net.Conn)) string {
 	return ln.Addr().String()
 }
 
-// quiet is the log of a server that is meant to be misused.
+// quiet returns a log that drops everything, for a server that a test misuses.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -33,7 +33,7 @@ func (w Work) waiting(ctx context.Context, b record.Backlog, states []record.Lan
 		waiting(b.Waiting), ago(b.Waits), ago(b.Idle), cause.what)
 }
 
-// takes is how long all lanes together take for so many images.
+// takes returns how long all lanes together take for that many images.
 func (w Work) takes(images int) time.Duration {
 	rpm := 0
 	for _, l := range w.Lanes {
@@ -89,8 +89,8 @@ func (w Work) allClosed(states []record.LaneState) bool {
 // sample is how many tasks of a queue are looked at.
 const sample = 50
 
-// someTasks are the first of a queue's tasks, with what came of their last
-// attempts.
+// someTasks returns the first tasks of a queue, each with the result of its
+// last delivery.
 func someTasks(ctx context.Context, client Queues, queue string) ([]*cloudtaskspb.Task, error) {
 	it := client.ListTasks(ctx, &cloudtaskspb.ListTasksRequest{Parent: queue, PageSize: sample}, once())
 	var tasks []*cloudtaskspb.Task
@@ -142,7 +142,8 @@ func (w Work) causeOf(tasks []*cloudtaskspb.Task, now time.Time) cause {
 	}
 }
 
-// most is the code that came most often, the smallest of several.
+// most returns the code that came most often. If several did, it returns the
+// smallest.
 func most(answers map[codes.Code]int) (code codes.Code, n int) {
 	for c, m := range answers {
 		if m > n || m == n && c < code {
@@ -152,7 +153,7 @@ func most(answers map[codes.Code]int) (code codes.Code, n int) {
 	return code, n
 }
 
-// refused is what the answers to deliveries mean.
+// refused returns the cause that the answers to deliveries point to.
 func (w Work) refused(code codes.Code, example string) cause {
 	const worker = "gcloud run services logs read ai-worker --region=REGION"
 	c := cause{what: fmt.Sprintf("deliveries end with %q", example)}
@@ -179,7 +180,7 @@ func (w Work) refused(code codes.Code, example string) cause {
 	return c
 }
 
-// unknown is for what can only be guessed at.
+// unknown returns the cause for a case in which one can only guess.
 func (w Work) unknown() cause {
 	return cause{
 		what: "no delivery gets through",

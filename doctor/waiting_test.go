@@ -19,7 +19,8 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// still is a record in which two images wait and nothing has moved for long.
+// still returns a record in which two images wait and nothing has moved for
+// long.
 func still() told {
 	return told{backlog: record.Backlog{Waiting: 2, Waits: 30 * time.Minute, Idle: 20 * time.Minute}}
 }

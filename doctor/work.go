@@ -89,7 +89,8 @@ func (w Work) lane(name string) (LaneSettings, bool) {
 	return LaneSettings{}, false
 }
 
-// closed is about a lane that was paused and has not been found in order since.
+// closed returns a finding about a lane that was paused and that no request has
+// shown to be in order since.
 func closed(l LaneSettings, s record.LaneState) Finding {
 	kind, how := "paused", warning
 	if s.Broken {
@@ -124,7 +125,7 @@ func mendLane(l LaneSettings, s record.LaneState) string {
 	}
 }
 
-// sweep is the command that runs the sweep now.
+// sweep returns the command that runs the sweep now.
 func (w Work) sweep() string {
 	project, location := "PROJECT", "REGION"
 	if len(w.Lanes) > 0 {
@@ -133,7 +134,7 @@ func (w Work) sweep() string {
 	return fmt.Sprintf("gcloud scheduler jobs run ai-worker-sweep --project=%s --location=%s", project, location)
 }
 
-// waiting is that many images, waiting.
+// waiting returns that n images wait, in words.
 func waiting(n int) string {
 	if n == 1 {
 		return "1 image waits"
@@ -141,7 +142,7 @@ func waiting(n int) string {
 	return fmt.Sprintf("%d images wait", n)
 }
 
-// ago is a duration as people say it.
+// ago formats a duration as people say it.
 func ago(d time.Duration) string {
 	if d < 90*time.Second {
 		return fmt.Sprintf("%.0f s", d.Seconds())

@@ -71,7 +71,7 @@ func examineWork(t *testing.T, r doctor.Record, queues doctor.Open[doctor.Queues
 	return examine(t, doctor.Work{Lanes: []doctor.LaneSettings{laneA()}, Record: r, Queues: queues, Account: account}.Check())
 }
 
-// idle are the lines of a service that nobody uses.
+// idle returns the findings about a service that nobody uses.
 func idle() []want {
 	return []want{{doctor.OK, "waiting", "nothing waits", ""}, {doctor.OK, "outcomes", "no job has ended", ""}}
 }
@@ -203,5 +203,5 @@ func TestWorkWithoutTasks(t *testing.T) {
 	})
 }
 
-// closedQueues is a client that cannot be made.
+// closedQueues fails, as if no client could be made.
 func closedQueues(context.Context) (doctor.Queues, error) { return nil, errors.New("no credentials") }
