@@ -5,8 +5,8 @@ import (
 	_ "time/tzdata" // the image that is shipped has no time zones
 )
 
-// untilNextDay is how long a quota of a day that is used up stays so: until
-// midnight Pacific, see https://ai.google.dev/gemini-api/docs/rate-limits.
+// untilNextDay returns how long a daily quota that is used up stays so: until
+// midnight Pacific time, see https://ai.google.dev/gemini-api/docs/rate-limits.
 func untilNextDay(now time.Time) time.Duration {
 	pacific, err := time.LoadLocation("America/Los_Angeles")
 	if err != nil {

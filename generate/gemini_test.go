@@ -52,7 +52,7 @@ func dial(t *testing.T, handler http.Handler) *generate.Gemini {
 // noon is 4 in the morning, Pacific standard time.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// dialAt is a Gemini that talks to handler, always at the same time.
+// dialAt returns a Gemini that talks to handler. Its clock always says now.
 func dialAt(t *testing.T, handler http.Handler, now time.Time) *generate.Gemini {
 	t.Helper()
 	server := httptest.NewServer(handler)

@@ -25,8 +25,8 @@ func Model(name string) job.Model {
 	return m
 }
 
-// knownModels are Google's image models by name, with sizes and list prices as
-// published in 2026-11.
+// knownModels returns Google's image models by name, with sizes and list prices
+// as published in 2026-11.
 func knownModels() map[string]job.Model {
 	ratios := []string{"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"}
 	wide := append([]string{"1:4", "4:1", "1:8", "8:1"}, ratios...)
