@@ -95,10 +95,10 @@ func (i *Instance) Stop(ctx context.Context) error {
 	}
 }
 
-// PID is the instance's process.
+// PID returns the ID of the instance's process.
 func (i *Instance) PID() int { return i.cmd.Process.Pid }
 
-// Addr is where the instance serves, as host:port.
+// Addr returns the address where the instance serves, as host:port.
 func (i *Instance) Addr() string { return i.addr }
 
 // firstAddress hands on what is written, and reads from it where the program
@@ -138,8 +138,8 @@ func (f *firstAddress) text() string {
 	return f.head.String()
 }
 
-// servingAddress is the loopback address that a line of log tells; empty if it
-// tells none.
+// servingAddress returns the loopback address in a line of the log, or an empty
+// string if there is none.
 func servingAddress(line []byte) string {
 	var entry struct {
 		Message string `json:"message"`

@@ -60,7 +60,7 @@ func NewProxy() (*Proxy, error) {
 	return p, nil
 }
 
-// URL is the one address.
+// URL returns the one address of all instances.
 func (p *Proxy) URL() string { return p.url }
 
 // Add sends requests to the instance too.
@@ -108,7 +108,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusServiceUnavailable)
 }
 
-// pick is the next instance; nil if the caller went away before there was one.
+// pick returns the next instance, and waits until there is one. It returns nil
+// if ctx ends before that.
 func (p *Proxy) pick(ctx context.Context) *backend {
 	for {
 		p.mu.Lock()

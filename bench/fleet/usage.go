@@ -55,7 +55,8 @@ func cpuTicks(stat []byte) (int64, error) {
 	return user + system, nil
 }
 
-// peakRSS is VmHWM of proc_pid_status(5), 0 if it is not there.
+// peakRSS returns VmHWM of proc_pid_status(5) in bytes, or 0 if it is not
+// there.
 func peakRSS(status []byte) int64 {
 	for line := range bytes.Lines(status) {
 		if rest, found := bytes.CutPrefix(line, []byte("VmHWM:")); found {

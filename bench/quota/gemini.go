@@ -44,7 +44,7 @@ func newQuotaGemini(rpm int, o options) (*quotaGemini, error) {
 	}, nil
 }
 
-// drawnAnswer is what the stand-in for Gemini answers with a picture of at
+// drawnAnswer returns an answer of the stand-in for Gemini with a picture of at
 // least size bytes.
 func drawnAnswer(size int) ([]byte, error) {
 	g, err := gemini.New(gemini.Options{PictureBytes: size, Seed: 1})
@@ -109,7 +109,7 @@ func (g *quotaGemini) arrive() time.Duration {
 	return 0
 }
 
-// seen is a copy of what the model saw so far.
+// seen returns a copy of the times that the stand-in has noted so far.
 func (g *quotaGemini) seen() (arrived, admitted, answered []time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

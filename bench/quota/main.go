@@ -139,7 +139,7 @@ const (
 	fastWindow    = 2 * time.Minute
 )
 
-// windowFor is how long a rate is measured.
+// windowFor returns for how long a rate is measured.
 func (o options) windowFor(rpm int) time.Duration {
 	switch {
 	case o.window > 0:
@@ -151,8 +151,8 @@ func (o options) windowFor(rpm int) time.Duration {
 	}
 }
 
-// concurrency is what a rate needs if every picture takes the longest, and two
-// more.
+// concurrency returns how many requests at once a rate needs if every picture
+// takes the maximum latency, and two more.
 func (o options) concurrency(rpm int) int {
 	return int(float64(rpm)*o.maxLatency.Minutes()) + 3
 }

@@ -2,7 +2,8 @@ package main
 
 import "time"
 
-// mostInMinute is the largest number of times in any 60 s. They are in order.
+// mostInMinute returns the largest number of times in any 60 s. The times must
+// be in order.
 func mostInMinute(times []time.Time) int {
 	most, first := 0, 0
 	for i, t := range times {
@@ -14,7 +15,7 @@ func mostInMinute(times []time.Time) int {
 	return most
 }
 
-// between is those times that lie from start up to, and without, end.
+// between returns the times from start to end. It includes start, but not end.
 func between(times []time.Time, start, end time.Time) []time.Time {
 	var in []time.Time
 	for _, t := range times {
@@ -25,10 +26,10 @@ func between(times []time.Time, start, end time.Time) []time.Time {
 	return in
 }
 
-// share is the part of a quota that the times use. The span is the one from
-// the first to the last, which it takes one time less than there are: a window
-// cut anywhere else would be wrong by up to one request, a tenth of the minute
-// at ten a minute.
+// share returns the part of a quota that the times use. It measures from the
+// first to the last time, and so counts one time less than there are. Any other
+// window would be wrong by up to one request: at ten a minute, a tenth of the
+// minute.
 func share(times []time.Time, rpm int) float64 {
 	if len(times) < 2 {
 		return 0

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// every is n times, one an interval.
+// every returns n times, one each interval.
 func every(interval time.Duration, n int) []time.Time {
 	times := make([]time.Time, n)
 	for i := range times {
