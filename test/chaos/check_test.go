@@ -25,7 +25,7 @@ type row struct {
 	putBack   int // of those, by the process that had it, as one that is asked to end does
 }
 
-// key is where the image's picture belongs.
+// key returns the key in the bucket under which the image's picture belongs.
 func (r row) key() string { return fmt.Sprintf("images/%s/%d", r.job, r.index) }
 
 // cutSQL is the moves that end a claim in the middle of its attempt: another
@@ -53,7 +53,7 @@ func (d *deployment) check(jobs []*submitted) {
 	d.t.Logf("%v", sum)
 }
 
-// rows are all images.
+// rows reads all images from the record.
 func (d *deployment) rows() []row {
 	d.t.Helper()
 	const sql = `

@@ -165,7 +165,7 @@ func (c *crew) relieve(ctx context.Context, n int, p *place) string {
 	return name
 }
 
-// lastWords are the last lines of a worker's log.
+// lastWords returns the last lines of a worker's log.
 func (c *crew) lastWords(name string) string {
 	text, err := os.ReadFile(filepath.Join(c.logs, name+".log"))
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/ai-worker/ai-worker/local/s3"
 )
 
-// answers are what Gemini answers, by weight: every kind of answer that it is
-// known to give. About one in three is no picture; one in a hundred says that
-// the lane is broken.
+// answers returns every kind of answer that Gemini is known to give, by weight.
+// About one in three has no picture. One in a hundred says that the lane is
+// broken.
 func answers(hangs bool) map[gemini.Fault]int {
 	weights := map[gemini.Fault]int{
 		gemini.Ok: 640, gemini.JPEG: 30, gemini.URLSafe: 30,
@@ -71,7 +71,8 @@ func newModel() *model {
 	return &model{asked: map[pictureID]int{}, latest: map[pictureID]time.Time{}, failed: map[pictureID]int{}, kinds: map[gemini.Fault]int{}}
 }
 
-// script is the stand-in's script.
+// script returns the function that chooses the stand-in's answer to each
+// request.
 func (m *model) script(seed uint64, hangs bool) func(gemini.Request) gemini.Fault {
 	pick := gemini.Mix(seed, answers(hangs))
 	return func(r gemini.Request) gemini.Fault {
@@ -105,7 +106,7 @@ type bucketFaults struct {
 	count  int
 }
 
-// decide is the S3 server's fault for a request.
+// decide chooses the S3 server's fault for a request.
 func (b *bucketFaults) decide(*http.Request) s3.Fault {
 	if b.calm.Load() {
 		return s3.Fault{}

@@ -129,7 +129,7 @@ func (p *postgres) run(program string, args ...string) error {
 	return nil
 }
 
-// url is the server's address for a client that calls itself name.
+// url returns the server's address for a client that calls itself name.
 func (p *postgres) url(name string) string {
 	return (&url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", p.pass), Host: fmt.Sprintf("127.0.0.1:%d", p.port),

@@ -14,7 +14,7 @@ type summary struct {
 	kinds                       int
 }
 
-// String is the summary.
+// String returns the summary as three lines of text.
 func (s *summary) String() string {
 	d := s.d
 	return fmt.Sprintf("%d jobs, %d images: %d succeeded, %d failed, %d stranded; %d objects\n"+

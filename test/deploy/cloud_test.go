@@ -72,7 +72,7 @@ const (
 	queue      = "ai-worker-default-v1"
 )
 
-// newCloud is the cloud after a deploy of imageNow.
+// newCloud returns the cloud as it is after a deploy of imageNow.
 func newCloud() *cloud {
 	c := &cloud{
 		services: map[string]*service{}, jobs: map[string]*jobSpec{},
@@ -196,8 +196,8 @@ type route struct {
 	do      func(c *cloud, m []string) (string, error)
 }
 
-// routes are the calls that the script may make. What a describe prints is
-// what gcloud 578 printed.
+// routes returns the calls that the script may make. The describe commands
+// print what gcloud 578 printed.
 func routes() []route {
 	const serviceOrJob = `(ai-worker[a-z-]*)`
 	return []route{
@@ -313,7 +313,8 @@ func (c *cloud) updateJob(m []string) (string, error) {
 	return "", nil
 }
 
-// setTo is a setting after a flag that updates it, removes it, or is not there.
+// setTo returns a setting's value after a command. The flag updates it, removes
+// it, or is not there.
 func setTo(flag, value, before string) string {
 	if flag == "" {
 		return before
@@ -321,7 +322,7 @@ func setTo(flag, value, before string) string {
 	return value
 }
 
-// curl is a request to a candidate.
+// curl answers a request to a candidate.
 func (c *cloud) curl(line string) (string, error) {
 	if !strings.Contains(line, "--header X-Serverless-Authorization: Bearer …") {
 		return "", fmt.Errorf("no token: %s", line)
@@ -332,7 +333,7 @@ func (c *cloud) curl(line string) (string, error) {
 	return c.refusal, nil
 }
 
-// healthy is what a version answers when asked for its health.
+// healthy returns a version's answer to GET /health.
 func healthy(version string) string {
 	return "HTTP/2 200 \r\ncontent-type: application/json\r\nx-version: " + version + "\r\n\r\n" + `{"status":"healthy"}` + "\n"
 }

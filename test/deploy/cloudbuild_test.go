@@ -19,7 +19,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// found is what the first group of a pattern matches in text, each once.
+// found returns what the first group of a pattern matches in text, each match
+// once.
 func found(pattern, text string) []string {
 	var all []string
 	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
@@ -53,7 +54,7 @@ func TestCloudBuildPassesEverySetting(t *testing.T) {
 	}
 }
 
-// What is tested is what is built with.
+// The tests run with the Go that the image is built with.
 func TestCloudBuildTestsWithTheGoOfTheImage(t *testing.T) {
 	t.Parallel()
 	image := found(`(?m)^ARG GO_IMAGE=(golang:\S+@sha256:[0-9a-f]{64})$`, read(t, "../../Dockerfile"))

@@ -66,7 +66,7 @@ func (c *cloud) state() state {
 	return s
 }
 
-// all is the state after a deploy of an image with a quota.
+// all returns the state after a deploy of an image with a quota.
 func all(image, rpm, rate string) state {
 	services := func(value string) map[string]string {
 		return map[string]string{"ai-worker": value, "ai-worker-api": value}
@@ -237,7 +237,7 @@ func TestDeployTakesAQuotaBack(t *testing.T) {
 	}
 }
 
-// What is refused changes nothing.
+// A deploy that is refused changes nothing.
 func TestDeployRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

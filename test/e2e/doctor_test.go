@@ -148,7 +148,8 @@ func TestDoctorCommandLine(t *testing.T) {
 // marker is in every secret of the tests below.
 const marker = "hunter2hunter2hunter2"
 
-// unkind is a server that refuses everything, and repeats what it was sent.
+// unkind starts a server that refuses every request and repeats what it was
+// sent, and returns its URL.
 func unkind(t *testing.T, status int) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,8 +161,8 @@ func unkind(t *testing.T, status int) string {
 	return srv.URL
 }
 
-// secretive are settings whose secrets all hold the marker, against the
-// services of a deployment, which refuse them.
+// secretive returns settings whose secrets all hold the marker. They are for
+// the services of a deployment, which refuse these secrets.
 func secretive(t *testing.T, d *deployment) map[string]string {
 	t.Helper()
 	with := func(raw string) string {

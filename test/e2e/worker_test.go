@@ -107,8 +107,9 @@ func deploy(t *testing.T) *deployment {
 	return d
 }
 
-// freePort is a port that nobody listens on, and that a restarted program can
-// have again: it is below those that the kernel gives to outgoing connections.
+// freePort returns a port that nobody listens on. A restarted program can have
+// it again, because it is below the ports that the kernel gives to outgoing
+// connections.
 func freePort(t *testing.T) string {
 	t.Helper()
 	var err error
@@ -227,7 +228,7 @@ func TestWorkerKilledBeforeItRecordsPaysOnce(t *testing.T) {
 	}
 }
 
-// listBucket is what R2 says of all that it holds.
+// listBucket returns R2's list of all objects.
 func (d *deployment) listBucket() string {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.s3.URL()+"/"+bucket+"?list-type=2", http.NoBody)

@@ -174,7 +174,7 @@ func (s *simulation) submit(tenant string, weight float64, priority job.Priority
 // until lets time pass.
 func (s *simulation) until(at time.Duration) { time.Sleep(time.Until(s.began.Add(at))) }
 
-// starts are those so far.
+// starts returns a copy of the starts so far.
 func (s *simulation) starts() []start {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()

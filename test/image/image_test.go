@@ -22,8 +22,8 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// Everything is kept out of the build but the directories that the programs are
-// built from: neither is one missing, nor one too many.
+// The context of the build has exactly the directories that the programs are
+// built from: none is missing, and there is no other.
 func TestContextIsWhatTheProgramsAreBuiltFrom(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/ai-worker/ai-worker/"

@@ -63,7 +63,7 @@ func newGoogleAPIs(t *testing.T) *googleAPIs {
 	return g
 }
 
-// endpoints are the custom endpoints of Terraform's provider.
+// endpoints returns the custom endpoints for Terraform's provider.
 func (g *googleAPIs) endpoints() map[string]string {
 	endpoints := make(map[string]string)
 	for name, at := range map[string]string{
@@ -294,10 +294,10 @@ func (g *googleAPIs) check(kind string, body object) (int, object) {
 	return 0, nil
 }
 
-// container is the first container of a service's or job's template.
+// container returns the first container of a service's or job's template.
 func container(template object) object { return template["containers"].([]any)[0].(object) }
 
-// secretsOf are the secret versions that a template names, by setting.
+// secretsOf returns the secret versions that a template names, by setting.
 func secretsOf(template object) map[string]string {
 	secrets := make(map[string]string)
 	env, _ := container(template)["env"].([]any)
@@ -409,7 +409,8 @@ func (g *googleAPIs) update(api, key, mask string, body object) (int, object) {
 	return http.StatusOK, operation(api, changed)
 }
 
-// operation is how some services answer: with a promise, here kept already.
+// operation returns o as an API answers with it. Some APIs answer with an
+// operation; here it is always done already.
 func operation(api string, o object) object {
 	switch api {
 	case "run", "artifactregistry":
@@ -422,7 +423,8 @@ func operation(api string, o object) object {
 	return o
 }
 
-// environment is what a service's container gets, secrets included.
+// environment returns the environment of a service's container, including the
+// secrets' values.
 func (g *googleAPIs) environment(t *testing.T, service string) map[string]string {
 	t.Helper()
 	g.mu.Lock()
@@ -467,7 +469,7 @@ func (g *googleAPIs) failMigrations(fail bool) {
 	g.migrationFails = fail
 }
 
-// names are the objects of a kind, by the last part of their names.
+// names returns the last part of the name of each object of a kind.
 func (g *googleAPIs) names(kind string) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -481,7 +483,7 @@ func (g *googleAPIs) names(kind string) []string {
 	return names
 }
 
-// since are the changes after the first n.
+// since returns the changes after the first n.
 func (g *googleAPIs) since(n int) []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()

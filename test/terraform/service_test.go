@@ -204,14 +204,14 @@ func TestServiceRunsWhatCloudBuildDeployed(t *testing.T) {
 	}
 }
 
-// merged is vars with one more.
+// merged returns a copy of vars with one more.
 func merged(vars object, name string, value any) object {
 	vars = maps.Clone(vars)
 	vars[name] = value
 	return vars
 }
 
-// image is what a service runs.
+// image returns the image that a service runs.
 func (g *googleAPIs) image(service string) string {
 	o := g.get("run/projects/" + projectID + "/locations/europe-west1/services/" + service)
 	return container(o["template"].(object))["image"].(string)

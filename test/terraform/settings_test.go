@@ -15,7 +15,7 @@ import (
 // foreign are variables that the services get, and that are not their settings.
 var foreign = []string{"GOMEMLIMIT"} // Go's own
 
-// declared are the declarations of all settings, by name.
+// declared returns the declarations of all settings, by name.
 func declared() map[string]config.Setting {
 	settings := make(map[string]config.Setting)
 	for _, s := range config.Settings() {
@@ -24,7 +24,8 @@ func declared() map[string]config.Setting {
 	return settings
 }
 
-// names are what a pattern's first group finds in a text, each once.
+// names returns what a pattern's first group matches in a text, each match
+// once.
 func names(text, pattern string) []string {
 	found := make(map[string]bool)
 	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
@@ -33,8 +34,8 @@ func names(text, pattern string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// value is what a name stands for in a text of Terraform's: its line, and those
-// behind it that are further in.
+// value returns the definition of a name in a Terraform file: its line, and the
+// lines after it that are indented further.
 func value(t *testing.T, text, name string) string {
 	t.Helper()
 	start := regexp.MustCompile(`(?m)^( +)` + name + ` += .*\n`).FindStringSubmatchIndex(text)
@@ -49,8 +50,8 @@ func value(t *testing.T, text, name string) string {
 // assigned are the variables that a text of Terraform's gives values to.
 const assigned = `(?m)(?:^ *|\{ )([A-Z][A-Z0-9_]*) += `
 
-// environment is what Terraform gives a service: settings by name, and which of
-// them come from Secret Manager.
+// environment returns the settings that Terraform gives a service. The value is
+// true for those that come from Secret Manager.
 func environment(t *testing.T, role string) map[string]bool {
 	t.Helper()
 	settings, secrets := read(t, "terraform/settings.tf"), read(t, "terraform/secrets.tf")

@@ -42,8 +42,8 @@ func newCopy(t *testing.T, name string) *root {
 	)}
 }
 
-// newRoot is a copy whose provider talks to a stand-in of Google's APIs, and
-// whose state is a file.
+// newRoot returns a copy whose provider talks to a stand-in of Google's APIs,
+// and whose state is a file.
 func newRoot(t *testing.T, name string, g *googleAPIs) *root {
 	t.Helper()
 	r := newCopy(t, name)
