@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// Account is the service account that deliveries are signed as.
+// Account is the service account that signs deliveries.
 type Account struct {
 	Email    string
 	Queue    string // full name of a queue; the account is in its project
-	Emulator bool   // signs as whomever it is told
+	Emulator bool   // an emulator signs as any account
 	IAM      string // address of Google's IAM API
 	// Client has this process' credentials.
 	Client Open[*http.Client]
@@ -25,12 +25,13 @@ type Account struct {
 // GoogleIAM is the address of Google's IAM API.
 const GoogleIAM = "https://iam.googleapis.com"
 
-// accountEmail is what the address of any service account looks like.
+// accountEmail matches the email address of any service account.
 var accountEmail = regexp.MustCompile(`^[^@\s/?#]+@[a-z0-9.:-]+\.gserviceaccount\.com$`)
 
 const permissionActAs = "iam.serviceAccounts.actAs"
 
-// Check finds out whether this process may have tasks delivered as the account.
+// Check finds out whether this process may create tasks that are delivered as
+// the account.
 func (a Account) Check() Check {
 	return Check{
 		Name: "delivery", Subject: "account", Needs: []string{"TASKS_SERVICE_ACCOUNT", "CLOUD_TASKS_QUEUE", "LANES"},
@@ -42,13 +43,14 @@ func (a Account) Check() Check {
 			if a.Emulator {
 				return []Finding{skipped("an emulator signs deliveries as anybody")}
 			}
-			return []Finding{a.actAs(ctx)}
+			return []Finding{a.checkActAs(ctx)}
 		},
 	}
 }
 
-// actAs asks for the permission without which no task can be created.
-func (a Account) actAs(ctx context.Context) Finding {
+// checkActAs asks IAM whether this process may act as the account. Without that
+// permission it can create no task.
+func (a Account) checkActAs(ctx context.Context) Finding {
 	client, err := a.Client(ctx)
 	if err != nil {
 		return noCredentials(err)
@@ -82,8 +84,8 @@ func (a Account) actAs(ctx context.Context) Finding {
 	return ok("deliveries are signed as %s", a.Email)
 }
 
-// ask calls testIamPermissions of the account. Its project is named, since with
-// a wildcard in its place IAM answers 403 for an account that is not there.
+// ask calls testIamPermissions of the account. It names the account's project:
+// with a wildcard instead, IAM answers 403 for an account that does not exist.
 func (a Account) ask(ctx context.Context, client *http.Client) (status int, body []byte, err error) {
 	project, _ := place(a.Queue)
 	link := a.IAM + "/v1/projects/" + url.PathEscape(project) + "/serviceAccounts/" + url.PathEscape(a.Email) + ":testIamPermissions"

@@ -14,9 +14,9 @@ import (
 	"github.com/ai-worker/ai-worker/doctor"
 )
 
-// iam starts a stand-in of Google's IAM API, which gives this answer, and
+// startIAM starts a stand-in of Google's IAM API, which gives this answer, and
 // returns an account to check with it.
-func iam(t *testing.T, status int, body string) doctor.Account {
+func startIAM(t *testing.T, status int, body string) doctor.Account {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var asked struct{ Permissions []string }
@@ -58,7 +58,7 @@ func TestAccount(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			expect(t, examine(t, iam(t, tt.status, tt.body).Check()), tt.want)
+			expect(t, examine(t, startIAM(t, tt.status, tt.body).Check()), tt.want)
 		})
 	}
 }

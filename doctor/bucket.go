@@ -15,14 +15,15 @@ import (
 
 // A Bucket keeps objects.
 type Bucket interface {
-	// PutOnce stores data where nothing is, and says whether it did.
+	// PutOnce stores data if there is no object under key, and reports whether
+	// it did.
 	PutOnce(ctx context.Context, key string, data []byte) (stored bool, err error)
 	Read(ctx context.Context, key string) ([]byte, error)
 	URL(key string) (string, error)
 	Remove(ctx context.Context, keys ...string) error
 }
 
-// Pictures is where pictures are kept and how they are shown.
+// Pictures says where pictures are stored and how they are shown.
 type Pictures struct {
 	Bucket    Bucket
 	Name      string       // of the bucket
@@ -31,14 +32,15 @@ type Pictures struct {
 }
 
 const (
-	// removeTimeout is for taking the probe back, also when time is up.
+	// removeTimeout is how long deleting the probe may take. It also applies
+	// after the check's own time is up.
 	removeTimeout = 2 * time.Second
-	// shownLimit is how much of an answer is read, in bytes.
+	// shownLimit is how much of an answer is read at most, in bytes.
 	shownLimit = 64 << 10
 )
 
-// Check writes a small object, reads it back, looks at it as a browser would,
-// and deletes it.
+// Check writes a small object, reads it back, tries to overwrite it, fetches it
+// as a browser would, and deletes it.
 func (p Pictures) Check() Check {
 	return Check{
 		Name: "r2",
@@ -56,7 +58,8 @@ func (p Pictures) Check() Check {
 	}
 }
 
-// tryOut returns what is wrong.
+// tryOut writes an object, reads it back, tries to overwrite it, fetches its
+// URL and deletes it. It returns what went wrong.
 func (p Pictures) tryOut(ctx context.Context, key string, data []byte) (findings []Finding) {
 	if _, err := p.Bucket.PutOnce(ctx, key, data); err != nil {
 		return []Finding{bucketTrouble(p.Name, "written", err)}
@@ -64,7 +67,7 @@ func (p Pictures) tryOut(ctx context.Context, key string, data []byte) (findings
 	defer func() { findings = append(findings, p.remove(ctx, key)...) }()
 	findings = append(findings, p.readBack(ctx, key, data)...)
 	findings = append(findings, p.writeAgain(ctx, key)...)
-	return append(findings, p.show(ctx, key, data)...)
+	return append(findings, p.viewObject(ctx, key, data)...)
 }
 
 func (p Pictures) readBack(ctx context.Context, key string, want []byte) []Finding {
@@ -78,8 +81,9 @@ func (p Pictures) readBack(ctx context.Context, key string, want []byte) []Findi
 	return nil
 }
 
-// writeAgain tries to overwrite, which must not be possible: a delivery that
-// comes again would replace a picture that was paid for and shown.
+// writeAgain tries to overwrite the object, which must not be possible.
+// Otherwise a delivery that comes again would replace a picture that was paid
+// for and may have been seen.
 func (p Pictures) writeAgain(ctx context.Context, key string) []Finding {
 	stored, err := p.Bucket.PutOnce(ctx, key, []byte("doctor again"))
 	switch {
@@ -104,8 +108,8 @@ func (p Pictures) remove(ctx context.Context, key string) []Finding {
 	return nil
 }
 
-// show fetches the object as whoever gets its URL does.
-func (p Pictures) show(ctx context.Context, key string, want []byte) []Finding {
+// viewObject fetches the object by its URL, as a caller does.
+func (p Pictures) viewObject(ctx context.Context, key string, want []byte) []Finding {
 	link, err := p.Bucket.URL(key)
 	if err != nil {
 		return []Finding{bucketTrouble(p.Name, "shown", err)}

@@ -20,7 +20,7 @@ import (
 
 const bucketName = "pictures"
 
-// A bucketTest is an S3 server, and what it is reached by.
+// A bucketTest is an S3 server and the settings of its client.
 type bucketTest struct {
 	server *s3.Server
 	cfg    storage.Config
@@ -46,9 +46,9 @@ func (b *bucketTest) examine(t *testing.T) []doctor.Finding {
 	}.Check())
 }
 
-// proxy starts a server that changes requests and passes them on to the bucket,
-// and returns its URL.
-func (b *bucketTest) proxy(t *testing.T, path string, change func(*http.Request)) string {
+// startProxy starts a server that changes requests and passes them on to the
+// bucket, and returns its URL.
+func (b *bucketTest) startProxy(t *testing.T, path string, change func(*http.Request)) string {
 	t.Helper()
 	target, err := url.Parse(b.server.URL() + path)
 	if err != nil {
@@ -90,7 +90,7 @@ func TestBucket(t *testing.T) {
 func TestBucketThatIsPublic(t *testing.T) {
 	t.Parallel()
 	b := setupBucket(t)
-	b.cfg.PublicURL = b.proxy(t, "/"+bucketName, func(*http.Request) {})
+	b.cfg.PublicURL = b.startProxy(t, "/"+bucketName, func(*http.Request) {})
 	expect(t, b.examine(t), want{doctor.OK, "", "shown at " + strings.TrimPrefix(b.cfg.PublicURL, "http://"), ""})
 }
 
@@ -132,7 +132,7 @@ func TestBucketOutOfReach(t *testing.T) {
 	expect(t, b.examine(t), want{doctor.Failed, "", "connection refused", "R2_ENDPOINT"})
 }
 
-// A token for one half of the work.
+// The token allows only a part of the work.
 func TestBucketThatLetsSomeThingsBeDone(t *testing.T) {
 	t.Parallel()
 	denied := s3.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
@@ -178,10 +178,10 @@ func TestBucketThatLetsSomeThingsBeDone(t *testing.T) {
 func TestBucketThatCanBeOverwritten(t *testing.T) {
 	t.Parallel()
 	b := setupBucket(t)
-	b.cfg.Endpoint = b.proxy(t, "", func(r *http.Request) { r.Header.Del("If-None-Match") })
+	b.cfg.Endpoint = b.startProxy(t, "", func(r *http.Request) { r.Header.Del("If-None-Match") })
 	expect(t, b.examine(t),
 		want{doctor.Failed, "", "lets a picture be overwritten", "If-None-Match"},
-		// It was, and so the URL shows something else.
+		// It was overwritten, and so the URL shows something else.
 		want{doctor.Failed, "", "a presigned URL", ""})
 }
 
@@ -222,7 +222,7 @@ func TestBucketWhosePicturesCannotBeFetched(t *testing.T) {
 	expect(t, got, want{doctor.Failed, "", "a presigned URL of bucket pictures cannot be fetched: no route", "R2_ENDPOINT"})
 }
 
-// forgetful gives back something else than it was given.
+// forgetful is a bucket that returns other data than was stored.
 type forgetful struct{ doctor.Bucket }
 
 func (forgetful) Read(context.Context, string) ([]byte, error) { return []byte("what?"), nil }

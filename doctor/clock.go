@@ -11,21 +11,23 @@ import (
 )
 
 const (
-	// clockOff is further apart than clocks that are set by themselves are.
+	// clockOff is more than the difference between clocks that are set
+	// automatically.
 	clockOff = 30 * time.Second
-	// clockWrong is when tokens and signatures are refused.
+	// clockWrong is the difference from which tokens and signatures are
+	// refused.
 	clockWrong = 5 * time.Minute
 )
 
-// A Clock is somebody else's.
+// A Clock is the clock of another machine.
 type Clock struct {
 	Name string
-	// Ahead is by how much it is before this machine's.
+	// Ahead returns by how much it is ahead of this machine's clock.
 	Ahead func(context.Context) (time.Duration, error)
 }
 
-// Clocks checks this machine's clock against others. One that does not answer
-// is left out: its own line says why.
+// Clocks checks this machine's clock against others. It leaves out a clock that
+// does not answer: the line about that service says why.
 func Clocks(clocks ...Clock) Check {
 	return Check{Name: "clock", Run: func(ctx context.Context) []Finding {
 		ahead := make([]time.Duration, len(clocks))
@@ -91,7 +93,7 @@ func HTTPClock(client *http.Client, address string) func(context.Context) (time.
 		if err != nil {
 			return 0, errNoClock
 		}
-		// The header leaves fractions out.
+		// The header has whole seconds: on average, half a second is missing.
 		return date.Add(time.Second / 2).Sub(asked.Add(answered.Sub(asked) / 2).Round(0)), nil
 	}
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/ai-worker/ai-worker/doctor"
 )
 
-// dated starts a server whose clock is ahead of this machine's, and returns
-// that clock.
-func dated(t *testing.T, ahead time.Duration) doctor.Clock {
+// startDated starts a server whose clock is ahead of this machine's, and
+// returns that clock.
+func startDated(t *testing.T, ahead time.Duration) doctor.Clock {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Date", time.Now().Add(ahead).UTC().Format(http.TimeFormat))
@@ -39,11 +39,11 @@ func TestClocks(t *testing.T) {
 		clocks []doctor.Clock
 		wants  []want
 	}{
-		"all agree":           {[]doctor.Clock{dated(t, 0), right}, []want{{doctor.OK, "", "agrees with R2, the database", ""}}},
-		"a little slow":       {[]doctor.Clock{dated(t, 25*time.Second)}, []want{{doctor.OK, "", "agrees with R2", ""}}},
-		"slow":                {[]doctor.Clock{dated(t, time.Minute), right}, []want{{doctor.Warning, "R2", "behind that of R2", "timedatectl"}}},
-		"fast":                {[]doctor.Clock{dated(t, -time.Minute)}, []want{{doctor.Warning, "R2", "ahead of that of R2", "timedatectl"}}},
-		"wrong":               {[]doctor.Clock{dated(t, time.Hour)}, []want{{doctor.Failed, "R2", "signatures and tokens are refused", "timedatectl"}}},
+		"all agree":           {[]doctor.Clock{startDated(t, 0), right}, []want{{doctor.OK, "", "agrees with R2, the database", ""}}},
+		"a little slow":       {[]doctor.Clock{startDated(t, 25*time.Second)}, []want{{doctor.OK, "", "agrees with R2", ""}}},
+		"slow":                {[]doctor.Clock{startDated(t, time.Minute), right}, []want{{doctor.Warning, "R2", "behind that of R2", "timedatectl"}}},
+		"fast":                {[]doctor.Clock{startDated(t, -time.Minute)}, []want{{doctor.Warning, "R2", "ahead of that of R2", "timedatectl"}}},
+		"wrong":               {[]doctor.Clock{startDated(t, time.Hour)}, []want{{doctor.Failed, "R2", "signatures and tokens are refused", "timedatectl"}}},
 		"the database's":      {[]doctor.Clock{fixed("the database", 6*time.Minute, nil)}, []want{{doctor.Failed, "the database", "6m0s behind that of the database", ""}}},
 		"one does not answer": {[]doctor.Clock{nowhere, timeless, right}, []want{{doctor.OK, "", "agrees with the database", ""}}},
 		"nobody answers": {

@@ -8,13 +8,13 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// assumedSeconds is what a picture takes, as long as none was drawn: models
+// assumedSeconds is how long a picture takes, as long as none was drawn. Models
 // take 15 to 40 s.
 const assumedSeconds = 20.0
 
-// Concurrency checks that enough requests of each lane may be in flight to use
-// its quota: rate × time, as everywhere (Little's law). record may be nil; then
-// the time is assumed.
+// Concurrency checks that each lane may have enough requests in flight to use
+// its quota. That takes rate × time (Little's law). rec may be nil; then the
+// time is assumed.
 func Concurrency(lanes []LaneSettings, rec Record) Check {
 	return Check{
 		Name: "concurrency", Needs: LaneSettings{}.needs(),
@@ -33,8 +33,9 @@ func Concurrency(lanes []LaneSettings, rec Record) Check {
 	}
 }
 
-// concurrency holds one lane against what pictures take. The median decides
-// whether it is enough; who raises it does so for slow pictures, too.
+// concurrency compares a lane's concurrency with the time that pictures take.
+// The median decides whether it is enough. The value that it advises is enough
+// for slow pictures, too.
 func concurrency(l LaneSettings, runs record.Runs) Finding {
 	usual, slow := assumedSeconds, assumedSeconds
 	source := fmt.Sprintf("at %.0f s a picture, which is assumed", usual)
@@ -58,6 +59,6 @@ func concurrency(l LaneSettings, runs record.Runs) Finding {
 // needed returns how many requests at once it takes to make rpm requests a
 // minute, if each takes that many seconds.
 func needed(rpm int, seconds float64) int {
-	const dust = 1e-9 // of floating point: 60 × 20 ÷ 60 is 20
+	const dust = 1e-9 // rounding errors of floating point: 60 × 20 ÷ 60 must be 20
 	return max(1, int(math.Ceil(float64(rpm)*seconds/60-dust)))
 }

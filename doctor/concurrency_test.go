@@ -10,7 +10,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// told is a record that says what a test wants.
+// told is a record that returns what a test sets.
 type told struct {
 	states   []record.LaneState
 	backlog  record.Backlog

@@ -11,14 +11,16 @@ import (
 )
 
 const (
-	// requiredPostgres has all that the schema uses: stored generated columns.
+	// requiredPostgres is the first version with all that the schema uses:
+	// stored generated columns.
 	requiredPostgres = 12
-	// supportedPostgres still gets fixes, see https://www.postgresql.org/support/versioning.
+	// supportedPostgres is the oldest version that still gets fixes, see
+	// https://www.postgresql.org/support/versioning.
 	supportedPostgres = 14
 )
 
-// Database checks the record: that it can be reached, and is neither too old
-// nor of another version than this program.
+// Database checks that the database can be reached, that its server is not too
+// old, and that its schema is the one of this program.
 func Database(inspect func(context.Context) (postgres.Facts, error)) Check {
 	return Check{
 		Name: "database", Needs: []string{"DATABASE_URL"},
@@ -79,8 +81,8 @@ func serverAge(f postgres.Facts) []Finding {
 	return nil
 }
 
-// planning finds a connection on which every statement is planned each time,
-// which takes three to four times the CPU of the server.
+// planning returns a warning if Postgres plans every statement each time that
+// it runs. That takes three to four times the CPU of the server.
 func planning(f postgres.Facts) []Finding {
 	if f.Planning != postgres.PlanningNone {
 		return nil
@@ -89,9 +91,9 @@ func planning(f postgres.Facts) []Finding {
 		"%s plans statements each time that they run", f.Address)}
 }
 
-// schemaState compares the schema with this program's migrations. A newer one
-// is none that fails: migrations leave the schema usable by the version before,
-// so that one can go back to that.
+// schemaState compares the schema with this program's migrations. A newer
+// schema is only a warning: migrations leave the schema usable by the version
+// before, so that a deploy can be rolled back.
 func schemaState(f postgres.Facts) []Finding {
 	var findings []Finding
 	if len(f.Pending) > 0 {

@@ -40,8 +40,8 @@ func exec(t *testing.T, p *pgxpool.Pool, sql string) {
 	}
 }
 
-// database examines the database at an address.
-func database(t *testing.T, address string) []doctor.Finding {
+// examineDatabase examines the database at an address.
+func examineDatabase(t *testing.T, address string) []doctor.Finding {
 	t.Helper()
 	p := pool(t, address)
 	return examine(t, doctor.Database(func(ctx context.Context) (postgres.Facts, error) { return postgres.Inspect(ctx, p) }))
@@ -58,7 +58,7 @@ func altered(t *testing.T, address string, alter func(u *url.URL)) string {
 	return u.String()
 }
 
-// newRole makes a role of the server, with an option of CREATE ROLE.
+// newRole creates a role on the server, with an option of CREATE ROLE.
 func newRole(t *testing.T, address, option string) *url.Userinfo {
 	t.Helper()
 	name := "stranger_" + strings.ToLower(rand.Text())
@@ -75,7 +75,7 @@ func newRole(t *testing.T, address, option string) *url.Userinfo {
 func TestDatabase(t *testing.T) {
 	t.Parallel()
 	address := newDatabase(t)
-	expect(t, database(t, address), want{doctor.OK, "", "the schema is up to date", ""})
+	expect(t, examineDatabase(t, address), want{doctor.OK, "", "the schema is up to date", ""})
 }
 
 func TestDatabaseIsOutOfReach(t *testing.T) {
@@ -88,7 +88,7 @@ func TestDatabaseIsOutOfReach(t *testing.T) {
 	}{
 		"unknown host":  {"postgres://u:right@no-such-host.invalid/jobs", want{doctor.Failed, "", "the name of no-such-host.invalid:5432 is unknown", "host in DATABASE_URL"}},
 		"nobody there":  {"postgres://u:right@" + nobody(t) + "/jobs", want{doctor.Failed, "", "cannot be reached", "firewall"}},
-		"silent server": {"postgres://u:right@" + silent(t) + "/jobs?connect_timeout=1", want{doctor.Failed, "", "cannot be reached", "firewall"}},
+		"silent server": {"postgres://u:right@" + startSilent(t) + "/jobs?connect_timeout=1", want{doctor.Failed, "", "cannot be reached", "firewall"}},
 		"no TLS": {
 			altered(t, address, func(u *url.URL) { u.RawQuery = "sslmode=require" }),
 			want{doctor.Failed, "", "do not agree on TLS", "sslmode"},
@@ -110,7 +110,7 @@ func TestDatabaseIsOutOfReach(t *testing.T) {
 			want{doctor.Failed, "", "takes no more connections", "pool_max_conns"},
 		},
 	} {
-		t.Run(name, func(t *testing.T) { expect(t, database(t, tt.address), tt.want) })
+		t.Run(name, func(t *testing.T) { expect(t, examineDatabase(t, tt.address), tt.want) })
 	}
 }
 
@@ -119,19 +119,19 @@ func TestDatabaseOfAnotherSchema(t *testing.T) {
 	t.Run("none", func(t *testing.T) {
 		t.Parallel()
 		empty := postgrestest.New(t, fstest.MapFS{}, func(context.Context, string) error { return nil })
-		expect(t, database(t, empty), want{doctor.Failed, "", "it lacks 00001_jobs.sql, 00002", "ai-worker migrate"})
+		expect(t, examineDatabase(t, empty), want{doctor.Failed, "", "it lacks 00001_jobs.sql, 00002", "ai-worker migrate"})
 	})
 	t.Run("older", func(t *testing.T) {
 		t.Parallel()
 		address := newDatabase(t)
 		exec(t, pool(t, address), "DELETE FROM goose_db_version WHERE version_id = 2")
-		expect(t, database(t, address), want{doctor.Failed, "", "it lacks 00002", "gcloud run jobs execute ai-worker-migrate"})
+		expect(t, examineDatabase(t, address), want{doctor.Failed, "", "it lacks 00002", "gcloud run jobs execute ai-worker-migrate"})
 	})
 	t.Run("newer", func(t *testing.T) {
 		t.Parallel()
 		address := newDatabase(t)
 		exec(t, pool(t, address), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true), (98, true)")
-		expect(t, database(t, address), want{doctor.Warning, "", "does not know its version 99", "Deploy the image"})
+		expect(t, examineDatabase(t, address), want{doctor.Warning, "", "does not know its version 99", "Deploy the image"})
 	})
 }
 

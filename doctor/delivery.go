@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// Delivery is how tasks get to the worker.
+// Delivery says how tasks get to the worker.
 type Delivery struct {
 	WorkerURL string
-	SweepPath string       // of the worker; other deliveries are guarded alike
+	SweepPath string       // of the worker; its other paths for tasks are guarded in the same way
 	Audience  string       // of the tokens of deliveries
-	Account   string       // email of the account that they are made as
+	Account   string       // email of the account that signs them
 	Emulator  bool         // the queue is one on this machine
-	HTTP      *http.Client // which follows no redirect
+	HTTP      *http.Client // must follow no redirect
 }
 
-// Worker checks that there is a worker at WORKER_URL, and that it refuses who
-// is not Cloud Tasks.
+// Worker checks that there is a worker at WORKER_URL, and that it refuses
+// requests that are not from Cloud Tasks.
 func Worker(d Delivery) Check {
 	return Check{
 		Name: "delivery", Subject: "worker", Needs: []string{"WORKER_URL", "CLOUD_TASKS_ENDPOINT"},
@@ -34,9 +34,9 @@ func Worker(d Delivery) Check {
 			if len(findings) > 0 {
 				return findings
 			}
-			status, findings := d.health(ctx)
+			status, findings := d.askHealth(ctx)
 			if len(findings) == 0 {
-				findings = d.guard(ctx)
+				findings = d.tryUnsigned(ctx)
 			}
 			if len(findings) == 0 {
 				findings = []Finding{ok("%s %s, and refuses deliveries that are not signed", d.WorkerURL, answers(status))}
@@ -53,7 +53,8 @@ func answers(status int) string {
 	return "is private, so that its health is not to be seen from here"
 }
 
-// address finds what Cloud Tasks could never deliver to.
+// address returns a finding if Cloud Tasks can never deliver to the worker's
+// address.
 func (d Delivery) address() []Finding {
 	u, err := url.Parse(d.WorkerURL)
 	if err != nil || d.Emulator {
@@ -70,7 +71,7 @@ func (d Delivery) address() []Finding {
 	return nil
 }
 
-// isLocal tells addresses that lead nowhere on the net.
+// isLocal reports whether a host cannot be reached from the internet.
 func isLocal(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") || strings.HasSuffix(host, ".local") {
 		return true
@@ -79,9 +80,9 @@ func isLocal(host string) bool {
 	return err == nil && (ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast())
 }
 
-// health asks the worker how it is. One that only Cloud Tasks may call answers
-// 401 or 403, by Cloud Run's own mouth.
-func (d Delivery) health(ctx context.Context) (status int, _ []Finding) {
+// askHealth asks the worker whether it is healthy. If only Cloud Tasks may call
+// the worker, Cloud Run answers 401 or 403 in its place. That is in order.
+func (d Delivery) askHealth(ctx context.Context) (status int, _ []Finding) {
 	status, body, err := fetch(ctx, d.HTTP, http.MethodGet, d.WorkerURL+"/health", "")
 	var answer struct {
 		Status string `json:"status"`
@@ -113,9 +114,9 @@ func (d Delivery) forged() string {
 	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".SIGNATURE_REMOVED_BY_GOOGLE"
 }
 
-// guard sends what is not signed, which must be refused. A sweep is what it
-// asks for: were it let in, that would do no harm.
-func (d Delivery) guard(ctx context.Context) []Finding {
+// tryUnsigned sends a request that is not signed, which the worker must refuse.
+// It asks for a sweep, which does no harm if the worker accepts it.
+func (d Delivery) tryUnsigned(ctx context.Context) []Finding {
 	status, _, err := fetch(ctx, d.HTTP, http.MethodPost, d.WorkerURL+d.SweepPath, "Bearer "+d.forged())
 	switch {
 	case err != nil:

@@ -24,17 +24,17 @@ func noRedirects() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// workerAt examines the worker at an address, which an emulator delivers to.
-func workerAt(t *testing.T, address string) []doctor.Finding {
+// examineWorker examines the worker at an address that an emulator delivers to.
+func examineWorker(t *testing.T, address string) []doctor.Finding {
 	t.Helper()
 	return examine(t, doctor.Worker(doctor.Delivery{
 		WorkerURL: address, SweepPath: "/tasks/sweep", Emulator: true, HTTP: noRedirects(),
 	}))
 }
 
-// answering starts a worker that gives these answers to GET /health and POST
+// startWorker starts a worker that gives these answers to GET /health and POST
 // /tasks/sweep, and returns its address.
-func answering(t *testing.T, health int, body string, sweep int) string {
+func startWorker(t *testing.T, health int, body string, sweep int) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
@@ -80,12 +80,13 @@ func TestWorker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			expect(t, workerAt(t, answering(t, tt.health, tt.body, tt.sweep)), tt.want)
+			expect(t, examineWorker(t, startWorker(t, tt.health, tt.body, tt.sweep)), tt.want)
 		})
 	}
 }
 
-// A worker that believes Cloud Run to stand in front of it, and is open to all.
+// The worker trusts that Cloud Run has checked each token, but anybody can
+// reach it.
 func TestWorkerThatShouldBePrivate(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
@@ -117,7 +118,7 @@ func (noSweep) Sweep(context.Context) (sweep.Swept, error) { return sweep.Swept{
 
 func TestWorkerOutOfReach(t *testing.T) {
 	t.Parallel()
-	expect(t, workerAt(t, "http://"+nobody(t)), want{doctor.Failed, "worker", "does not answer: dial tcp", "WORKER_URL"})
+	expect(t, examineWorker(t, "http://"+nobody(t)), want{doctor.Failed, "worker", "does not answer: dial tcp", "WORKER_URL"})
 }
 
 func TestWorkerWhereCloudTasksCannotDeliver(t *testing.T) {
@@ -129,7 +130,7 @@ func TestWorkerWhereCloudTasksCannotDeliver(t *testing.T) {
 		"https://10.1.2.3":                {doctor.Failed, "worker", "cannot reach from the net", ""},
 		"https://worker.local":            {doctor.Failed, "worker", "cannot reach from the net", ""},
 		"https://[fe80::1]":               {doctor.Failed, "worker", "cannot reach from the net", ""},
-		"https://no-such-service.invalid": {doctor.Failed, "worker", "does not answer", "WORKER_URL"}, // its form is right
+		"https://no-such-service.invalid": {doctor.Failed, "worker", "does not answer", "WORKER_URL"}, // the address has the right form
 	} {
 		t.Run(address, func(t *testing.T) {
 			t.Parallel()

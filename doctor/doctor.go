@@ -1,8 +1,8 @@
-// Package doctor finds out what is wrong with a deployment, and says for each
-// thing the command or the setting that mends it.
+// Package doctor finds out what is wrong with a deployment. For each trouble it
+// names the command or the setting that mends it.
 //
-// It knows what should be, and how to mend what is not. How to find out what
-// is, the packages of the services know: they tell facts, and name troubles.
+// It knows what should be, and what mends a trouble. The packages of the
+// services find out what is: they return facts, and name troubles.
 package doctor
 
 import (
@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// defaultTimeout is how long a check may take. They run at once, so all of
-	// them take little longer.
+	// defaultTimeout is how long a check may take. Checks run at the same time,
+	// so all of them together take little longer.
 	defaultTimeout = 10 * time.Second
-	// grace is what a check has after that to tell how far it came, and to take
-	// back what it did.
+	// grace is the time that a check has after that, to return what it found so
+	// far and to undo what it did.
 	grace = 3 * time.Second
 )
 
@@ -27,11 +27,11 @@ const (
 type Check struct {
 	Name    string // what it looks at; several checks may share a name
 	Subject string // which of them, such as a lane; empty if there is one only
-	// Needs are the settings without which there is nothing to look at. If one
-	// of them is faulty, the check is skipped.
+	// Needs are the settings that the check cannot do without. If one of them
+	// has a fault, the check is skipped.
 	Needs []string
-	// Run returns at least one finding, and ends with its context. Findings
-	// without a check or a subject get this one's.
+	// Run returns at least one finding, and ends when its context does. A
+	// finding without a check or a subject gets those of this check.
 	Run func(context.Context) []Finding
 }
 
@@ -45,13 +45,13 @@ type Fault struct {
 type Doctor struct {
 	Faults  []Fault       // of the settings
 	Lanes   int           // how many the settings make
-	Secrets []string      // that are never shown, whoever repeats them
+	Secrets []string      // never shown, even if a service repeats them
 	Timeout time.Duration // for each check; 0 is 10 s
 }
 
-// Examine runs all checks at once and returns what they find in their order,
-// the settings first. A check that fails to end, or panics, is a finding too,
-// and keeps no other back.
+// Examine runs all checks at the same time. It returns the findings in the
+// order of the checks, those about the settings first. A check that does not
+// end or that panics becomes a finding. It does not stop the others.
 func (d Doctor) Examine(ctx context.Context, checks []Check) Report {
 	found := make([][]Finding, len(checks))
 	var group sync.WaitGroup
@@ -83,7 +83,7 @@ func (d Doctor) settings() []Finding {
 	return findings
 }
 
-// examine runs one check to its end, or to the end of its time.
+// examine runs one check until it ends or its time is up.
 func (d Doctor) examine(ctx context.Context, c Check) []Finding {
 	if faulty := d.faulty(c.Needs); len(faulty) > 0 {
 		return c.sign([]Finding{skipped("see the settings: %s", strings.Join(faulty, ", "))})
@@ -94,8 +94,8 @@ func (d Doctor) examine(ctx context.Context, c Check) []Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	done := make(chan []Finding, 1) // who comes too late must not wait for ever
-	go func() { done <- c.guarded(ctx) }()
+	done := make(chan []Finding, 1) // a check that ends too late must not block for ever
+	go func() { done <- c.runGuarded(ctx) }()
 
 	end := time.NewTimer(timeout + grace)
 	defer end.Stop()
@@ -120,9 +120,9 @@ func (d Doctor) faulty(needs []string) []string {
 	return faulty
 }
 
-// guarded runs the check and returns its findings. A panic becomes a finding,
-// which leaves out the panic's value: that could hold a secret.
-func (c Check) guarded(ctx context.Context) (findings []Finding) {
+// runGuarded runs the check and returns its findings. A panic becomes a
+// finding, which leaves out the panic's value: that could hold a secret.
+func (c Check) runGuarded(ctx context.Context) (findings []Finding) {
 	defer func() {
 		if p := recover(); p != nil {
 			findings = []Finding{failed("This is a fault of this program: report it.", "the check itself broke (%T)", p)}
@@ -131,7 +131,7 @@ func (c Check) guarded(ctx context.Context) (findings []Finding) {
 	return c.Run(ctx)
 }
 
-// sign says whose the findings are.
+// sign adds the check's name and subject to findings that have none.
 func (c Check) sign(findings []Finding) []Finding {
 	for i, f := range findings {
 		if f.Check == "" {

@@ -47,7 +47,8 @@ func TestExamineSkipsWhatHasFaultySettings(t *testing.T) {
 	}
 }
 
-// One check breaks, one hangs, one is slow: the others are there, in order.
+// One check panics, one hangs and one is slow. The findings of the others are
+// still there, in order.
 func TestExamineGuardsChecksFromEachOther(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +165,7 @@ func TestWriteJSON(t *testing.T) {
 	}
 }
 
-// Whatever repeats a secret, no finding shows it.
+// No finding shows a secret, even if a check repeats it.
 func TestExamineShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2/hunter2 +"

@@ -13,12 +13,12 @@ type Status string
 
 const (
 	OK      Status = "ok"
-	Warning Status = "warning" // it works, and not as it should
+	Warning Status = "warning" // it works, but not as it should
 	Failed  Status = "failed"
 	Skipped Status = "skipped" // could not be looked at
 )
 
-// A Finding is one thing that was looked at.
+// A Finding is the result of looking at one thing.
 type Finding struct {
 	Check   string `json:"check"`
 	Subject string `json:"subject,omitempty"` // which of several, such as a lane or a setting
@@ -110,7 +110,8 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-// shownSubject leaves out a setting's name, with which its message begins.
+// shownSubject returns the subject, or an empty string if the message begins
+// with it, as it does with a setting's name.
 func (f Finding) shownSubject() string {
 	if strings.HasPrefix(f.Message, f.Subject+" ") {
 		return ""

@@ -14,8 +14,8 @@ import (
 
 const geminiKey = "AIzaTestTestTestTestTest"
 
-// geminiAt examines a lane whose Gemini is at an address.
-func geminiAt(t *testing.T, l doctor.LaneSettings, address string) []doctor.Finding {
+// examineGemini examines a lane whose Gemini is at an address.
+func examineGemini(t *testing.T, l doctor.LaneSettings, address string) []doctor.Finding {
 	t.Helper()
 	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: geminiKey, BaseURL: address})
 	if err != nil {
@@ -38,11 +38,11 @@ func newGemini(t *testing.T, opts gemini.Options) (*gemini.Server, string) {
 func TestGemini(t *testing.T) {
 	t.Parallel()
 	server, address := newGemini(t, gemini.Options{RPM: 1})
-	expect(t, geminiAt(t, laneA(), address),
+	expect(t, examineGemini(t, laneA(), address),
 		want{doctor.OK, "a", model + " can be asked with the key of GEMINI_API_KEY; quota and billing only show with a picture", ""})
 	listed := laneA()
 	listed.Listed = true
-	expect(t, geminiAt(t, listed, address), want{doctor.OK, "a", `the key of "api_key_env" of lane "a" in LANES`, ""})
+	expect(t, examineGemini(t, listed, address), want{doctor.OK, "a", `the key of "api_key_env" of lane "a" in LANES`, ""})
 	if got := server.Stats(); got.Requests != 0 || got.Pictures != 0 {
 		t.Errorf("it cost %+v", got)
 	}
@@ -69,7 +69,7 @@ func TestGeminiThatRefuses(t *testing.T) {
 			t.Parallel()
 			server, address := newGemini(t, gemini.Options{})
 			server.Next(fault)
-			expect(t, geminiAt(t, laneA(), address), w)
+			expect(t, examineGemini(t, laneA(), address), w)
 		})
 	}
 }
@@ -79,7 +79,7 @@ func TestGeminiWithoutTheModel(t *testing.T) {
 	_, address := newGemini(t, gemini.Options{Models: []string{"gemini-of-new"}})
 	listed := laneA()
 	listed.Listed = true
-	expect(t, geminiAt(t, listed, address), want{doctor.Failed, "a", "there is no model", `"model" of lane "a" in LANES`})
+	expect(t, examineGemini(t, listed, address), want{doctor.Failed, "a", "there is no model", `"model" of lane "a" in LANES`})
 }
 
 func TestGeminiOfAModelThatDrawsNothing(t *testing.T) {
@@ -88,12 +88,12 @@ func TestGeminiOfAModelThatDrawsNothing(t *testing.T) {
 		_, _ = w.Write([]byte(`{"name": "models/m", "supportedGenerationMethods": ["embedContent"]}`))
 	}))
 	t.Cleanup(srv.Close)
-	expect(t, geminiAt(t, laneA(), srv.URL), want{doctor.Failed, "a", "draws nothing: it offers only embedContent", "GEMINI_MODEL"})
+	expect(t, examineGemini(t, laneA(), srv.URL), want{doctor.Failed, "a", "draws nothing: it offers only embedContent", "GEMINI_MODEL"})
 }
 
 func TestGeminiOutOfReach(t *testing.T) {
 	t.Parallel()
-	expect(t, geminiAt(t, laneA(), "http://"+nobody(t)), want{doctor.Failed, "a", "Gemini cannot be reached", "GEMINI_BASE_URL"})
+	expect(t, examineGemini(t, laneA(), "http://"+nobody(t)), want{doctor.Failed, "a", "Gemini cannot be reached", "GEMINI_BASE_URL"})
 }
 
 func TestGeminiWithAKeyThatCannotBeOne(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// A LaneSettings is one quota, with where its settings are.
+// A LaneSettings is one lane, and where its settings are.
 type LaneSettings struct {
 	Quota  lane.Lane
 	Listed bool // it is an entry of LANES, and not of the plain settings
@@ -44,7 +44,8 @@ func (l LaneSettings) place() string {
 	return fmt.Sprintf("--project=%s --location=%s", project, location)
 }
 
-// place takes project and location out of projects/P/locations/L/queues/Q.
+// place returns project and location of a queue's full name,
+// projects/P/locations/L/queues/Q.
 func place(queue string) (project, location string) {
 	parts := strings.Split(queue, "/")
 	if len(parts) != 6 {

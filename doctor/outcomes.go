@@ -9,12 +9,12 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// notChance is how many images must have failed, and none succeeded, for their
-// callers not to be the likely cause.
+// notChance is how many images must have failed, while none succeeded, until
+// the callers are not the likely cause.
 const notChance = 5
 
-// outcomes tells how images did lately, and for each code that is not their
-// callers' what to do about it.
+// outcomes returns a finding that says how many images failed lately. For each
+// code that is not the callers' fault, it says what to do.
 func outcomes(out record.Outcomes) []Finding {
 	total := out.Succeeded
 	ours := 0
@@ -34,7 +34,7 @@ func outcomes(out record.Outcomes) []Finding {
 	how := ok
 	var fixes []string
 	for _, code := range codesOf(out.Failed) {
-		// A few of the callers' own are as it should be.
+		// A few failures by the callers' fault are in order.
 		if !callers(code) || out.Failed[code]*2 >= total {
 			fixes = append(fixes, string(code)+": "+mendCode(code))
 		}
@@ -49,8 +49,8 @@ func outcomes(out record.Outcomes) []Finding {
 	return []Finding{how("%s", summary).on("outcomes")}
 }
 
-// callers reports whether a failure is of the request's making, and not of the
-// service's.
+// callers reports whether a failure is the fault of the request, and not of the
+// service.
 func callers(code job.Code) bool {
 	return code == job.CodeInvalidRequest || code == job.CodeBlocked || code == job.CodeNoImage
 }
@@ -78,7 +78,7 @@ func byCode(failed map[job.Code]int) string {
 	return strings.Join(parts, ", ")
 }
 
-// mendCode says what to do about images that failed so.
+// mendCode returns what to do about images that failed with this code.
 func mendCode(code job.Code) string {
 	switch code {
 	case job.CodeInvalidRequest:

@@ -18,29 +18,29 @@ import (
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// Queues is the part of the Cloud Tasks client that is asked.
+// Queues is the part of the Cloud Tasks client that the checks use.
 type Queues interface {
 	GetQueue(context.Context, *cloudtaskspb.GetQueueRequest, ...gax.CallOption) (*cloudtaskspb.Queue, error)
 	TestIamPermissions(context.Context, *iampb.TestIamPermissionsRequest, ...gax.CallOption) (*iampb.TestIamPermissionsResponse, error)
 	ListTasks(context.Context, *cloudtaskspb.ListTasksRequest, ...gax.CallOption) *cloudtasks.TaskIterator
 }
 
-// Open makes a client on first use: looking for credentials takes time, and may
-// fail.
+// Open makes a client when one is needed: looking for credentials takes time,
+// and may fail.
 type Open[T any] func(context.Context) (T, error)
 
 const (
 	// rateTolerance allows for the rounding of RPM ÷ 60.
 	rateTolerance = 0.01
-	// fewAttempts is below what outlasts an outage: a queue that gives up
-	// deletes the task. -1 is no limit.
+	// A queue with fewer attempts than fewAttempts does not outlast an outage:
+	// it gives up on a task and deletes it. -1 means no limit.
 	fewAttempts, unlimited = 100, -1
 
 	permissionCreate = "cloudtasks.tasks.create" // for every picture
 	permissionGet    = "cloudtasks.tasks.get"    // for the sweep
 )
 
-// once keeps a call from being repeated until its context ends.
+// once returns an option by which the client does not retry a call.
 func once() gax.CallOption { return gax.WithRetry(func() gax.Retryer { return nil }) }
 
 // Queue checks that a lane's queue is there, runs, and is set up for the lane.
@@ -54,14 +54,15 @@ func Queue(l LaneSettings, open Open[Queues]) Check {
 			}
 			q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Quota.Queue}, once())
 			if grpcstatus.Code(err) == codes.PermissionDenied {
-				// What looking needs is no news then.
-				return append([]Finding{queueTrouble(l, err)}, queuePermissions(ctx, l, client, permissionCreate)...)
+				// The permission to look at the queue is left out: the first
+				// finding is about it.
+				return append([]Finding{queueTrouble(l, err)}, checkPermissions(ctx, l, client, permissionCreate)...)
 			}
 			if err != nil {
 				return []Finding{queueTrouble(l, err)}
 			}
 			findings := slices.Concat(queueState(l, q), queueRate(l, q), queueRetry(l, q),
-				queuePermissions(ctx, l, client, permissionCreate, permissionGet))
+				checkPermissions(ctx, l, client, permissionCreate, permissionGet))
 			if len(findings) == 0 {
 				findings = []Finding{ok("%s is running, %d a minute, %d at once", shortName(l.Quota.Queue), l.Quota.RPM, l.Quota.Concurrency)}
 			}
@@ -70,11 +71,12 @@ func Queue(l LaneSettings, open Open[Queues]) Check {
 	}
 }
 
-// SweepQueue checks the queue by which the service has itself swept, if there
-// is one. This account need not be allowed to look at it, but to put tasks
-// there.
+// SweepQueue checks the queue for the service's own sweeps, if there is one.
+// This account must be allowed to put tasks there, but not to look at the
+// queue.
 func SweepQueue(name string, open Open[Queues]) Check {
-	// As terraform makes it: more than the one task of ten minutes.
+	// The limits that terraform sets. They are more than the one task in ten
+	// minutes needs.
 	l := LaneSettings{Quota: lane.Lane{Name: "sweeps", Queue: name, RPM: 60, Concurrency: 2}}
 	return Check{
 		Name: "queue", Subject: l.Quota.Name, Needs: []string{"SWEEP_QUEUE", "CLOUD_TASKS_ENDPOINT"},
@@ -90,7 +92,7 @@ func SweepQueue(name string, open Open[Queues]) Check {
 			if err != nil && (grpcstatus.Code(err) != codes.PermissionDenied || isDisabled(err)) {
 				return []Finding{queueTrouble(l, err)}
 			}
-			findings := append(queueState(l, q), queuePermissions(ctx, l, client, permissionCreate)...)
+			findings := append(queueState(l, q), checkPermissions(ctx, l, client, permissionCreate)...)
 			if len(findings) == 0 {
 				findings = []Finding{ok("%s takes sweeps", shortName(name))}
 			}
@@ -128,7 +130,8 @@ func queueTrouble(l LaneSettings, err error) Finding {
 	}
 }
 
-// isDisabled tells a project without the API from an account without the role.
+// isDisabled reports whether the project has not enabled the API. Otherwise the
+// account lacks the role.
 func isDisabled(err error) bool {
 	message := grpcstatus.Convert(err).Message()
 	return strings.Contains(message, "SERVICE_DISABLED") || strings.Contains(message, "has not been used in project")
@@ -151,7 +154,7 @@ func bindQueue(l LaneSettings, role string) string {
 
 func queueState(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	name := shortName(l.Quota.Queue)
-	switch q.GetState() { //nolint:exhaustive // an unspecified one is not known to be wrong
+	switch q.GetState() { //nolint:exhaustive // an unspecified state is not known to be wrong
 	case cloudtaskspb.Queue_PAUSED:
 		return []Finding{failed("gcloud tasks queues resume "+l.queue(), "queue %s is paused: nothing on it is delivered", name)}
 	case cloudtaskspb.Queue_DISABLED:
@@ -161,8 +164,8 @@ func queueState(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	return nil
 }
 
-// queueRate holds the queue against the lane: its rate is the quota, and its
-// concurrency the lane's.
+// queueRate compares the queue with the lane: its rate must be the lane's
+// quota, and its concurrency the lane's concurrency.
 func queueRate(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	fix := "terraform apply, or: gcloud tasks queues update " + l.queue() + limits(l)
 	var findings []Finding
@@ -195,11 +198,11 @@ func queueRetry(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 		"queue %s gives up after %s, and deletes the task; only the sweep brings it back", shortName(l.Quota.Queue), count(n, "attempt"))}
 }
 
-// queuePermissions asks what of that this account may do to the queue.
-func queuePermissions(ctx context.Context, l LaneSettings, client Queues, want ...string) []Finding {
+// checkPermissions asks which of the permissions this account has on the queue.
+func checkPermissions(ctx context.Context, l LaneSettings, client Queues, want ...string) []Finding {
 	answer, err := client.TestIamPermissions(ctx, &iampb.TestIamPermissionsRequest{Resource: l.Quota.Queue, Permissions: want}, once())
 	switch {
-	case grpcstatus.Code(err) == codes.Unimplemented: // by some emulators
+	case grpcstatus.Code(err) == codes.Unimplemented: // some emulators answer this
 		return nil
 	case err != nil:
 		return []Finding{warning("Run this again; if it stays so, look at the account's roles on the queue.",

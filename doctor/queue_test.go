@@ -21,7 +21,8 @@ import (
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 )
 
-// A queueTest is an emulator with the queue of laneA, and the official client.
+// A queueTest is an emulator with the queue of laneA, and the official client
+// for it.
 type queueTest struct {
 	*cloudtasks.Emulator
 	client *gcloudtasks.Client
@@ -52,7 +53,7 @@ func setupQueue(t *testing.T, opts cloudtasks.Options) *queueTest {
 	return q
 }
 
-// set makes the queue what it should be, but for a change.
+// set sets the queue up as it should be, except for change.
 func (q *queueTest) set(t *testing.T, change func(*cloudtaskspb.Queue)) {
 	t.Helper()
 	pb := &cloudtaskspb.Queue{
@@ -79,7 +80,7 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 	q := setupQueue(t, cloudtasks.Options{})
 	expect(t, examine(t, doctor.Queue(laneA(), q.open)), want{doctor.OK, "a", "images-v1 is running, 60 a minute, 20 at once", ""})
-	slow := laneA() // whose rate is no round number
+	slow := laneA() // its rate is not a round number
 	slow.Quota.RPM = 7
 	q.set(t, func(pb *cloudtaskspb.Queue) { pb.RateLimits.MaxDispatchesPerSecond = 0.117 })
 	expect(t, examine(t, doctor.Queue(slow, q.open)), want{doctor.OK, "a", "7 a minute", ""})
@@ -153,7 +154,7 @@ func TestQueueThatIsMissing(t *testing.T) {
 	})
 }
 
-// refusing answers some calls otherwise.
+// refusing is a client that fails some calls.
 type refusing struct {
 	doctor.Queues
 	looked    error // of GetQueue

@@ -9,21 +9,24 @@ import (
 
 const redacted = "[redacted]"
 
-// shortSecret is in bytes: a secret below that is a word that also means
-// something else. The clients' own errors leave it out.
+// shortSecret is in bytes. A shorter secret may be a word that also means
+// something else, so it is not replaced here. The clients' own errors leave it
+// out.
 const shortSecret = 8
 
 var (
-	// userinfo is the user and the password of any URL.
+	// userinfo matches the user and the password of any URL.
 	userinfo = regexp.MustCompile(`://[^\s/@"'<>]+@`)
-	// queries are those of any URL: a presigned one carries its signature there.
+	// queries matches the query of any URL: a presigned URL has its signature
+	// there.
 	queries = regexp.MustCompile(`(https?://[^\s"'<>?]+)\?[^\s"'<>]+`)
-	// googleKeys are both forms of Google's API keys, and its access tokens.
+	// googleKeys matches both forms of Google's API keys, and its access
+	// tokens.
 	googleKeys = regexp.MustCompile(`AIza[0-9A-Za-z_\-]+|AQ\.[0-9A-Za-z_\-.]+|ya29\.[0-9A-Za-z_\-.]+`)
 )
 
-// A redactor takes secrets out of what is shown. The packages that the text
-// comes from do that themselves; this is for what they might miss.
+// A redactor removes secrets from what is shown. The packages that the text
+// comes from do that themselves; the redactor is for secrets that they miss.
 type redactor struct{ secrets *strings.Replacer }
 
 func newRedactor(secrets []string) redactor {
@@ -33,7 +36,8 @@ func newRedactor(secrets []string) redactor {
 			forms = append(forms, s, url.QueryEscape(s), url.PathEscape(s))
 		}
 	}
-	// The longest first, or the rest of one would be left over.
+	// The longest first: if one secret begins another, the rest of the longer
+	// one would be left over.
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
 	for _, f := range slices.Compact(forms) {

@@ -7,7 +7,8 @@ import (
 )
 
 // Redis checks that Redis can be reached and runs this program's scripts. Jobs
-// go on without it: slower to poll, and with part of the quota unused.
+// go on without Redis, but polling is slower and part of the quota stays
+// unused.
 func Redis(inspect func(context.Context) (redis.Facts, error)) Check {
 	return Check{
 		Name: "redis", Needs: []string{"REDIS_URL"},

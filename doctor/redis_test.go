@@ -15,8 +15,8 @@ import (
 	"github.com/ai-worker/ai-worker/redis/redistest"
 )
 
-// redisAt examines the server at an address.
-func redisAt(t *testing.T, address string) []doctor.Finding {
+// examineRedis examines the server at an address.
+func examineRedis(t *testing.T, address string) []doctor.Finding {
 	t.Helper()
 	client, err := redis.NewClient(address, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -28,8 +28,8 @@ func redisAt(t *testing.T, address string) []doctor.Finding {
 	}))
 }
 
-// command gives a server a command over a connection that stays open.
-func command(t *testing.T, address string, args ...any) {
+// sendCommand sends a command to a server over a connection that stays open.
+func sendCommand(t *testing.T, address string, args ...any) {
 	t.Helper()
 	opts, err := goredis.ParseURL(address)
 	if err != nil {
@@ -44,7 +44,7 @@ func command(t *testing.T, address string, args ...any) {
 
 func TestRedis(t *testing.T) {
 	t.Parallel()
-	expect(t, redisAt(t, redistest.Start(t).URL()), want{doctor.OK, "", "runs scripts", ""})
+	expect(t, examineRedis(t, redistest.Start(t).URL()), want{doctor.OK, "", "runs scripts", ""})
 }
 
 func TestRedisThatCannotBeUsed(t *testing.T) {
@@ -78,11 +78,11 @@ func TestRedisThatCannotBeUsed(t *testing.T) {
 			want{doctor.Failed, "", "memory of", "maxmemory-policy"},
 		},
 		"no connection left": {
-			nil, func(u *url.URL) { u.Host = saying(t, "-ERR max number of clients reached\r\n") },
+			nil, func(u *url.URL) { u.Host = startSaying(t, "-ERR max number of clients reached\r\n") },
 			want{doctor.Failed, "", "takes no more connections", "maxclients"},
 		},
 		"another server": {
-			nil, func(u *url.URL) { u.Host = saying(t, "HTTP/1.1 400 Bad Request\r\n\r\n") },
+			nil, func(u *url.URL) { u.Host = startSaying(t, "HTTP/1.1 400 Bad Request\r\n\r\n") },
 			want{doctor.Failed, "", "HTTP/1.1 400", "REDIS_URL"},
 		},
 		"unknown host": {
@@ -94,7 +94,7 @@ func TestRedisThatCannotBeUsed(t *testing.T) {
 			want{doctor.Failed, "", "cannot be reached", "rediss://"},
 		},
 		"silent server": {
-			nil, func(u *url.URL) { u.Host = silent(t) },
+			nil, func(u *url.URL) { u.Host = startSilent(t) },
 			want{doctor.Failed, "", "cannot be reached", "rediss://"},
 		},
 	} {
@@ -102,12 +102,12 @@ func TestRedisThatCannotBeUsed(t *testing.T) {
 			t.Parallel()
 			address := redistest.Start(t).URL()
 			if tt.command != nil {
-				command(t, address, tt.command...)
+				sendCommand(t, address, tt.command...)
 			}
 			if tt.address != nil {
 				address = altered(t, address, tt.address)
 			}
-			expect(t, redisAt(t, address), tt.want)
+			expect(t, examineRedis(t, address), tt.want)
 		})
 	}
 }
@@ -118,7 +118,7 @@ func TestRedisBehindACertificateOfNobodys(t *testing.T) {
 	server.Config.ErrorLog = quiet()
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	expect(t, redisAt(t, strings.Replace(server.URL, "https://", "rediss://", 1)),
+	expect(t, examineRedis(t, strings.Replace(server.URL, "https://", "rediss://", 1)),
 		want{doctor.Failed, "", "do not agree on TLS", "REDIS_URL"})
 }
 

@@ -23,22 +23,22 @@ func laneA() doctor.LaneSettings {
 	return doctor.LaneSettings{Quota: lane.Lane{Name: "a", Model: model, RPM: 60, Concurrency: 20, Queue: queueName}}
 }
 
-// examine runs one check, whose settings are in order, and leaves the line
-// about them out.
+// examine runs one check, whose settings are in order. It leaves out the
+// finding about the settings.
 func examine(t *testing.T, c doctor.Check) []doctor.Finding {
 	t.Helper()
 	return doctor.Doctor{Lanes: 1}.Examine(t.Context(), []doctor.Check{c}).Findings[1:]
 }
 
-// A want is what a finding must say, its texts in part.
+// A want is what a finding must say. Of each text it has only a part.
 type want struct {
 	status       doctor.Status
 	subject      string
 	message, fix string
 }
 
-// expect compares findings with what they must say. What is wrong must come
-// with its remedy, and what is not without.
+// expect compares findings with what they must say. A warning or failure must
+// come with a fix, and any other finding without one.
 func expect(t *testing.T, got []doctor.Finding, wants ...want) {
 	t.Helper()
 	if len(got) != len(wants) {
@@ -80,16 +80,16 @@ func nobody(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// silent starts a server that accepts connections and sends nothing, and
+// startSilent starts a server that accepts connections and sends nothing, and
 // returns its address.
-func silent(t *testing.T) string {
+func startSilent(t *testing.T) string {
 	t.Helper()
 	return serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 }
 
-// saying starts a server that answers everything with text, and returns its
-// address.
-func saying(t *testing.T, text string) string {
+// startSaying starts a server that answers everything with text, and returns
+// its address.
+func startSaying(t *testing.T, text string) string {
 	t.Helper()
 	return serve(t, func(conn net.Conn) {
 		for buf := make([]byte, 1024); ; {

@@ -13,8 +13,9 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// waiting tells whether what waits gets on, and if not, what keeps it.
-func (w Work) waiting(ctx context.Context, b record.Backlog, states []record.LaneState) Finding {
+// checkWaiting finds out whether waiting images make progress. If not, it looks
+// for the cause.
+func (w Work) checkWaiting(ctx context.Context, b record.Backlog, states []record.LaneState) Finding {
 	switch {
 	case b.Waiting == 0:
 		return ok("nothing waits")
@@ -25,7 +26,7 @@ func (w Work) waiting(ctx context.Context, b record.Backlog, states []record.Lan
 		return ok("%s, the oldest since %s, which take %s at the lanes' quota",
 			waiting(b.Waiting), ago(b.Waits), ago(w.takes(b.Waiting)))
 	}
-	cause := w.cause(ctx, states)
+	cause := w.findCause(ctx, states)
 	if cause.harmless {
 		return ok("%s, the oldest since %s: %s", waiting(b.Waiting), ago(b.Waits), cause.what)
 	}
@@ -42,14 +43,15 @@ func (w Work) takes(images int) time.Duration {
 	return time.Duration(float64(images) / float64(max(rpm, 1)) * float64(time.Minute))
 }
 
-// A cause is why nothing gets on.
+// A cause is why waiting images make no progress.
 type cause struct {
 	what, fix string
-	harmless  bool // it is as it should be
+	harmless  bool // the cause is in order
 }
 
-// cause looks for the likely cause, the most certain first.
-func (w Work) cause(ctx context.Context, states []record.LaneState) cause {
+// findCause looks at the lanes, the queues and their tasks, and returns the
+// likely cause. It looks for the most certain causes first.
+func (w Work) findCause(ctx context.Context, states []record.LaneState) cause {
 	if w.allClosed(states) {
 		return cause{what: "every lane is closed", fix: "Mend what the lanes' own lines say."}
 	}
@@ -66,7 +68,7 @@ func (w Work) cause(ctx context.Context, states []record.LaneState) cause {
 		if q.GetState() == cloudtaskspb.Queue_PAUSED {
 			return cause{what: "queue " + shortName(l.Quota.Queue) + " is paused", fix: "gcloud tasks queues resume " + l.queue()}
 		}
-		some, err := someTasks(ctx, client, l.Quota.Queue)
+		some, err := listTasks(ctx, client, l.Quota.Queue)
 		if err != nil {
 			return w.unknown()
 		}
@@ -86,12 +88,12 @@ func (w Work) allClosed(states []record.LaneState) bool {
 	return open <= 0
 }
 
-// sample is how many tasks of a queue are looked at.
+// sample is how many tasks of each queue are looked at, at most.
 const sample = 50
 
-// someTasks returns the first tasks of a queue, each with the result of its
+// listTasks returns the first tasks of a queue, each with the result of its
 // last delivery.
-func someTasks(ctx context.Context, client Queues, queue string) ([]*cloudtaskspb.Task, error) {
+func listTasks(ctx context.Context, client Queues, queue string) ([]*cloudtaskspb.Task, error) {
 	it := client.ListTasks(ctx, &cloudtaskspb.ListTasksRequest{Parent: queue, PageSize: sample}, once())
 	var tasks []*cloudtaskspb.Task
 	for len(tasks) < sample {
@@ -107,7 +109,7 @@ func someTasks(ctx context.Context, client Queues, queue string) ([]*cloudtasksp
 	return tasks, nil
 }
 
-// causeOf tells from tasks why they are not delivered, or not well.
+// causeOf returns why tasks are not delivered, or why their deliveries fail.
 func (w Work) causeOf(tasks []*cloudtaskspb.Task, now time.Time) cause {
 	if len(tasks) == 0 {
 		return cause{

@@ -25,7 +25,7 @@ func still() told {
 	return told{backlog: record.Backlog{Waiting: 2, Waits: 30 * time.Minute, Idle: 20 * time.Minute}}
 }
 
-// put creates a task for an address.
+// put puts a task for an address on the queue.
 func (q *queueTest) put(t *testing.T, address string, at time.Time) {
 	t.Helper()
 	task := &cloudtaskspb.Task{
@@ -39,11 +39,12 @@ func (q *queueTest) put(t *testing.T, address string, at time.Time) {
 	}
 }
 
-// Each row is how the worker answers deliveries, and the cause that is named.
+// Each row has the worker's answer to deliveries and the cause that doctor
+// names for it.
 func TestWaitingForAWorkerThatRefuses(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		answer int // 0 is nobody there
+		answer int // 0 means that nobody is there
 		want   want
 	}{
 		"by Cloud Run":     {403, want{doctor.Failed, "waiting", "HTTP status code 403", "gcloud run services add-iam-policy-binding ai-worker --region=REGION --member=serviceAccount:" + account + " --role=roles/run.invoker"}},
@@ -89,7 +90,7 @@ func TestWaitingForNoTask(t *testing.T) {
 	})
 }
 
-// A long queue of a small quota is as it should be.
+// It is in order that many images wait for a small quota.
 func TestWaitingForLong(t *testing.T) {
 	t.Parallel()
 	r := told{backlog: record.Backlog{Waiting: 12_000, Processing: 20, Waits: 170 * time.Minute, Idle: time.Second}}
@@ -105,7 +106,8 @@ func TestWaitingForALaterTime(t *testing.T) {
 	expect(t, examineWork(t, still(), q.open)[:1], want{doctor.OK, "waiting", "they wait for a later time", ""})
 }
 
-// The one slot there is is taken, so that the other task is only due.
+// The queue delivers one task at a time. The first delivery does not end, so
+// the other task is due and not delivered.
 func TestWaitingForADelivery(t *testing.T) {
 	t.Parallel()
 	begun, end := make(chan struct{}), make(chan struct{})
@@ -123,7 +125,7 @@ func TestWaitingForADelivery(t *testing.T) {
 	expect(t, examineWork(t, still(), q.open)[:1], want{doctor.Failed, "waiting", "Cloud Tasks has not delivered them", "queue's line"})
 }
 
-// blind may look at queues, and not at tasks.
+// blind is a client that may look at queues, but not at tasks.
 type blind struct{ doctor.Queues }
 
 func (blind) GetQueue(context.Context, *cloudtaskspb.GetQueueRequest, ...gax.CallOption) (*cloudtaskspb.Queue, error) {

@@ -10,36 +10,37 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// Record is the part of the record that tells how the work is going.
+// Record is the part of the record that says how the work is going.
 type Record interface {
 	record.Reporter
 	LaneStates(context.Context) ([]record.LaneState, error)
 }
 
 const (
-	// window is for how long back the work's outcomes are looked at.
+	// window is how far back the check looks at the outcomes.
 	window = time.Hour
-	// unsentFor is how long a task may take to its queue.
+	// unsentFor is how long it may take until a task is on its queue.
 	unsentFor = time.Minute
-	// stillAfter is when images that wait, while none is drawn, are stuck: a
-	// lane of one request a minute starts three by then.
+	// stillAfter is how long images may wait while no picture is drawn. After
+	// that they are stuck: a lane of one request a minute starts three in that
+	// time.
 	stillAfter = 3 * time.Minute
-	// deadAfter is when those that seem to be drawn are stuck, too: no picture
-	// takes so long.
+	// deadAfter is how long images may wait while other pictures seem to be
+	// drawn. After that those are stuck, too: no picture takes so long.
 	deadAfter = 10 * time.Minute
 )
 
-// Work looks at how the work is going: what keeps lanes closed, why images
-// wait, and why they failed lately.
+// Work looks at how the work is going: why lanes are closed, why images wait,
+// and why images failed lately.
 type Work struct {
 	Lanes   []LaneSettings
 	Record  Record
 	Queues  Open[Queues]
-	Account string // that deliveries are signed as
+	Account string // signs deliveries
 }
 
-// Check reads the record, and looks at tasks on the queues where images wait
-// and nothing moves.
+// Check reads the record. If images wait and nothing moves, it also looks at
+// the tasks on the queues.
 func (w Work) Check() Check {
 	return Check{
 		Name: "work", Needs: []string{"DATABASE_URL", "LANES"},
@@ -57,14 +58,15 @@ func (w Work) Check() Check {
 				return []Finding{skipped("see the database: the record cannot be read")}
 			}
 			findings := w.lanes(states)
-			findings = append(findings, w.waiting(ctx, backlog, states).on("waiting"))
+			findings = append(findings, w.checkWaiting(ctx, backlog, states).on("waiting"))
 			return append(findings, outcomes(out)...)
 		},
 	}
 }
 
-// lanes tells which lanes are closed, and why. What is in the record of a lane
-// that is up, and of one that is gone and holds nothing, is no news.
+// lanes returns which lanes are closed, and why. It has no finding about a lane
+// that is open, nor about a lane that is no longer in the settings and holds no
+// images.
 func (w Work) lanes(states []record.LaneState) []Finding {
 	var findings []Finding
 	for _, s := range states {
@@ -110,7 +112,7 @@ func closed(l LaneSettings, s record.LaneState) Finding {
 		kind, since, s.Until.UTC().Format("15:04 MST"), reason, waits)
 }
 
-// mendLane says what opens a lane.
+// mendLane returns what to do so that a lane opens.
 func mendLane(l LaneSettings, s record.LaneState) string {
 	log := `Google's own words are in the log line "lane paused".`
 	switch {

@@ -15,7 +15,7 @@ import (
 	"github.com/ai-worker/ai-worker/record/memory"
 )
 
-// A workTest is a record whose clock can be turned on, and a queue.
+// A workTest is a record whose clock a test can move forward, and a queue.
 type workTest struct {
 	record *memory.Record
 	queue  *queueTest
@@ -29,7 +29,8 @@ func setupWork(t *testing.T) *workTest {
 	return w
 }
 
-// create records a job of one picture on a lane, and its task as put.
+// create records a job of one picture on a lane, and that its task is on the
+// queue.
 func (w *workTest) create(t *testing.T, lane string) job.Task {
 	t.Helper()
 	_, tasks, err := w.record.Create(t.Context(), record.Draft{
@@ -148,7 +149,8 @@ func TestWorkOnALaneThatIsGone(t *testing.T) {
 	})
 }
 
-// What of a lane is in order, or concerns nobody, is no news.
+// There is no finding about a lane that is in order, nor about an old lane that
+// holds no images.
 func TestWorkOnLanesThatAreUp(t *testing.T) {
 	t.Parallel()
 	got := examineWork(t, told{states: []record.LaneState{{Name: "a"}, {Name: "of-old"}}}, nil)
@@ -164,7 +166,7 @@ func TestWorkStandsStill(t *testing.T) {
 	}
 	w.queue.pause(t)
 	w.now = w.now.Add(9 * time.Minute)
-	expect(t, w.examine(t)[:1], want{doctor.OK, "waiting", "3 images wait, the oldest since 9 min", ""}) // while one is drawn
+	expect(t, w.examine(t)[:1], want{doctor.OK, "waiting", "3 images wait, the oldest since 9 min", ""}) // while one picture is drawn
 	w.now = w.now.Add(2 * time.Minute)
 	// No picture takes so long.
 	expect(t, w.examine(t)[:1], want{doctor.Failed, "waiting", "for 11 min none has been started: queue images-v1 is paused", "queues resume images-v1"})
@@ -176,7 +178,7 @@ func TestWorkStandsStill(t *testing.T) {
 	expect(t, w.examine(t)[:1], want{doctor.Failed, "waiting", "for 4 min none has been started", ""})
 }
 
-// What waits while the only lane is closed needs no other explanation.
+// If images wait while the only lane is closed, the closed lane is the cause.
 func TestWorkStandsStillBeforeClosedLanes(t *testing.T) {
 	t.Parallel()
 	w := setupWork(t)
