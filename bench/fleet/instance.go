@@ -1,5 +1,5 @@
 // Package fleet runs instances of a built program behind one address, as Cloud
-// Run does, so that a benchmark or a test can watch several of them share the
+// Run does. So a benchmark or a test can watch several instances share the
 // work, and can kill them.
 package fleet
 
@@ -19,7 +19,8 @@ import (
 	"syscall"
 )
 
-// servingMessage is what a program logs, with its address, once it serves.
+// servingMessage is the message that a program logs, with its address, once it
+// serves.
 const servingMessage = "serving"
 
 // Build builds a command of this module into dir, and returns its path.
@@ -31,12 +32,12 @@ func Build(ctx context.Context, dir, pkg string) (string, error) {
 	return filepath.Join(dir, path.Base(pkg)), nil
 }
 
-// A Program is how an instance is started.
+// A Program says how to start an instance.
 type Program struct {
 	Path string
 	Args []string
-	Env  []string  // all of it, but for PORT
-	Log  io.Writer // hears what the instance prints; nil is nobody
+	Env  []string  // the whole environment, except PORT
+	Log  io.Writer // gets what the instance prints; nil drops it
 }
 
 // An Instance is a running program that serves.
@@ -48,7 +49,7 @@ type Instance struct {
 }
 
 // Start starts an instance on a port of its own and returns once it serves. If
-// ctx ends before, the instance is killed.
+// ctx ends before that, it kills the instance.
 func Start(ctx context.Context, p Program) (*Instance, error) {
 	log := &firstAddress{to: p.Log, found: make(chan string, 1)}
 	i := &Instance{exited: make(chan struct{})}
@@ -74,14 +75,15 @@ func Start(ctx context.Context, p Program) (*Instance, error) {
 	}
 }
 
-// Kill ends the instance as a crash does, and returns when it is gone.
+// Kill ends the instance as a crash does, and waits until it is gone.
 func (i *Instance) Kill() {
 	_ = i.cmd.Process.Kill() // it may be gone already
 	<-i.exited
 }
 
-// Stop asks the instance to end and returns when it has. It fails if that was
-// no orderly end, or when ctx ends, and then kills it.
+// Stop asks the instance to end, and waits until it has. If ctx ends before
+// that, it kills the instance and fails. It also fails if the instance did not
+// end in order.
 func (i *Instance) Stop(ctx context.Context) error {
 	if err := i.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("fleet: %w", err)
@@ -101,8 +103,8 @@ func (i *Instance) PID() int { return i.cmd.Process.Pid }
 // Addr returns the address where the instance serves, as host:port.
 func (i *Instance) Addr() string { return i.addr }
 
-// firstAddress hands on what is written, and reads from it where the program
-// serves.
+// firstAddress passes on what the program prints, and finds in it the address
+// where the program serves.
 type firstAddress struct {
 	to    io.Writer
 	found chan string

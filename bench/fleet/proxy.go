@@ -16,14 +16,16 @@ import (
 )
 
 const (
-	// idlePerInstance is above the requests that one instance is sent at once.
+	// idlePerInstance is more than the number of requests that one instance
+	// gets at once.
 	idlePerInstance = 1024
 	headerTimeout   = 10 * time.Second
 )
 
-// A Proxy is one address for all instances. Requests go to one after the
-// other. While there is none they wait, as Cloud Run keeps them while an
-// instance starts; one whose instance dies is answered 503, as there.
+// A Proxy is one address for all instances, which get requests in turn. While
+// there is no instance, requests wait, as they do on Cloud Run while an
+// instance starts. If its instance dies, a request is answered with 503, as on
+// Cloud Run.
 type Proxy struct {
 	url       string
 	server    *http.Server
@@ -40,7 +42,7 @@ type backend struct {
 	handler http.Handler
 }
 
-// NewProxy returns a proxy that listens, with no instances yet.
+// NewProxy starts a proxy that has no instances yet.
 func NewProxy() (*Proxy, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +65,7 @@ func NewProxy() (*Proxy, error) {
 // URL returns the one address of all instances.
 func (p *Proxy) URL() string { return p.url }
 
-// Add sends requests to the instance too.
+// Add makes the proxy send requests to the instance, too.
 func (p *Proxy) Add(i *Instance) {
 	target := &url.URL{Scheme: "http", Host: i.Addr()}
 	b := &backend{addr: i.Addr(), handler: &httputil.ReverseProxy{
@@ -82,7 +84,8 @@ func (p *Proxy) Add(i *Instance) {
 	}
 }
 
-// Remove sends no more requests to the instance. Those under way go on.
+// Remove makes the proxy send no more requests to the instance. Requests under
+// way go on.
 func (p *Proxy) Remove(i *Instance) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -44,7 +44,7 @@ func start(t *testing.T, path string, log *lines) *fleet.Instance {
 	return i
 }
 
-// lines signals what is printed.
+// lines sends each printed text to a channel.
 type lines struct{ printed chan string }
 
 func (l *lines) Write(p []byte) (int, error) {
@@ -80,7 +80,8 @@ func TestProxySharesOutAndOutlivesInstances(t *testing.T) {
 		t.Error("an instance that needs no memory")
 	}
 
-	// A request whose instance dies is answered 503, the next ones are served.
+	// If its instance dies, a request is answered with 503. The next ones are
+	// served.
 	p.Remove(second)
 	go func() { answered <- status(t, p.URL()+"/hang") }()
 	for text := range log.printed {

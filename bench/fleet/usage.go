@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// clockTicks is USER_HZ, in which Linux reports CPU time on every machine that
-// Go runs on.
+// clockTicks is USER_HZ: the ticks a second in which Linux reports CPU time, on
+// every machine that Go runs on.
 const clockTicks = 100
 
 // A Usage is what a process has cost so far.
@@ -36,8 +36,9 @@ func (i *Instance) Usage() (Usage, error) {
 	return Usage{CPU: time.Duration(ticks) * time.Second / clockTicks, PeakRSS: peakRSS(status)}, nil
 }
 
-// cpuTicks adds up utime and stime, the 14th and 15th field of proc_pid_stat(5).
-// The second, the program's name in brackets, may hold spaces.
+// cpuTicks adds up utime and stime, the 14th and 15th field of
+// proc_pid_stat(5). The second field, the program's name in brackets, may have
+// spaces.
 func cpuTicks(stat []byte) (int64, error) {
 	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 	const utime, stime = 14 - 3, 15 - 3

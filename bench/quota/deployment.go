@@ -19,7 +19,7 @@ const (
 	apiKey = "0123456789abcdef"
 )
 
-// A bench is one measurement's services and instances.
+// A bench is the services and the instances of one measurement.
 type bench struct {
 	model     *quotaGemini
 	proxy     *fleet.Proxy
@@ -28,7 +28,7 @@ type bench struct {
 	closes    []func() error
 }
 
-// start starts everything.
+// start starts the services, and then the instances.
 func (b *bench) start(ctx context.Context, r *result, o options, path, databaseServer, dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -63,7 +63,7 @@ func (b *bench) start(ctx context.Context, r *result, o options, path, databaseS
 	}
 	b.closes = append(b.closes, func() error {
 		ended, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		cancel() // what is under way is of no use
+		cancel() // the requests under way are of no use
 		if err := queue.Close(ended); !errors.Is(err, context.Canceled) {
 			return err
 		}
@@ -117,8 +117,8 @@ func (b *bench) launch(ctx context.Context, r *result, o options, path string, e
 	return nil
 }
 
-// openLog opens a file for what an instance prints; without a directory, what
-// is printed is dropped.
+// openLog opens a file for what an instance prints. Without a directory, that
+// is dropped.
 func openLog(dir, name string) (*os.File, error) {
 	if dir == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
@@ -129,7 +129,7 @@ func openLog(dir, name string) (*os.File, error) {
 	return os.Create(filepath.Join(dir, name)) //nolint:gosec // where the user wants it
 }
 
-// close ends everything, the last started first.
+// close ends everything, in the reverse order of the start.
 func (b *bench) close() error {
 	var errs []error
 	for _, closeIt := range slices.Backward(b.closes) {

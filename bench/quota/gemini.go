@@ -15,13 +15,14 @@ import (
 	"github.com/ai-worker/ai-worker/local/gemini"
 )
 
-// minute is the span of a quota. A request exactly that much older than another
-// is outside of its window.
+// minute is the window of a quota. If one request is exactly that much older
+// than another, both are not in one window.
 const minute = time.Minute
 
-// quotaGemini answers every request with the same picture, drawn beforehand,
-// so that drawing does not take the CPU from what is measured. Its quota is
-// exact: it refuses a request when rpm others were admitted in the 60 s before.
+// quotaGemini answers every request with the same picture. The picture is drawn
+// beforehand, because drawing would take CPU from the service that is measured.
+// The quota is exact: a request is refused if rpm others were admitted in the
+// 60 s before it.
 type quotaGemini struct {
 	rpm                    int
 	minLatency, maxLatency time.Duration
@@ -62,7 +63,7 @@ func drawnAnswer(size int) ([]byte, error) {
 	return rec.Body.Bytes(), nil
 }
 
-// ServeHTTP serves one request. It counts on arrival.
+// ServeHTTP answers one request. The request counts from its arrival.
 func (g *quotaGemini) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	wait := g.arrive()
 	_, _ = io.Copy(io.Discard, r.Body) // a client that is gone shows below
@@ -92,9 +93,9 @@ const refusal = `{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "messag
     "quotaId": "GenerateRequestsPerMinutePerProjectPerModel", "quotaValue": "%d"}]},
   {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "%.9fs"}]}}`
 
-// arrive counts a request, and returns how much too early it comes; 0 if it is
-// within the quota. A refused one takes no room, or a client that retries would
-// never get through.
+// arrive counts a request. It returns how much too early the request comes, or
+// 0 if it is within the quota. A refused request uses none of the quota; else a
+// client that retries would never succeed.
 func (g *quotaGemini) arrive() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()

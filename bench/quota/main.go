@@ -1,7 +1,8 @@
 // Command quota measures how much of a quota of requests a minute the service
-// uses, and whether it ever crosses it: the built program, in one and in
-// several instances, with real Postgres, Redis and Cloud Tasks' bursts, in
-// front of a Gemini that refuses the request that is one too many in any 60 s.
+// uses, and whether it ever crosses the quota. It runs the built program, in
+// one and in several instances, with a real Postgres and Redis and with the
+// bursts of Cloud Tasks. Its stand-in for Gemini refuses every request that is
+// one too many in any 60 s.
 //
 //	scripts/with-postgres.sh go run ./bench/quota -rpm 10,60 -instances 1,3 -for 3m
 package main
@@ -25,10 +26,10 @@ import (
 	"github.com/ai-worker/ai-worker/bench/fleet"
 )
 
-// program is what is measured.
+// program is the program that is measured.
 const program = "github.com/ai-worker/ai-worker/cmd/ai-worker"
 
-// errMissed: a run crossed its quota or left too much of it unused.
+// errMissed says that a run crossed its quota or left too much of it unused.
 var errMissed = errors.New("the target was missed")
 
 // options are the command line.
@@ -132,7 +133,7 @@ func numbers(flagName, list string) ([]int, error) {
 	return all, nil
 }
 
-// A minute of the fastest rates holds enough requests for a figure.
+// For the fastest rates, one minute has enough requests for a good figure.
 const (
 	defaultWindow = 3 * time.Minute
 	fastRPM       = 1000

@@ -15,20 +15,21 @@ import (
 )
 
 const (
-	jobSize     = 16 // pictures of a job, the most that one may have
+	jobSize     = 16 // pictures of a job, the most that it may have
 	submitters  = 4
 	cleanEvery  = 5 * time.Second
 	firstWithin = time.Minute
 )
 
-// measure fills in a result.
+// measure runs one measurement and fills in its result.
 func measure(ctx context.Context, r *result, o options, path, databaseServer, dir string) (err error) {
 	b := &bench{}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.start(ctx, r, o, path, databaseServer, dir); err != nil {
 		return err
 	}
-	// From the first request to the longest picture, and a little more.
+	// The time from the first request to the end of the slowest picture, and a
+	// little more.
 	fill := o.maxLatency + 5*time.Second
 	window := o.windowFor(r.rpm)
 	pictures := int(float64(r.rpm)*(fill+window).Minutes()) + o.concurrency(r.rpm) + r.rpm/2
@@ -38,7 +39,7 @@ func measure(ctx context.Context, r *result, o options, path, databaseServer, di
 	return g.Wait()
 }
 
-// watch waits until the pipeline is full, and then measures for a while.
+// watch waits until the pipeline is full, and then measures for window.
 func (b *bench) watch(ctx context.Context, r *result, fill, window time.Duration) error {
 	err := await(ctx, firstWithin, func() bool {
 		arrived, _, _ := b.model.seen()
@@ -87,7 +88,8 @@ func (b *bench) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// usage adds up the instances' CPU time, and is the largest one's memory.
+// usage returns the sum of the instances' CPU time, and the memory of the
+// largest one.
 func (b *bench) usage() (sum fleet.Usage) {
 	for _, i := range b.instances {
 		u, err := i.Usage()
@@ -100,7 +102,7 @@ func (b *bench) usage() (sum fleet.Usage) {
 	return sum
 }
 
-// submit asks for so many pictures.
+// submit submits jobs for that many pictures.
 func (b *bench) submit(ctx context.Context, pictures int) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(submitters)

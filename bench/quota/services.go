@@ -30,8 +30,8 @@ const (
 	stopTimeout  = 15 * time.Second
 )
 
-// newDatabase creates a database of its own on the server at serverURL, and
-// returns its URL and what drops it.
+// newDatabase creates a database on the server at serverURL. It returns the
+// database's URL, and a function that drops it.
 func newDatabase(ctx context.Context, serverURL string) (string, func() error, error) {
 	u, err := url.Parse(serverURL)
 	if err != nil {
@@ -60,20 +60,21 @@ func execute(ctx context.Context, databaseURL, sql string) error {
 	return err
 }
 
-// startRedis starts an empty Redis, and returns its URL and what ends it.
+// startRedis starts an empty Redis. It returns its URL, and a function that
+// ends it.
 func startRedis(ctx context.Context, dir string) (string, func() error, error) {
 	port, err := freePort()
 	if err != nil {
 		return "", nil, err
 	}
-	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", //nolint:gosec,noctx // nothing of it is foreign; it outlives ctx
+	server := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", //nolint:gosec,noctx // no argument comes from outside; it outlives ctx
 		"--save", "", "--appendonly", "no", "--dir", dir)
 	if err := server.Start(); err != nil {
 		return "", nil, fmt.Errorf("redis-server: %w", err)
 	}
 	stop := func() error {
 		_ = server.Process.Kill()
-		_ = server.Wait() // says that it was killed
+		_ = server.Wait() // the error says that it was killed
 		return nil
 	}
 	client := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:" + port, MaxRetries: -1})
@@ -94,8 +95,8 @@ func freePort() (string, error) {
 	return strconv.Itoa(port), ln.Close()
 }
 
-// startQueue starts Cloud Tasks with one queue as terraform makes it for a
-// rate, bursts and slow-downs included.
+// startQueue starts Cloud Tasks with one queue, as terraform makes it for a
+// rate. Like the real queue, it bursts and slows down.
 func startQueue(ctx context.Context, rpm, concurrency int) (*cloudtasks.Emulator, error) {
 	queue, err := cloudtasks.Start("127.0.0.1:0", cloudtasks.Options{})
 	if err != nil {
@@ -116,7 +117,8 @@ func startQueue(ctx context.Context, rpm, concurrency int) (*cloudtasks.Emulator
 	return queue, err
 }
 
-// serve serves h on a port of its own until stop is called.
+// serve starts a server for h on a port of its own, which runs until stop is
+// called.
 func serve(h http.Handler) (address string, stop func() error, err error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -143,7 +145,7 @@ func await(ctx context.Context, limit time.Duration, condition func() bool) erro
 	return nil
 }
 
-// removeOld removes the files of dir that have their final name: nobody looks
+// removeOld removes the files in dir that have their final name. Nobody looks
 // at the pictures, and at a thousand a minute they would fill the disk.
 func removeOld(dir string) error {
 	entries, err := os.ReadDir(dir)

@@ -6,15 +6,17 @@ import (
 	"text/tabwriter"
 )
 
-// The target of a run: no request too many, and nearly all of the quota used.
+// The target of a run: no request is refused, and nearly all of the quota is
+// used.
 const (
 	targetRefused = 0
 	targetShare   = 0.98
 )
 
-// What a BullMQ worker did of the same work, with a limiter of 60 in 60 s and a
-// concurrency of 5, in front of the same quota of 60 in any 60 s: the limiter's
-// windows are fixed ones, so that two of them meet in one of the quota's.
+// The result of a BullMQ worker with the same work. It had a limiter of 60 in
+// 60 s and a concurrency of 5. The quota was the same: 60 in any 60 s. The
+// limiter's windows are fixed, so one window of the quota can overlap two of
+// them.
 const (
 	formerRPM     = 60
 	formerSent    = 251
@@ -22,7 +24,7 @@ const (
 	formerShare   = 0.75
 )
 
-// A result is one row.
+// A result is one row of the table.
 type result struct {
 	rpm, instances int
 
@@ -30,13 +32,13 @@ type result struct {
 	most          int     // requests in any 60 s
 	share         float64 // of the quota, in the window
 	pictures      int     // in the window
-	cpuMillis     float64 // a picture, of all instances; 0 where it cannot be told
+	cpuMillis     float64 // for each picture, of all instances; 0 if it is not known
 	peakRSS       int64   // of the largest instance, in bytes
 }
 
 func (r *result) ok() bool { return r.refused <= targetRefused && r.share >= targetShare }
 
-// report prints the table, and fails if a row missed the target.
+// report prints the table. It fails if a row missed the target.
 func report(w io.Writer, results []*result) error {
 	var err error
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

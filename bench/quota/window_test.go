@@ -49,7 +49,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// The quota is that of any 60 s, and a request that was refused takes no room.
+// The quota holds for any 60 s, and a refused request uses none of it.
 func TestQuotaGeminiRefusesTheOneTooMany(t *testing.T) {
 	now := time.Unix(0, 0)
 	g := &quotaGemini{rpm: 3, now: func() time.Time { return now }}
