@@ -6,8 +6,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// auditSQL makes the database note every move of an image, with the process
-// that made it. The service knows nothing of it.
+// auditSQL makes the database note every move of an image, and the process that
+// made it. The service does not know of that.
 const auditSQL = `
 CREATE TABLE audit (
     at     timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -26,15 +26,15 @@ CREATE TRIGGER audit AFTER UPDATE ON images FOR EACH ROW
     WHEN ((OLD.status, OLD.claim) IS DISTINCT FROM (NEW.status, NEW.claim))
     EXECUTE FUNCTION audit();`
 
-// expireSQL ends the leases of a process that is gone, long ago enough for
-// whoever looks for such.
+// expireSQL sets the end of a dead process' leases to an hour ago, so that the
+// sweep acts on them.
 const expireSQL = `
 UPDATE images SET due_at = now() - interval '1 hour'
 WHERE status = 'processing' AND claim IN (SELECT claim FROM audit WHERE worker = $1)`
 
-// inherit waits until a process that is gone has left Postgres too, where its
-// last statement may still be running, and then ends its leases. No name is
-// nobody's.
+// inherit waits until a dead process has no connection to Postgres any more,
+// and then ends its leases. Until then, its last statement may still be
+// running. An empty name means that there is no such process.
 func (d *deployment) inherit(ctx context.Context, worker string) {
 	if worker == "" {
 		return
@@ -55,16 +55,18 @@ func (d *deployment) inherit(ctx context.Context, worker string) {
 	}
 }
 
-// unsentSQL and unheardSQL let an hour pass for what a sweep leaves alone for
-// minutes, since it may still come by itself: tasks on their way to the queue,
-// and images whose task should have come. resumeSQL is the end of a pause.
+// unsentSQL and unheardSQL let an hour pass for tasks on their way to the
+// queue, and for images whose task should have come. A sweep leaves these alone
+// for minutes, since the tasks may still come by themselves. resumeSQL ends
+// pauses.
 const (
 	unsentSQL  = `UPDATE images SET handed_out_at = handed_out_at - interval '1 hour' WHERE status = 'queued' AND NOT enqueued`
 	unheardSQL = `UPDATE images SET due_at = due_at - interval '1 hour' WHERE status = 'queued' AND due_at < now()`
 	resumeSQL  = `UPDATE lanes SET paused_until = now() WHERE paused_until > now()`
 )
 
-// age lets that time pass, and reports whether a lane was paused.
+// age lets that time pass and ends all pauses. It reports whether a lane was
+// paused.
 func (d *deployment) age(ctx context.Context) (paused bool) {
 	for _, sql := range []string{unsentSQL, unheardSQL, resumeSQL} {
 		rows, err := d.record.exec(ctx, sql)

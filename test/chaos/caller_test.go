@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// A submitted job is one that a caller was told of.
+// A submitted job is one that a caller submits. It has an ID once the caller
+// was told of it.
 type submitted struct {
 	number  int
 	planned plannedJob
 	id      string
 }
 
-// A resource is what the test looks at of the API's job.
+// A resource is the part of the API's job that the test looks at.
 type resource struct {
 	ID       string
 	Status   string
@@ -31,17 +32,17 @@ type resource struct {
 	}
 }
 
-// final reports whether the job has ended. None is canceled here.
+// final reports whether the job has ended. The test cancels no job.
 func (r resource) final() bool {
 	return r.Status == "succeeded" || r.Status == "partial" || r.Status == "failed"
 }
 
-// callTimeout is how long a caller waits before trying again. Nothing fails with
-// it.
+// callTimeout is how long a caller waits before it tries again. The test does
+// not fail when it runs out.
 const callTimeout = 10 * time.Second
 
-// submit submits a job at its time, and again under the same key until it is
-// accepted: as a caller does whose answer was lost.
+// submit submits a job at its time. It tries again with the same key until the
+// job is accepted, as a caller does if the answer was lost.
 func (d *deployment) submit(ctx context.Context, j *submitted) {
 	if !wait(ctx, j.planned.at) {
 		return

@@ -1,22 +1,22 @@
 // Package chaos_test breaks everything around the built program, and the
-// program itself, at random, and then counts: no job is lost, no picture is
-// lost or paid for twice without a crash that explains it, and every counter is
-// right.
+// program itself, at random. Then it counts. No job may be lost. No picture may
+// be lost, or paid for twice without a crash that explains it. Every counter
+// must be right.
 //
-// It is part of `make test`, short. `make chaos` runs it for longer:
+// `make test` runs it for a short time, `make chaos` for longer:
 //
 //	CHAOS_SECONDS=600 CHAOS_SEED=7 scripts/with-postgres.sh go test -v -count=1 -timeout=30m ./test/chaos
 //
 // The seed fixes every choice: what breaks, when and for how long, what Gemini
-// and R2 answer to their nth request, and when which jobs are submitted. What
-// is under way at those moments, and so which request is the nth, is up to the
-// machine.
+// and R2 answer to their nth request, and when which jobs are submitted. The
+// machine's speed decides what is under way at those moments, and so which
+// request is the nth.
 //
 // # Time
 //
-// Production waits long for what the test has no time to wait for: 60 s for a
-// dead worker's lease, up to five minutes between attempts. The test lets that
-// time pass in two ways, neither of which does what time would not.
+// Production waits longer than the test can: 60 s for a dead worker's lease,
+// and up to five minutes between attempts. The test lets that time pass in two
+// ways. Neither has an effect that time alone would not have.
 //
 //   - Leases of processes that are gone run out at once. Whose a lease is, is
 //     known exactly: each process has a name of its own in Postgres, and a
@@ -37,14 +37,15 @@ import (
 )
 
 const (
-	// shortSeconds is how long things break in `make test`.
+	// shortSeconds is for how many seconds things break in `make test`.
 	shortSeconds = 30
-	// picturesPerSecond keeps three workers busy, and two cores not too much.
+	// picturesPerSecond keeps three workers busy, but does not overload two
+	// cores.
 	picturesPerSecond = 3
 	// endPatience bounds the wait for the next image to end once nothing breaks.
 	endPatience = 100 * time.Second
-	// hangPatience is added where Gemini may leave a request without an answer,
-	// which the worker ends after two minutes.
+	// hangPatience is added if Gemini may leave a request without an answer.
+	// The worker ends such a request after two minutes.
 	hangPatience = 150 * time.Second
 
 	hurryEvery = 500 * time.Millisecond
@@ -109,7 +110,7 @@ func settings(t *testing.T) (seed uint64, length time.Duration) {
 	return seed, time.Duration(number("CHAOS_SECONDS", shortSeconds)) * time.Second
 }
 
-// every calls f again and again until ctx ends.
+// every calls f once an interval until ctx ends.
 func every(ctx context.Context, interval time.Duration, f func(context.Context)) {
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -123,7 +124,7 @@ func every(ctx context.Context, interval time.Duration, f func(context.Context))
 	}
 }
 
-// until calls f until it says so, or ctx ends.
+// until calls f until it returns true or ctx ends.
 func until(ctx context.Context, f func() bool) bool {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -137,7 +138,7 @@ func until(ctx context.Context, f func() bool) bool {
 	return true
 }
 
-// wait lets d pass, and reports whether ctx outlasted it.
+// wait waits for d, and reports whether ctx is still going on then.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

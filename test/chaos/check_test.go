@@ -21,40 +21,40 @@ type row struct {
 	sha256    string
 	bytes     int64
 	code      string
-	cut       int // times that its claim ended without a word about the attempt
-	putBack   int // of those, by the process that had it, as one that is asked to end does
+	cut       int // times that a claim of it ended and no result of the attempt was recorded
+	putBack   int // of those, times that the process with the claim put it back because it was asked to end
 }
 
 // key returns the key in the bucket under which the image's picture belongs.
 func (r row) key() string { return fmt.Sprintf("images/%s/%d", r.job, r.index) }
 
-// cutSQL is the moves that end a claim in the middle of its attempt: another
-// delivery takes over after a lease has run out, or the image is put back
-// without a reason, as by a process that is asked to end.
+// cutSQL matches the moves that end a claim in the middle of its attempt.
+// Either another delivery takes over after the lease has run out, or the image
+// is put back without a reason, as a process does that is asked to end.
 const cutSQL = `(was = 'processing' AND became = 'processing' OR was = 'processing' AND became = 'queued' AND error_code IS NULL)`
 
 const putBackSQL = cutSQL + ` AND became = 'queued' AND worker IN (
     SELECT c.worker FROM audit c WHERE c.claim = a.claim_was AND c.became = 'processing')`
 
-// check holds what is there at the end to what was asked for.
+// check compares what is there at the end with what was asked for.
 func (d *deployment) check(jobs []*submitted) {
 	d.t.Helper()
 	byID := map[string]*submitted{}
 	for _, j := range jobs {
 		byID[j.id] = j
 	}
-	rows := d.rows()
+	rows := d.readRows()
 	sum := d.checkJobs(byID, rows)
 	d.checkCounters()
 	d.checkMoves()
-	stored := d.stored()
+	stored := d.listObjects()
 	d.checkObjects(rows, stored, sum)
 	d.checkRequests(byID, rows, stored, sum)
 	d.t.Logf("%v", sum)
 }
 
-// rows reads all images from the record.
-func (d *deployment) rows() []row {
+// readRows reads all images from the record.
+func (d *deployment) readRows() []row {
 	d.t.Helper()
 	const sql = `
 SELECT job_id::text, idx, status, attempts, coalesce(object_key, ''), coalesce(sha256, ''), coalesce(bytes, 0), coalesce(error_code, ''),
@@ -79,8 +79,8 @@ FROM images i ORDER BY job_id, idx`
 	return rows
 }
 
-// checkJobs looks at every job as its caller sees it: it has ended, and is what
-// the record says.
+// checkJobs looks at every job as its caller sees it. The job must have ended,
+// and must be as the record says.
 func (d *deployment) checkJobs(byID map[string]*submitted, rows []row) *summary {
 	d.t.Helper()
 	sum := &summary{d: d, jobs: len(byID)}
@@ -117,7 +117,7 @@ func (d *deployment) checkJob(j *submitted, images []row) {
 		want[img.status]++
 	}
 	ended := want["queued"]+want["processing"] == 0
-	seen, err := d.see(j.id, ended)
+	seen, err := d.poll(j.id, ended)
 	if err != nil {
 		d.t.Errorf("job %d: %v", j.number, err)
 		return
@@ -138,10 +138,10 @@ func (d *deployment) checkJob(j *submitted, images []row) {
 	}
 }
 
-// see polls a job until it is seen to have ended, if it has. What Redis missed
-// while it was away may hide that for as long as a snapshot is believed; on a
-// machine that is slow, a little longer.
-func (d *deployment) see(id string, ended bool) (seen resource, err error) {
+// poll polls a job and returns what a caller sees. If the job has ended, it
+// polls until the caller sees that. A write that Redis missed may hide the end
+// for as long as a snapshot is believed, and a little longer on a slow machine.
+func (d *deployment) poll(id string, ended bool) (seen resource, err error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), snapshot.MaxAge+time.Minute)
 	defer cancel()
 	until(ctx, func() bool {
@@ -151,7 +151,7 @@ func (d *deployment) see(id string, ended bool) (seen resource, err error) {
 	return seen, err
 }
 
-// checkCounters holds each job's counters to its images.
+// checkCounters compares each job's counters with its images.
 func (d *deployment) checkCounters() {
 	d.t.Helper()
 	const wrongSQL = `
@@ -170,7 +170,7 @@ WHERE (j.total, j.queued, j.processing, j.succeeded, j.failed, j.canceled)
 	}
 }
 
-// checkMoves: what has ended stays so.
+// checkMoves fails if an image has left a final state.
 func (d *deployment) checkMoves() {
 	d.t.Helper()
 	const sql = `SELECT count(*) FROM audit WHERE was IN ('succeeded', 'failed', 'canceled') AND became <> was`

@@ -15,34 +15,34 @@ import (
 
 const (
 	startTimeout = 2 * time.Minute
-	// stopTimeout is for a worker that hangs. That one ends within the ten seconds
-	// of Cloud Run is for the worker itself to say: by its own clock it has nine,
-	// and it ends with an error if anything is left of it by then.
+	// stopTimeout is for a worker that hangs. Whether a worker ends within the
+	// ten seconds of Cloud Run, the worker itself says: by its own clock it has
+	// nine, and it ends with an error if it is not done by then.
 	stopTimeout = time.Minute
 )
 
-// endsInTime says whether a worker that is asked to end does so in order and in
-// time, whatever is broken. While R2 fails it may not: an upload and the putting
-// back after it each take their own farewell. Until that is mended it is told
-// and counted, and fails nothing.
+// endsInTime says whether a worker that is asked to end must do so in order and
+// in time, whatever is broken. If it is false, a late end is only logged and
+// counted, and the test does not fail. A worker can be late while R2 fails, if
+// an upload and the put-back after it each take their own farewell time.
 const endsInTime = true
 
-// A crew is the running workers. Each process has a name of its own, such as
-// worker-2.5 for the fifth in the second place.
+// A crew is the running workers. Each process has a name of its own: worker-2.5
+// is the fifth process in the second place.
 type crew struct {
 	d       *deployment
 	program string
 	env     []string
 	logs    string
 
-	busy           sync.WaitGroup // starts and ends
+	busy           sync.WaitGroup // starts and ends under way
 	places         [workerCount]*place
 	kills, deploys atomic.Int64
 	late           atomic.Int64 // deploys whose worker did not end as it should
 }
 
 type place struct {
-	turn       sync.Mutex // one start or end at a time
+	turn       sync.Mutex // held by the one start or end that goes on
 	generation int
 	name       string
 	instance   *fleet.Instance // nil while there is none
@@ -64,7 +64,7 @@ func newCrew(d *deployment, program string, env []string) *crew {
 	return c
 }
 
-// startAll starts one worker in every place, and returns when they serve.
+// startAll starts one worker in every place, and waits until they serve.
 func (c *crew) startAll(ctx context.Context) {
 	for n := range c.places {
 		c.start(ctx, n)
@@ -84,7 +84,7 @@ func (c *crew) start(ctx context.Context, n int) {
 	})
 }
 
-// kill ends a worker as a crash does, and lets its leases run out. It does not
+// kill ends a worker as a crash does, and then ends its leases. It does not
 // wait.
 func (c *crew) kill(ctx context.Context, n int) {
 	c.busy.Go(func() { c.d.inherit(ctx, c.end(c.places[n])) })
@@ -121,7 +121,8 @@ func (c *crew) launch(ctx context.Context, n int, p *place) {
 	c.d.proxy.Add(p.instance)
 }
 
-// end kills the place's worker, and returns its name; empty if there is none.
+// end kills the place's worker and returns its name, or an empty string if
+// there is none.
 func (c *crew) end(p *place) string {
 	p.turn.Lock()
 	defer p.turn.Unlock()
@@ -135,13 +136,14 @@ func (c *crew) end(p *place) string {
 	return p.name
 }
 
-// replace starts the place's next worker before it asks the one there is to
-// end, as a deployment does, and lets the leases run out that this one leaves.
+// replace starts the place's next worker and then asks the present one to end,
+// as a deploy does. It ends the leases that the old worker leaves.
 func (c *crew) replace(ctx context.Context, n int) {
 	c.d.inherit(ctx, c.relieve(ctx, n, c.places[n]))
 }
 
-// relieve returns the name of the worker that it ended; empty if there was none.
+// relieve starts the place's next worker and ends the old one. It returns the
+// old one's name, or an empty string if there was none.
 func (c *crew) relieve(ctx context.Context, n int, p *place) string {
 	p.turn.Lock()
 	defer p.turn.Unlock()

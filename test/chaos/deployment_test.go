@@ -29,12 +29,12 @@ const (
 	bucket         = "pictures"
 	apiKey         = "0123456789abcdef"
 
-	// ratePerMinute keeps Gemini's quota out of the way: what is sent early and
-	// twice is outside of the queue's rate.
+	// ratePerMinute is so high that Gemini's quota does not matter. Tasks that
+	// are sent early or twice do not count in the queue's rate.
 	ratePerMinute = "600"
 )
 
-// A deployment is the service and all that is around it.
+// A deployment is the service and everything around it.
 type deployment struct {
 	t      *testing.T
 	record *postgres
@@ -81,14 +81,15 @@ func deploy(t *testing.T, seed uint64, long bool) *deployment {
 	return d
 }
 
-// startQueue starts Cloud Tasks, which sends some deliveries twice. Retries come
-// sooner than in production, and the queue does not slow down: it would do so for
-// a minute after each crash, and hardly send anything while most happens.
+// startQueue starts Cloud Tasks, which sends some deliveries twice. Retries
+// come sooner than in production, and the queue does not slow down. Otherwise
+// it would hardly send anything for a minute after each crash, which is when
+// most happens.
 func (d *deployment) startQueue(seed uint64) {
 	d.t.Helper()
 	var err error
 	d.queue, err = cloudtasks.Start("127.0.0.1:0", cloudtasks.Options{
-		Seed:         seed | 1, // 0 would be a random one
+		Seed:         seed | 1, // 0 would mean a random seed
 		NoThrottling: true,
 		Duplicates:   cloudtasks.Duplicates{Probability: 0.1, Delay: 300 * time.Millisecond},
 		OnDispatch: func(sent cloudtasks.Dispatch) {
@@ -150,7 +151,7 @@ func (d *deployment) startBucket(seed uint64) {
 	d.s3.Fail(d.bucket.decide)
 }
 
-// migrate makes the schema, and has its moves noted.
+// migrate makes the schema, and makes the database note the moves of images.
 func (d *deployment) migrate(program string) {
 	d.t.Helper()
 	cmd := exec.CommandContext(d.t.Context(), program, "migrate")
@@ -163,7 +164,7 @@ func (d *deployment) migrate(program string) {
 	}
 }
 
-// perform breaks things according to plan.
+// perform breaks and repairs things according to the plan.
 func (d *deployment) perform(ctx context.Context, steps []step) {
 	began := time.Now()
 	for _, s := range steps {
@@ -200,14 +201,14 @@ func (d *deployment) take(ctx context.Context, s step) {
 		const sql = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'worker-%'`
 		limited, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		_, _ = d.record.exec(limited, sql) // if Postgres is down, they are cut already
+		_, _ = d.record.exec(limited, sql) // if Postgres is down, the connections are cut already
 	case failPictures:
 		d.bucket.down.Store(!s.ends)
 	}
 }
 
-// mend ends all trouble, as operators do: what is around the service works
-// again, and the service is deployed anew.
+// mend ends all trouble, as operators do: it makes everything around the
+// service work again, and deploys the service again.
 func (d *deployment) mend(ctx context.Context) {
 	d.model.calm.Store(true)
 	d.bucket.calm.Store(true)

@@ -18,7 +18,7 @@ func answers(hangs bool) map[gemini.Fault]int {
 	weights := map[gemini.Fault]int{
 		gemini.Ok: 640, gemini.JPEG: 30, gemini.URLSafe: 30,
 
-		// Nothing, or not all of it, comes back.
+		// No answer comes back, or not all of it.
 		gemini.Reset: 15, gemini.EOF: 15, gemini.Truncated: 15, gemini.Garbage: 10, gemini.Empty: 5,
 		// An answer without a picture.
 		gemini.Nothing: 5, gemini.ErrorIn: 5, gemini.NoPicture: 8, gemini.DraftOnly: 5,
@@ -30,9 +30,9 @@ func answers(hangs bool) map[gemini.Fault]int {
 		gemini.Finish("IMAGE_PROHIBITED_CONTENT"): 2, gemini.Finish("RECITATION"): 3, gemini.Finish("IMAGE_RECITATION"): 3,
 		gemini.Block("SAFETY"): 3, gemini.Block("PROHIBITED_CONTENT"): 2, gemini.Block("OTHER"): 3,
 		"400": 4, "400-image": 4, "400-fetch": 4, "400-file": 2, "403-file": 2, "404-file": 2, "413": 2,
-		// The provider fails.
+		// The provider itself fails.
 		"408": 5, "499": 5, "500": 25, "502": 15, "503": 25, "503-later": 5, "504": 10,
-		// Its limits.
+		// The provider's limits.
 		"429-minute": 5, "429-day": 2, "429-spend": 2, "429-rate": 2, "429-capacity": 10,
 		// The lane is broken.
 		"400-key": 1, "400-location": 1, "400-billing": 1, "401": 1, "402": 1, "403-no-key": 1, "403-leaked": 1,
@@ -47,16 +47,16 @@ func answers(hangs bool) map[gemini.Fault]int {
 // pays reports whether an answer holds a picture.
 func pays(f gemini.Fault) bool { return f == gemini.Ok || f == gemini.JPEG || f == gemini.URLSafe }
 
-// A pictureID is the image that a request is for: its job's number and its
-// index. It travels as the seed.
+// A pictureID says which image a request is for: its job's number and its
+// index. The request has it as its seed.
 type pictureID struct{ job, index int }
 
-// seedsPerJob is above the number of pictures that a job may have.
+// seedsPerJob is more than the number of pictures that a job may have.
 const seedsPerJob = 100
 
 func (p pictureID) seed() int { return p.job*seedsPerJob + p.index }
 
-// A model notes what it is asked, and answers at random.
+// A model notes the requests that it gets, and chooses answers at random.
 type model struct {
 	calm atomic.Bool // every answer is a picture
 
@@ -96,8 +96,8 @@ func (m *model) script(seed uint64, hangs bool) func(gemini.Request) gemini.Faul
 	}
 }
 
-// bucketFaults is how R2 fails: a little all the time, and completely while it
-// is down.
+// bucketFaults makes R2 fail: now and then all the time, and always while it is
+// down.
 type bucketFaults struct {
 	calm, down atomic.Bool
 

@@ -11,16 +11,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// sweepServed says whether the service has the sweep. Until it does, an image
-// whose task a crash has taken is left waiting, and counted as stranded; with
-// it, none may be.
+// sweepServed says whether the service has the sweep. Without the sweep, an
+// image that has lost its task in a crash goes on waiting, and counts as
+// stranded. With it, no image may be stranded.
 const sweepServed = true
 
-// soon is how far away a task's time must be to be run early. Nearer ones come
-// by themselves.
+// soon is how far away a task's time must be for the task to be run early.
+// Others come by themselves.
 const soon = time.Second
 
-// hurry runs the tasks that wait for a later time.
+// hurry runs the tasks that wait for a later time now.
 func (d *deployment) hurry(ctx context.Context) {
 	queue := d.queue.Service()
 	listed, err := queue.ListTasks(ctx, &cloudtaskspb.ListTasksRequest{Parent: queueName, PageSize: 1000})
@@ -42,8 +42,8 @@ func (d *deployment) hurry(ctx context.Context) {
 }
 
 // sweep calls the service's sweep as Cloud Scheduler does, with a token of the
-// service account's. An hour passes first, so that what is left behind counts
-// as such.
+// service account. It lets an hour pass first, so that the sweep acts on
+// everything that crashes left behind.
 func (d *deployment) sweep(ctx context.Context) {
 	switch d.sweepStatus.Load() {
 	case http.StatusNotFound:
@@ -53,8 +53,9 @@ func (d *deployment) sweep(ctx context.Context) {
 		return
 	case http.StatusOK:
 		if d.age(ctx) {
-			// The record says that the pause is over. Processes that remember
-			// it are deployed anew, as by whoever has mended the lane.
+			// The record says that the pause is over, but processes may
+			// remember it. They are deployed again, as an operator does who has
+			// mended the lane.
 			for n := range workerCount {
 				d.crew.replace(d.t.Context(), n) // to its end, even if ctx comes first
 			}
@@ -75,9 +76,10 @@ func (d *deployment) sweep(ctx context.Context) {
 	}
 }
 
-// awaitEnd waits until every image has ended, or can only wait for a sweep that
-// there is not: nothing is on the queue any more. It fails when none ends for as
-// long as patience: a slow machine takes long for all of them, not for one.
+// awaitEnd waits until every image has ended. Without the sweep, it also stops
+// when the queue is empty: the rest would wait for ever. It fails if no image
+// ends for as long as patience. A slow machine takes long for all images, but
+// not for one.
 func (d *deployment) awaitEnd(ctx context.Context, patience time.Duration) {
 	d.t.Helper()
 	limited, giveUp := context.WithCancel(ctx)

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// checkPicture fetches a picture as its owner does.
+// checkPicture fetches a picture as its owner does, and compares it with the
+// record.
 func (d *deployment) checkPicture(img row, link string) {
 	d.t.Helper()
 	resp, err := http.Get(link)
@@ -29,9 +30,9 @@ func (d *deployment) checkPicture(img row, link string) {
 	}
 }
 
-// checkObjects: what is stored is one object for each succeeded image, and
-// nothing else. There is no exception: a picture that is stored is found by the
-// next attempt before anything can fail the image.
+// checkObjects fails unless the bucket has one object for each succeeded image,
+// and nothing else. There is no exception: the next attempt finds a stored
+// picture before anything can fail the image.
 func (d *deployment) checkObjects(rows []row, stored map[string]time.Time, sum *summary) {
 	d.t.Helper()
 	sum.objects = len(stored)
@@ -51,8 +52,8 @@ func (d *deployment) checkObjects(rows []row, stored map[string]time.Time, sum *
 	}
 }
 
-// stored lists the bucket: each key, and when its upload began.
-func (d *deployment) stored() map[string]time.Time {
+// listObjects lists the bucket: each key, and when its upload began.
+func (d *deployment) listObjects() map[string]time.Time {
 	d.t.Helper()
 	found := map[string]time.Time{}
 	for token := ""; ; {
@@ -86,11 +87,12 @@ func (d *deployment) stored() map[string]time.Time {
 	}
 }
 
-// checkRequests: Gemini is asked once for a picture, once more for each answer
-// without one, and once more for each attempt that was cut in the middle: for
-// which attempts those are, see cutSQL. A kill cuts one attempt of each image
-// that the worker had. Deliveries that come twice, or early, cost nothing. Nor
-// does a cut once the picture is stored: it is not asked for again.
+// checkRequests counts the requests to Gemini. There may be one for each
+// picture, one more for each answer without a picture, and one more for each
+// attempt that was cut in the middle (see cutSQL). A kill cuts one attempt of
+// each image that the worker had. Deliveries that come twice or early cost no
+// request. Once a picture is stored, a cut costs none either: the picture is
+// not asked for again.
 func (d *deployment) checkRequests(byID map[string]*submitted, rows []row, stored map[string]time.Time, sum *summary) {
 	d.t.Helper()
 	m := d.model

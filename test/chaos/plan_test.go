@@ -21,7 +21,7 @@ const (
 
 const workerCount = 3
 
-// A step breaks something, or ends that.
+// A step breaks something, or repairs it.
 type step struct {
 	at     time.Duration
 	what   trouble
@@ -29,7 +29,7 @@ type step struct {
 	ends   bool
 }
 
-// A plannedJob is one that a caller will submit.
+// A plannedJob is a job that a caller will submit.
 type plannedJob struct {
 	at    time.Duration
 	count int
@@ -40,21 +40,22 @@ type plan struct {
 	jobs  []plannedJob
 }
 
-// newPlan makes every choice of a run that does not depend on what the service
+// newPlan makes all choices of a run that do not depend on what the service
 // does.
 func newPlan(seed uint64, length time.Duration) plan {
 	random := rand.New(rand.NewPCG(seed, 3))
 	var p plan
 	between := func(from, to time.Duration) time.Duration { return from + time.Duration(random.Int64N(int64(to-from))) }
 
-	// Each kind once, so that the shortest run has all, then by weight.
+	// Each kind comes once, so that the shortest run has all of them. Then they
+	// come by weight.
 	kinds := []trouble{killWorker, deployWorker, stopRedis, crashRecord, cutRecord, failPictures}
 	random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	weighted := []trouble{
 		killWorker, killWorker, killWorker, killWorker, killWorker, deployWorker,
 		stopRedis, stopRedis, crashRecord, cutRecord, failPictures,
 	}
-	free := map[any]time.Duration{} // when what broke is whole again
+	free := map[any]time.Duration{} // when the thing that broke works again
 	for at := between(time.Second, 2*time.Second); at < length; at += between(500*time.Millisecond, 2*time.Second) {
 		what := weighted[random.IntN(len(weighted))]
 		if len(kinds) > 0 {

@@ -17,7 +17,7 @@ import (
 	"github.com/ai-worker/ai-worker/test/need"
 )
 
-// postgres is a server of this test's own, since it crashes.
+// postgres is a server for this test only, since the test crashes it.
 type postgres struct {
 	t    *testing.T
 	bin  string // directory of its programs
@@ -26,8 +26,8 @@ type postgres struct {
 	pass string
 }
 
-// startPostgres starts an empty server. Where Postgres is not installed the
-// test is skipped, and in CI it fails.
+// startPostgres starts an empty server. If Postgres is not installed, the test
+// is skipped; in CI it fails.
 func startPostgres(t *testing.T) *postgres {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "../../scripts/find-postgres.sh").Output()
@@ -93,13 +93,13 @@ fsync = off
 	}
 }
 
-// start returns when the server accepts connections.
+// start starts the server, and waits until it accepts connections.
 func (p *postgres) start() error {
 	return p.run("pg_ctl", "start", "--silent", "--wait", "--pgdata", p.data(),
 		"--log", filepath.Join(p.dir, "log"), "--options", fmt.Sprintf("-p %d", p.port))
 }
 
-// crash ends the server without a word, as the kernel would.
+// crash kills the server without a warning, as the kernel would.
 func (p *postgres) crash() {
 	p.t.Helper()
 	if err := p.run("pg_ctl", "stop", "--silent", "--mode", "immediate", "--pgdata", p.data()); err != nil {
@@ -107,7 +107,7 @@ func (p *postgres) crash() {
 	}
 }
 
-// run runs one of the server's programs, which refuse to run as root.
+// run runs one of the server's programs, and not as root, which they refuse.
 func (p *postgres) run(program string, args ...string) error {
 	command := append([]string{filepath.Join(p.bin, program)}, args...)
 	if os.Getuid() == 0 {
@@ -121,7 +121,7 @@ func (p *postgres) run(program string, args ...string) error {
 	}
 	defer os.Remove(log.Name())
 	defer log.Close()
-	cmd.Stdout, cmd.Stderr = log, log // a file and no pipe, which the server would keep open
+	cmd.Stdout, cmd.Stderr = log, log // a file: the server would keep a pipe open
 	if err := cmd.Run(); err != nil {
 		text, _ := os.ReadFile(log.Name())
 		return fmt.Errorf("%s: %w: %s", program, err, text)
@@ -137,8 +137,8 @@ func (p *postgres) url(name string) string {
 	}).String()
 }
 
-// do calls f with a connection until it does without an error: the server may
-// be down.
+// do calls f with a connection until f succeeds or ctx ends: the server may be
+// down.
 func (p *postgres) do(ctx context.Context, f func(*pgx.Conn) error) error {
 	var err error
 	until(ctx, func() bool {
@@ -152,7 +152,7 @@ func (p *postgres) do(ctx context.Context, f func(*pgx.Conn) error) error {
 	return err
 }
 
-// exec runs a statement until it succeeds, and returns how many rows it changed.
+// exec runs a statement, as do does, and returns how many rows it changed.
 func (p *postgres) exec(ctx context.Context, sql string, args ...any) (rows int, err error) {
 	err = p.do(ctx, func(conn *pgx.Conn) error {
 		tag, err := conn.Exec(ctx, sql, args...)

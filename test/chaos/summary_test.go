@@ -2,7 +2,7 @@ package chaos_test
 
 import "fmt"
 
-// A summary is what is told of a run.
+// A summary has the numbers of a run.
 type summary struct {
 	d                           *deployment
 	jobs, images                int

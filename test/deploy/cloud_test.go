@@ -15,15 +15,16 @@ import (
 	"testing"
 )
 
-// A revision is what `gcloud run services update` makes.
+// A revision is one version of a service, as `gcloud run services update` makes
+// it.
 type revision struct {
 	name, image, rpm string
 }
 
-// A service is one of Cloud Run's.
+// A service is a service of Cloud Run.
 type service struct {
 	revisions []revision
-	pinned    string // the revision that has all traffic; empty if that is the latest one
+	pinned    string // the revision that has all traffic; empty if the latest one has it
 	tagged    string // the revision with the tag candidate
 	split     bool   // somebody has split the traffic by hand
 }
@@ -38,13 +39,14 @@ func (s *service) serving() revision {
 	return s.revisions[i]
 }
 
-// A jobSpec is what a job of Cloud Run's would run.
+// A jobSpec says what a job of Cloud Run would run.
 type jobSpec struct {
 	image, rpm string
 }
 
-// A cloud is as much of Google Cloud as the script sees, behind a gcloud and a
-// curl that ask it. It knows no call but those that the script is to make.
+// A cloud stands in for the part of Google Cloud that the script sees. A gcloud
+// and a curl of its own ask it. It knows only the calls that the script should
+// make.
 type cloud struct {
 	mu       sync.Mutex
 	services map[string]*service
@@ -53,10 +55,11 @@ type cloud struct {
 	rate     string // of the queue
 	settings string // of all revisions, besides GEMINI_RPM
 
-	calls []string // what changes something, and what was run or asked
-	// failing are calls that fail, each the first time that it is made.
+	calls []string // the calls that change, run or request something
+	// failing has calls that fail. Each fails only the first time.
 	failing []string
-	// health, with its headers, and refusal are what candidates answer.
+	// health and refusal are the answers of candidates. health has headers,
+	// too.
 	health, refusal string
 	// terminated is the call during which the script gets a SIGTERM.
 	terminated string
@@ -90,8 +93,8 @@ func newCloud() *cloud {
 	return c
 }
 
-// tool is a program that hands its arguments to the cloud, and prints and
-// exits with what it answers.
+// tool is a program that sends its arguments to the cloud. It prints the
+// answer's text and exits with its code.
 const tool = `#!/usr/bin/env bash
 exec 3<>/dev/tcp/%s/%s
 printf '%%s\n' "${0##*/}" "$@" . >&3
@@ -147,7 +150,7 @@ func (c *cloud) answer(conn net.Conn) {
 	_, _ = io.WriteString(conn, "0\n"+out)
 }
 
-// secret is the flag with a token.
+// secret matches a token in a flag.
 var secret = regexp.MustCompile(`Bearer \S+`)
 
 func (c *cloud) call(args []string) (string, error) {
@@ -177,8 +180,8 @@ func (c *cloud) call(args []string) (string, error) {
 	return c.gcloud(line)
 }
 
-// placed takes out what every call must have: where it is, and that nobody is
-// there to be asked.
+// placed removes the flags that say where, and --quiet. It fails if the project
+// is missing.
 func placed(line string) (string, error) {
 	for _, flags := range []string{" --project=" + project, " --region=" + region, " --location=" + region, " --quiet"} {
 		found := strings.Contains(line, flags)
@@ -190,7 +193,7 @@ func placed(line string) (string, error) {
 	return line, nil
 }
 
-// A route is a call of gcloud's; its groups are handed to do.
+// A route is a call of gcloud. do gets the groups of its pattern.
 type route struct {
 	pattern string
 	do      func(c *cloud, m []string) (string, error)
@@ -285,7 +288,7 @@ func (c *cloud) env(m []string) (string, error) {
 	return out, err
 }
 
-// update makes a revision. Cloud Run hands it the traffic unless that is
+// update makes a revision. Cloud Run gives it the traffic unless the traffic is
 // pinned, which --no-traffic does.
 func (c *cloud) update(m []string) (string, error) {
 	s := c.services[m[1]]

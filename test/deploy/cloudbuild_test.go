@@ -30,7 +30,7 @@ func found(pattern, text string) []string {
 	return slices.Compact(all)
 }
 
-// Cloud Build refuses a build with a substitution that is not declared, or not
+// Cloud Build refuses a build with a substitution that is not declared or not
 // used.
 func TestCloudBuildSubstitutions(t *testing.T) {
 	t.Parallel()
@@ -42,7 +42,7 @@ func TestCloudBuildSubstitutions(t *testing.T) {
 	}
 }
 
-// The deploy step hands every setting of the script on.
+// The deploy step passes every setting on to the script.
 func TestCloudBuildPassesEverySetting(t *testing.T) {
 	t.Parallel()
 	_, step, _ := strings.Cut(read(t, "../../cloudbuild.yaml"), "- id: deploy\n")

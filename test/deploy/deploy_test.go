@@ -1,5 +1,5 @@
-// Package deploy_test holds scripts/deploy.sh and cloudbuild.yaml to what they
-// promise, without Google Cloud.
+// Package deploy_test checks that scripts/deploy.sh and cloudbuild.yaml do what
+// they promise, without Google Cloud.
 package deploy_test
 
 import (
@@ -26,7 +26,7 @@ func (c *cloud) deploy(t *testing.T, env ...string) (output string, ok bool) {
 	}, env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	c.mu.Lock() // nothing is answered until it is known who asks
+	c.mu.Lock() // no call is answered until c.script is set
 	err := cmd.Start()
 	c.script = cmd.Process
 	c.mu.Unlock()
@@ -37,7 +37,7 @@ func (c *cloud) deploy(t *testing.T, env ...string) (output string, ok bool) {
 	return out.String(), err == nil
 }
 
-// A state is what a deploy leaves behind.
+// A state is the state of the cloud after a deploy.
 type state struct {
 	Serving, Latest map[string]string // images
 	Tagged, Pinned  map[string]string // revisions
@@ -112,7 +112,7 @@ func TestDeployPutsAnImageIntoService(t *testing.T) {
 	}
 }
 
-// Whatever fails, what ran before runs again, and Terraform finds no other.
+// Whatever fails, the image of before runs again, and Terraform finds that one.
 func TestDeployRollsBack(t *testing.T) {
 	t.Parallel()
 	for name, trouble := range map[string]func(*cloud){
@@ -164,8 +164,8 @@ func failing(calls ...string) func(*cloud) {
 	return func(c *cloud) { c.failing = calls }
 }
 
-// What cannot be rolled back is said, as commands to paste, and the rest is
-// rolled back all the same.
+// If a step cannot be rolled back, the script prints its commands, to be
+// pasted. It still rolls back the rest.
 func TestDeploySaysWhatItCouldNotRollBack(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
@@ -187,8 +187,8 @@ func TestDeploySaysWhatItCouldNotRollBack(t *testing.T) {
 	}
 }
 
-// A deploy that was killed leaves its candidate as the latest revision. What
-// goes back to is what serves.
+// A deploy that was killed leaves its candidate as the latest revision. The
+// next deploy rolls back to the revision that serves.
 func TestDeployAfterOneThatWasKilled(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
@@ -220,7 +220,7 @@ func TestDeploySetsAQuota(t *testing.T) {
 	}
 }
 
-// A service without the setting has none again.
+// A service that did not have the setting does not have it after the roll-back.
 func TestDeployTakesAQuotaBack(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
@@ -275,7 +275,7 @@ func TestDeployRefuses(t *testing.T) {
 	}
 }
 
-// Several lanes are no reason not to deploy.
+// A service with several lanes can be deployed.
 func TestDeployWithSeveralLanes(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
@@ -285,7 +285,8 @@ func TestDeployWithSeveralLanes(t *testing.T) {
 	}
 }
 
-// The image that Terraform makes the services with: there are none yet.
+// Terraform makes the services with the first image. Until then, there are no
+// services to deploy to.
 func TestDeployTagsTheFirstImageOnly(t *testing.T) {
 	t.Parallel()
 	c := newCloud()

@@ -10,7 +10,7 @@ import (
 
 var readyAt = regexp.MustCompile(`ready at (http://localhost:\d+)`)
 
-// startDev runs cmd/dev in dir, and returns it once it is ready.
+// startDev starts cmd/dev in dir, and returns it once it is ready.
 func startDev(t *testing.T, dir string, env ...string) (*process, api) {
 	t.Helper()
 	p := start(t, build(t, "dev"), dir, append([]string{"PORT=0", "CLOUD_TASKS_EMULATOR_PORT=0", "GEMINI_RPM=600"}, env...))
@@ -24,7 +24,7 @@ func startDev(t *testing.T, dir string, env ...string) (*process, api) {
 	return p, a
 }
 
-// What a new user does first: no setting, one command, one curl.
+// This is what a new user does first: no settings, one command, one curl.
 func TestDevDrawsAPicture(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -56,11 +56,11 @@ func TestDevDrawsAPicture(t *testing.T) {
 	}
 }
 
-// Jobs that are accepted are worked off even if the process is killed first.
+// The jobs that were accepted are done even if the process is killed first.
 func TestDevGoesOnAfterAKill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	port := "PORT=" + freePort(t) // the tasks that are left name it
+	port := "PORT=" + freePort(t) // the address of the tasks that are left has it
 	p, a := startDev(t, dir, port, "GEMINI_RPM=60", "WORKER_CONCURRENCY=1")
 	j := a.generate(`{"prompt":"A fox","count":3}`)
 	p.kill()

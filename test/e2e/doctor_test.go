@@ -21,7 +21,7 @@ import (
 	"github.com/ai-worker/ai-worker/local/s3"
 )
 
-// A diagnosis is what doctor printed, and how it ended.
+// A diagnosis is what doctor printed, and its exit code.
 type diagnosis struct {
 	stdout, stderr string
 	code           int
@@ -44,7 +44,7 @@ func runDoctor(t *testing.T, env []string, flags ...string) diagnosis {
 
 type finding struct{ Check, Subject, Status, Message, Fix string }
 
-// findings reads what --json printed.
+// findings parses the output of --json.
 func (d diagnosis) findings(t *testing.T) (status string, _ []finding) {
 	t.Helper()
 	var report struct {
@@ -73,7 +73,7 @@ func TestDoctorOfAHealthyService(t *testing.T) {
 	}
 	d.migrate()
 	d.serve()
-	j := d.api.generate(`{"prompt":"A fox","count":3}`) // so that it knows how long pictures take
+	j := d.api.generate(`{"prompt":"A fox","count":3}`) // so that the record knows how long pictures take
 	d.api.poll(j.ID, "succeeded")
 
 	got := runDoctor(t, d.env, "--json")
@@ -99,7 +99,7 @@ func TestDoctorOfAHealthyService(t *testing.T) {
 		t.Errorf("%d requests, want the 3 of the job: doctor pays for none", got)
 	}
 
-	// Before a deploy, what runs is not what matters.
+	// Before a deploy, it does not matter how the running version is doing.
 	_, setup := runDoctor(t, d.env, "--setup", "--json").findings(t)
 	checks = nil
 	for _, f := range setup {
@@ -148,9 +148,9 @@ func TestDoctorCommandLine(t *testing.T) {
 // marker is in every secret of the tests below.
 const marker = "hunter2hunter2hunter2"
 
-// unkind starts a server that refuses every request and repeats what it was
-// sent, and returns its URL.
-func unkind(t *testing.T, status int) string {
+// startUnkind starts a server that refuses every request and repeats what it
+// was sent, and returns its URL.
+func startUnkind(t *testing.T, status int) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -181,15 +181,16 @@ func secretive(t *testing.T, d *deployment) map[string]string {
 	settings["DATABASE_URL"] = with(d.database)
 	settings["REDIS_URL"] = with(d.redis.URL())
 	settings["GEMINI_API_KEY"] = "AIza" + marker
-	settings["GEMINI_BASE_URL"] = unkind(t, http.StatusForbidden)
+	settings["GEMINI_BASE_URL"] = startUnkind(t, http.StatusForbidden)
 	settings["R2_ACCESS_KEY_ID"] = "id-" + marker
 	settings["R2_SECRET_ACCESS_KEY"] = marker
 	settings["API_KEYS"] = "web:" + marker
-	settings["WORKER_URL"] = unkind(t, http.StatusInternalServerError)
+	settings["WORKER_URL"] = startUnkind(t, http.StatusInternalServerError)
 	return settings
 }
 
-// Whatever goes wrong, and whoever repeats what it was sent.
+// Doctor shows no secret, whatever goes wrong and whichever service repeats
+// what it was sent.
 func TestDoctorShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

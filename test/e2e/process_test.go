@@ -25,15 +25,16 @@ import (
 const (
 	buildTimeout = 5 * time.Minute
 	startTimeout = 2 * time.Minute
-	// patience bounds the wait for something that must happen, on a machine
-	// that is busy with other tests. A lease that a killed process leaves runs
-	// for a minute.
+	// patience bounds the wait for something that must happen. The machine may
+	// be busy with other tests, and the lease of a killed process runs for a
+	// minute.
 	patience = 3 * time.Minute
 	// maxShown is how much of a process's output a failed test shows, in bytes.
 	maxShown = 4 << 10
 )
 
-// builds are the programs built so far, each once a run, and buildDir is where.
+// builds has the programs built so far, each built once in a run, and buildDir
+// is where they are.
 var (
 	builds   sync.Map
 	buildDir string
@@ -49,7 +50,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build returns the path of a command of this module.
+// build builds a command of this module, unless that is done already, and
+// returns its path.
 func build(t *testing.T, name string) string {
 	t.Helper()
 	once, _ := builds.LoadOrStore(name, sync.OnceValues(func() (string, error) {
@@ -148,7 +150,7 @@ func await(t *testing.T, what string, limit time.Duration, condition func() bool
 	}
 }
 
-// A job is what the tests look at of the API's job.
+// A job is the part of the API's job that the tests look at.
 type job struct {
 	ID     string
 	Status string
@@ -196,14 +198,14 @@ func (a api) call(method, path, body string, v any, headers ...string) (*http.Re
 	return resp, nil
 }
 
-// healthy reports whether the service serves.
+// healthy reports whether the service answers that it is healthy.
 func (a api) healthy() bool {
 	var health struct{ Status string }
 	_, err := a.call(http.MethodGet, "/health", "", &health)
 	return err == nil && health.Status == "healthy"
 }
 
-// generate asks for pictures.
+// generate submits a job.
 func (a api) generate(body string) job {
 	a.t.Helper()
 	var j job

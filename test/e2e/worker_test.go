@@ -135,7 +135,7 @@ func (d *deployment) migrate() string {
 	return p.out.String()
 }
 
-// serve runs `ai-worker serve`, and returns it once it serves.
+// serve starts `ai-worker serve`, and returns it once it serves.
 func (d *deployment) serve() *process {
 	d.t.Helper()
 	p := start(d.t, build(d.t, "ai-worker"), d.t.TempDir(), d.env, "serve")
@@ -143,13 +143,13 @@ func (d *deployment) serve() *process {
 	return p
 }
 
-// expireLeases makes the time pass that a dead worker's lease has left.
+// expireLeases ends the leases that dead workers have left.
 func (d *deployment) expireLeases() {
 	d.t.Helper()
 	d.exec(`UPDATE images SET due_at = now() WHERE status = 'processing'`)
 }
 
-// exec changes the record behind the service's back.
+// exec runs a statement on the database, without the service.
 func (d *deployment) exec(sql string) {
 	d.t.Helper()
 	conn, err := pgx.Connect(d.t.Context(), d.database)
@@ -182,7 +182,7 @@ func TestWorkerDrawsPictures(t *testing.T) {
 	if got := d.gemini.Stats().Requests; got != 3 || len(j.Output) != 3 {
 		t.Errorf("%d requests for %d pictures, want 3", got, len(j.Output))
 	}
-	// What was refused is final, and says why.
+	// A refused image has failed for good, and says why.
 	refused := d.api.generate(`{"prompt":"[[finish:SAFETY]] A fox"}`)
 	refused = d.api.poll(refused.ID, "failed")
 	if e := refused.Images[0].Error; e == nil || e.Code != "blocked" {
@@ -191,7 +191,7 @@ func TestWorkerDrawsPictures(t *testing.T) {
 	worker.stop()
 }
 
-// The picture is stored and the worker dies before it can say so.
+// The worker dies after the picture is stored and before it can record that.
 func TestWorkerKilledBeforeItRecordsPaysOnce(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -204,7 +204,7 @@ func TestWorkerKilledBeforeItRecordsPaysOnce(t *testing.T) {
 			return s3.Fault{}
 		case r.Method == http.MethodPut && uploaded.CompareAndSwap(false, true):
 			return s3.Fault{Done: true, Cut: true}
-		default: // it learns of nothing, however long it lives
+		default: // the worker gets no answer, however long it lives
 			return s3.Fault{Cut: true}
 		}
 	})
@@ -247,7 +247,7 @@ func (d *deployment) listBucket() string {
 	return string(text)
 }
 
-// A job that is canceled while Gemini draws: the call is cut at once.
+// If a job is canceled while Gemini draws, the worker cuts the call at once.
 func TestWorkerCancelsARunningRequest(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -262,16 +262,16 @@ func TestWorkerCancelsARunningRequest(t *testing.T) {
 	if canceled.Status != "canceled" {
 		t.Errorf("the job is %s", canceled.Status)
 	}
-	// A second is promised; the rest is for a machine that is busy. Without
-	// Redis it would be the next renewal of the lease, after 20 s.
+	// One second is promised; the rest is for a busy machine. Without Redis,
+	// the worker would learn of it when it renews the lease, after 20 s.
 	await(t, "the end of the request", 15*time.Second, func() bool { return d.gemini.Stats().InFlight == 0 })
 	if got := d.api.get(j.ID).Status; got != "canceled" {
 		t.Errorf("afterwards the job is %s", got)
 	}
 }
 
-// SIGTERM: what runs is put back, its attempt with it, and another process
-// draws it.
+// After SIGTERM, the worker puts its image back and gives the attempt back.
+// Another process draws the picture.
 func TestWorkerPutsItsWorkBack(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -281,7 +281,7 @@ func TestWorkerPutsItsWorkBack(t *testing.T) {
 	await(t, "the request", patience, func() bool { return d.gemini.Stats().InFlight == 1 })
 	stopped := time.Now()
 	worker.stop()
-	// That it took 9 s at most says the orderly end.
+	// An orderly end means that it took 9 s at most.
 	if took := time.Since(stopped); took < 6*time.Second {
 		t.Errorf("it ended %s after SIGTERM, want 7 s for the work", took)
 	}
@@ -292,8 +292,8 @@ func TestWorkerPutsItsWorkBack(t *testing.T) {
 	}
 }
 
-// Who records a job has a sweep come in one to eleven minutes, which is run at
-// once here.
+// The process that records a job also puts a task for a sweep on the queue,
+// which comes in one to eleven minutes. The test runs it at once.
 func TestJobsHaveThemselvesSwept(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -330,7 +330,8 @@ func TestJobsHaveThemselvesSwept(t *testing.T) {
 	d.api.poll(j.ID, "succeeded")
 }
 
-// A crash came between the row and its tasks, and nothing but the sweep knows.
+// A crash came after the row was written and before its tasks were put. Only
+// the sweep can find that out.
 func TestSweepSendsWhatACrashLeftOut(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -351,8 +352,8 @@ func TestSweepSendsWhatACrashLeftOut(t *testing.T) {
 	d.api.poll(j.ID, "succeeded")
 }
 
-// sweep has Cloud Tasks call the sweep, as Cloud Scheduler does with the same
-// account.
+// sweep makes Cloud Tasks call the sweep. Cloud Scheduler calls it with the
+// same account.
 func (d *deployment) sweep() {
 	d.t.Helper()
 	_, err := d.queue.Service().CreateTask(d.t.Context(), &cloudtaskspb.CreateTaskRequest{
@@ -441,7 +442,7 @@ func TestWorkerCommandLine(t *testing.T) {
 	}
 }
 
-// Nothing of the stand-ins is shipped.
+// The shipped program has no part of the stand-ins.
 func TestWorkerLinksNoStandIns(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../../cmd/ai-worker").Output()

@@ -1,11 +1,12 @@
 //go:build !race
 
 // Package fairness_test lets tenants compete for one quota on the emulator's
-// clock: hours of deliveries in seconds.
+// clock. Hours of deliveries take seconds.
 //
-// The race detector is left out. All of it runs in one bubble of
-// testing/synctest, where the detector makes the seconds minutes and Go 1.26
-// crash now and then; what runs concurrently is tested with it elsewhere.
+// It does not run under the race detector. Each simulation runs in one bubble
+// of testing/synctest. There the detector turns the seconds into minutes, and
+// makes Go 1.26 crash now and then. Other tests run the concurrent code under
+// the detector.
 package fairness_test
 
 import (
@@ -40,15 +41,15 @@ const (
 	latency   = 20 * time.Second // of a picture
 )
 
-// A start is one picture's.
+// A start is the start of one picture.
 type start struct {
-	at     time.Duration // from the beginning
+	at     time.Duration // since the beginning
 	tenant string
 	jobID  string
 }
 
-// A simulation is the service without its network: the emulator delivers to
-// the real handler, and the real worker claims in a real record.
+// A simulation is the service without its network. The emulator delivers to the
+// real handler, and the real worker claims images in a real record.
 type simulation struct {
 	t        *testing.T
 	began    time.Time
@@ -56,7 +57,7 @@ type simulation struct {
 	producer *enqueue.Producer
 }
 
-// observed is a record that notes each claim.
+// observed is a record that notes when each claim starts an image.
 type observed struct {
 	record.Record
 	began time.Time
@@ -88,7 +89,8 @@ func (q queue) GetTask(ctx context.Context, r *cloudtaskspb.GetTaskRequest, _ ..
 	return q.CloudTasksServer.GetTask(ctx, r)
 }
 
-// instant draws after the latency, stores at once, and never has to wait.
+// instant draws a picture after the latency, stores it at once, and never waits
+// for a slot.
 type instant struct{}
 
 func (instant) Generate(ctx context.Context, _ job.Request) (job.Picture, error) {
@@ -153,7 +155,7 @@ func simulate(t *testing.T, f func(*simulation)) {
 	})
 }
 
-// submit asks for n pictures, and returns the jobs' IDs.
+// submit submits jobs for n pictures in all, and returns their IDs.
 func (s *simulation) submit(tenant string, weight float64, priority job.Priority, n int) (ids []string) {
 	s.t.Helper()
 	for n > 0 {
@@ -171,8 +173,8 @@ func (s *simulation) submit(tenant string, weight float64, priority job.Priority
 	return ids
 }
 
-// until lets time pass.
-func (s *simulation) until(at time.Duration) { time.Sleep(time.Until(s.began.Add(at))) }
+// waitUntil lets time pass until at, counted from the beginning.
+func (s *simulation) waitUntil(at time.Duration) { time.Sleep(time.Until(s.began.Add(at))) }
 
 // starts returns a copy of the starts so far.
 func (s *simulation) starts() []start {
@@ -181,18 +183,19 @@ func (s *simulation) starts() []start {
 	return append([]start(nil), s.record.starts...)
 }
 
-// Three tenants of weights 1, 1 and 2: at every moment a tenant has work, it
-// has had its share of the turns since it came, within one picture.
+// There are three tenants, of weights 1, 1 and 2. At every moment at which a
+// tenant has work, it has had its share of the turns since it came, within one
+// picture.
 func TestFairTurns(t *testing.T) {
 	const arrival = 60 * time.Second
 	weights := map[string]float64{"big": 1, "small": 1, "double": 2}
 	counts := map[string]int{"big": 5000, "small": 2, "double": 500}
 	simulate(t, func(s *simulation) {
 		s.submit("big", 1, job.PriorityNormal, counts["big"])
-		s.until(arrival)
+		s.waitUntil(arrival)
 		s.submit("double", 2, job.PriorityNormal, counts["double"])
 		s.submit("small", 1, job.PriorityNormal, counts["small"])
-		s.until(20 * time.Minute)
+		s.waitUntil(20 * time.Minute)
 		starts := s.starts()
 
 		served := map[string]int{}
@@ -232,7 +235,8 @@ func TestFairTurns(t *testing.T) {
 	})
 }
 
-// share gives one turn to the tenants that have work, in parts of their weight.
+// share divides one turn among the tenants that have work, in proportion to
+// their weights.
 func share(ideal map[string]float64, served map[string]int, weights map[string]float64, counts map[string]int) {
 	sum := 0.0
 	for name, w := range weights {
@@ -247,13 +251,14 @@ func share(ideal map[string]float64, served map[string]int, weights map[string]f
 	}
 }
 
-// Low yields to normal, and goes on when that is done; nobody starves.
+// Jobs of low priority wait for those of normal priority, and go on when those
+// are done. None waits for ever.
 func TestLowYieldsToNormal(t *testing.T) {
 	simulate(t, func(s *simulation) {
 		s.submit("batch", 1, job.PriorityLow, 300)
-		s.until(time.Minute)
+		s.waitUntil(time.Minute)
 		s.submit("web", 1, job.PriorityNormal, 30)
-		s.until(10 * time.Minute)
+		s.waitUntil(10 * time.Minute)
 		var normal, between, low int
 		for _, st := range s.starts() {
 			switch {
@@ -271,14 +276,14 @@ func TestLowYieldsToNormal(t *testing.T) {
 	})
 }
 
-// What a waiting job is told of its start holds within a tenth, on a queue that
-// is steady, whoever else waits.
+// On a steady queue, a job starts when the estimate said, within a tenth,
+// whoever else waits.
 func TestEstimatesHold(t *testing.T) {
 	simulate(t, func(s *simulation) {
 		ids := s.submit("big", 1, job.PriorityNormal, 1600)
 		ids = append(ids, s.submit("double", 2, job.PriorityNormal, 480)...)
 		ids = append(ids, s.submit("batch", 1, job.PriorityLow, 160)...)
-		s.until(time.Minute) // the queue's burst is over
+		s.waitUntil(time.Minute) // the queue's burst is over
 		asked := time.Since(s.began)
 		estimates := map[string]time.Duration{}
 		for _, id := range ids {
@@ -290,14 +295,14 @@ func TestEstimatesHold(t *testing.T) {
 				estimates[id] = time.Duration(*j.Ahead) * time.Second // at 60 requests a minute
 			}
 		}
-		s.until(45 * time.Minute)
+		s.waitUntil(45 * time.Minute)
 		checked := 0
 		for _, st := range s.starts() {
 			estimate, known := estimates[st.jobID]
 			delete(estimates, st.jobID) // later pictures of the job
 			wait := st.at - asked
 			if !known || wait < time.Minute {
-				continue // a tenth of less is a request or two
+				continue // a tenth of a shorter time is only a request or two
 			}
 			checked++
 			if off := (estimate - wait).Abs(); off > wait/10 {

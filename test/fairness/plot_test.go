@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// draw plots how many pictures each tenant had started by when, as SVG.
+// draw returns a plot, as SVG, of how many pictures each tenant had started at
+// each time.
 func draw(starts []start) []byte {
 	const width, height, left, bottom = 720, 360, 60, 40
 	const span = 20 * time.Minute

@@ -1,5 +1,5 @@
-// Package image_test holds Dockerfile and .dockerignore to what they promise,
-// without building an image.
+// Package image_test checks that Dockerfile and .dockerignore do what they
+// promise, without building an image.
 package image_test
 
 import (
@@ -59,7 +59,7 @@ func TestContextIsWhatTheProgramsAreBuiltFrom(t *testing.T) {
 	}
 }
 
-// The program of the image is the one that `make build` builds.
+// The program in the image is the same that `make build` builds.
 func TestImageIsBuiltAsMakeBuildsIt(t *testing.T) {
 	t.Parallel()
 	flags := regexp.MustCompile(`go build (-trimpath -ldflags .-s -w -X main\.version=)\S+ -o \S+ \./cmd/ai-worker`)
@@ -70,7 +70,7 @@ func TestImageIsBuiltAsMakeBuildsIt(t *testing.T) {
 	}
 }
 
-// A base that can be moved would be another image from the same sources.
+// With a base that is not pinned, the same sources could become another image.
 func TestBasesArePinned(t *testing.T) {
 	t.Parallel()
 	dockerfile := read(t, "../../Dockerfile")

@@ -1,5 +1,5 @@
-// Package need is the one rule for tests that need what a machine may not
-// have: on a laptop they are skipped, in CI they fail.
+// Package need has the one rule for tests that need something that a machine
+// may not have: they are skipped on a laptop and fail in CI.
 package need
 
 import (
@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Missing ends t, because what it needs is not there.
+// Missing ends t, because something that it needs is missing. It skips t, or
+// fails it if CI is set.
 func Missing(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -18,17 +19,18 @@ func Missing(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-// Ended is how a test ended: what it was skipped or failed with, if it was.
+// Ended says how a test ended: the reason why it was skipped or failed, if it
+// was.
 type Ended struct {
 	Skipped, Failed string
 }
 
-// Try runs test as one of its own, whose end is not t's.
+// Try runs test as a test of its own. If that is skipped or fails, t goes on.
 func Try(t testing.TB, test func(testing.TB)) Ended {
 	t.Helper()
 	f := &fake{TB: t}
 	done := make(chan struct{})
-	go func() { // what ends a test ends its goroutine
+	go func() { // Skip and Fatal end the goroutine that calls them
 		defer close(done)
 		test(f)
 	}()

@@ -35,7 +35,8 @@ func requireNode(t *testing.T) {
 			need.Missing(t, "needs Node.js 20 or newer: there is no "+program+" in PATH")
 		}
 	}
-	// What a test has looked at makes its cached result stale once it changes.
+	// go test runs the test again when a file that it has looked at has
+	// changed.
 	for _, file := range []string{"cloudtasks.test.js", "package-lock.json"} {
 		if _, err := os.Stat(file); err != nil {
 			t.Fatal(err)

@@ -21,7 +21,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// Deadlines stand in the configuration and in the program.
+// Deadlines are in the configuration and in the program. Both must agree.
 func TestDeadlinesAreThePrograms(t *testing.T) {
 	t.Parallel()
 	dispatch := regexp.MustCompile(`const dispatchDeadline = (\d+) \* time.Minute`).
@@ -29,7 +29,7 @@ func TestDeadlinesAreThePrograms(t *testing.T) {
 	if dispatch == nil {
 		t.Fatal("cmd/internal/service has no dispatchDeadline")
 	}
-	minutes, _ := strconv.Atoi(dispatch[1]) // the expression says that it is a number
+	minutes, _ := strconv.Atoi(dispatch[1]) // the pattern matches only numbers
 	limits := worker.DefaultLimits()
 	text := read(t, "terraform/locals.tf")
 	for name, want := range map[string]time.Duration{
@@ -45,7 +45,7 @@ func TestDeadlinesAreThePrograms(t *testing.T) {
 }
 
 // Alerts and the dashboard find lines of the log by their message, and read
-// attributes of theirs.
+// attributes of these lines. The program must log them so.
 func TestLogLinesAreThePrograms(t *testing.T) {
 	t.Parallel()
 	config := read(t, "terraform/metrics.tf") + read(t, "terraform/alerts.tf")

@@ -13,7 +13,7 @@ func TestBootstrap(t *testing.T) {
 	r := newRoot(t, "terraform/bootstrap", g)
 	r.vars(t, object{"project": projectID})
 	out := r.run(t, 0, "apply", "-auto-approve")
-	r.settled(t)
+	r.checkSettled(t)
 	for _, want := range []string{
 		"gcloud builds submit --project=my-project --config=cloudbuild.yaml",
 		"init -backend-config=bucket=my-project-ai-worker-state",

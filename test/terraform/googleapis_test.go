@@ -15,10 +15,10 @@ import (
 	"testing"
 )
 
-// googleAPIs stands in for the Google APIs that the configuration uses: each
-// under a path of its own, such as /run/v2/. It keeps what it is sent, checks
-// what Google would check of it and a wrong configuration would get wrong, and
-// answers anything that it does not know with an error.
+// googleAPIs stands in for the Google APIs that the configuration uses, each
+// under a path of its own, such as /run/v2/. It keeps the objects that it is
+// sent. It makes those of Google's checks that a wrong configuration would
+// fail. It answers every request that it does not know with an error.
 type googleAPIs struct {
 	*httptest.Server
 
@@ -91,7 +91,7 @@ func (g *googleAPIs) serve(r *http.Request) (int, object) {
 	for _, version := range []string{"v1/", "v2/", "v3/"} {
 		name = strings.TrimPrefix(name, version)
 	}
-	// A project goes by its number too.
+	// A project can also be named by its number.
 	key := api + "/" + strings.Replace(name, "projects/"+projectNumber+"/", "projects/"+projectID+"/", 1)
 	var body object
 	if r.Body != nil {
@@ -127,8 +127,8 @@ func (g *googleAPIs) serve(r *http.Request) (int, object) {
 	}
 }
 
-// cutVerb parts a custom method, such as :pause, from the resource's name.
-// Names of members and roles have colons too, but not here.
+// cutVerb separates a custom method, such as :pause, from the resource's name.
+// Names of members and roles have colons too, but none is in a key.
 func cutVerb(key string) (base, verb string, found bool) {
 	i := strings.LastIndex(key, ":")
 	if i < 0 || strings.Contains(key[i:], "/") {
@@ -137,7 +137,7 @@ func cutVerb(key string) (base, verb string, found bool) {
 	return key[:i], key[i+1:], true
 }
 
-// act does a custom method.
+// act performs a custom method.
 func (g *googleAPIs) act(method, key, verb string, body object) (int, object) {
 	if method != http.MethodGet && verb != "getIamPolicy" {
 		g.changes = append(g.changes, method+" "+key+":"+verb)
@@ -197,7 +197,8 @@ func (g *googleAPIs) checkPolicy(policy object) string {
 	return ""
 }
 
-// addVersion refuses what Secret Manager does: a version without a value.
+// addVersion adds a version to a secret. Like Secret Manager, it refuses a
+// version without a value.
 func (g *googleAPIs) addVersion(secret string, exists bool, body object) (int, object) {
 	payload, _ := body["payload"].(object)
 	data, _ := payload["data"].(string)
@@ -311,7 +312,7 @@ func secretsOf(template object) map[string]string {
 	return secrets
 }
 
-// fill adds what the service itself says of an object.
+// fill adds the fields of an object that Google itself sets.
 func (g *googleAPIs) fill(kind, name string, body object) {
 	ready := object{"type": "Ready", "state": "CONDITION_SUCCEEDED"}
 	switch kind {
@@ -347,7 +348,7 @@ func (g *googleAPIs) fill(kind, name string, body object) {
 	}
 }
 
-// migrate runs a job that is to be run at once.
+// migrate runs a job if the configuration asks for a run at once.
 func (g *googleAPIs) migrate(kind string, body object) object {
 	token, _ := body["runExecutionToken"].(string)
 	if kind != "jobs" || token == "" {
@@ -381,7 +382,7 @@ func (g *googleAPIs) read(key string) (int, object) {
 	return http.StatusOK, object{path.Base(key): items}
 }
 
-// update changes the fields of the mask, or all.
+// update changes the fields that the mask names, or all without a mask.
 func (g *googleAPIs) update(api, key, mask string, body object) (int, object) {
 	o, ok := g.objects[key]
 	if !ok {

@@ -66,7 +66,7 @@ func (c *cloudflareAPI) serve(r *http.Request) (int, any) {
 			maps.Copy(body, object{"id": "token-id", "status": "active"})
 			name += "/token-id"
 			c.objects[name] = maps.Clone(body)
-			body["value"] = "token-value" // told once
+			body["value"] = "token-value" // shown only once
 			return http.StatusOK, body
 		case "custom":
 			name += "/" + body["domain"].(string)
@@ -94,7 +94,8 @@ func (c *cloudflareAPI) get(name string) object {
 	return c.objects[name]
 }
 
-// The bucket, and a token that is good for it and nothing else.
+// The configuration makes the bucket, and a token that works for this bucket
+// and nothing else.
 func TestBucket(t *testing.T) {
 	t.Parallel()
 	c, srv := newCloudflareAPI(t)
@@ -106,7 +107,7 @@ func TestBucket(t *testing.T) {
 		"domain":     object{"name": "pictures.example.com", "zone_id": "fedcba9876543210fedcba9876543210"},
 	})
 	r.run(t, 0, "apply", "-auto-approve")
-	r.settled(t)
+	r.checkSettled(t)
 
 	policy := c.get("/tokens/token-id")["policies"].([]any)[0].(object)
 	want := object{
@@ -117,7 +118,7 @@ func TestBucket(t *testing.T) {
 	if diff := cmp.Diff(want, policy); diff != "" {
 		t.Errorf("the token's policy (-want +got):\n%s", diff)
 	}
-	// The S3 API knows a token by the hash of its value.
+	// For the S3 API, the secret is the hash of the token's value.
 	hash := sha256.Sum256([]byte("token-value"))
 	if got := strings.TrimSpace(r.run(t, 0, "output", "-raw", "r2_credentials")); got != "token-id:"+hex.EncodeToString(hash[:]) {
 		t.Errorf("r2_credentials are %s", got)

@@ -65,15 +65,15 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 			t.Errorf("the outputs do not tell %q", want)
 		}
 	}
-	r.settled(t)
-	stateKeepsNoSecret(t, r)
+	r.checkSettled(t)
+	checkState(t, r)
 	first := g.since(0)
 	migrated := slices.Index(first, "RUN migrate")
 	served := slices.Index(first, "POST run/projects/my-project/locations/europe-west1/services")
 	if migrated < 0 || served < migrated {
 		t.Errorf("the services were there before the schema: migrated at %d, served at %d", migrated, served)
 	}
-	settingsAreAccepted(t, g, []lane.Lane{{
+	checkSettings(t, g, []lane.Lane{{
 		Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 20,
 		Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-default-v1",
 	}})
@@ -86,13 +86,13 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		r.vars(t, vars)
 		before := len(g.since(0))
 		r.apply(t, 0, map[string]string{"gemini-api-key-second": "AIzahunter2b"})
-		r.settled(t)
+		r.checkSettled(t)
 		for _, change := range g.since(before) {
 			if strings.HasPrefix(change, "DELETE") {
 				t.Errorf("adding a lane did %s", change)
 			}
 		}
-		settingsAreAccepted(t, g, []lane.Lane{
+		checkSettings(t, g, []lane.Lane{
 			{
 				Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 20,
 				Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-default-v1",
@@ -107,8 +107,8 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		vars["secret_versions"] = object{"gemini-api-key-second": 2}
 		r.vars(t, vars)
 		r.apply(t, 0, map[string]string{"gemini-api-key-second": "AIzahunter2c"})
-		r.settled(t)
-		stateKeepsNoSecret(t, r)
+		r.checkSettled(t)
+		checkState(t, r)
 		if got := g.environment(t, "ai-worker")["GEMINI_API_KEY_SECOND"]; got != "AIzahunter2c" {
 			t.Errorf("the worker has the key %q", got)
 		}
@@ -143,7 +143,7 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		r.vars(t, vars)
 		before := len(g.since(0))
 		r.apply(t, 0, nil)
-		r.settled(t)
+		r.checkSettled(t)
 		changes := g.since(before)
 		if slices.Index(changes, "RUN migrate") > slices.Index(changes, "PATCH run/projects/my-project/locations/europe-west1/services/ai-worker") {
 			t.Errorf("the worker came before the schema: %v", changes)
@@ -156,7 +156,7 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		vars["lanes"].(object)["second"].(object)["paused"] = true
 		r.vars(t, vars)
 		r.apply(t, 0, nil)
-		r.settled(t)
+		r.checkSettled(t)
 		if got := g.get("cloudtasks/projects/my-project/locations/europe-west1/queues/ai-worker-second-v1")["state"]; got != "PAUSED" {
 			t.Errorf("its queue is %v", got)
 		}
@@ -165,7 +165,7 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		g.remove("cloudscheduler/projects/my-project/locations/europe-west1/jobs/ai-worker-sweep")
 		r.run(t, 2, "plan", "-detailed-exitcode")
 		r.apply(t, 0, nil)
-		r.settled(t)
+		r.checkSettled(t)
 	})
 	t.Run("nothing is left", func(t *testing.T) {
 		if out := r.run(t, 1, "destroy", "-auto-approve"); !strings.Contains(out, "deletion_protection") {
@@ -183,7 +183,7 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 	})
 }
 
-// Without an image, the one runs that Cloud Build tagged.
+// If no image is set, the services run the one that Cloud Build tagged.
 func TestServiceRunsWhatCloudBuildDeployed(t *testing.T) {
 	t.Parallel()
 	g := newGoogleAPIs(t)
@@ -196,7 +196,7 @@ func TestServiceRunsWhatCloudBuildDeployed(t *testing.T) {
 	}
 	r.vars(t, object{"project": projectID, "r2": variables()["r2"]})
 	r.apply(t, 0, secretValues())
-	r.settled(t)
+	r.checkSettled(t)
 	for _, service := range []string{"ai-worker", "ai-worker-api"} {
 		if got := g.image(service); got != imageA {
 			t.Errorf("%s runs %s", service, got)
@@ -217,9 +217,9 @@ func (g *googleAPIs) image(service string) string {
 	return container(o["template"].(object))["image"].(string)
 }
 
-// settingsAreAccepted starts the program, as far as its settings, with what the
-// services were given.
-func settingsAreAccepted(t *testing.T, g *googleAPIs, lanes []lane.Lane) {
+// checkSettings loads the settings that the services were given, as the program
+// does when it starts, and compares its lanes.
+func checkSettings(t *testing.T, g *googleAPIs, lanes []lane.Lane) {
 	t.Helper()
 	for _, service := range []string{"ai-worker", "ai-worker-api"} {
 		env := g.environment(t, service)
@@ -241,8 +241,8 @@ func settingsAreAccepted(t *testing.T, g *googleAPIs, lanes []lane.Lane) {
 	}
 }
 
-// stateKeepsNoSecret looks for the word that all secrets hold.
-func stateKeepsNoSecret(t *testing.T, r *root) {
+// checkState fails if the state holds the word that is in all secrets.
+func checkState(t *testing.T, r *root) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(r.dir, "terraform.tfstate*"))
 	if err != nil || len(files) == 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/ai-worker/ai-worker/config"
 )
 
-// foreign are variables that the services get, and that are not their settings.
-var foreign = []string{"GOMEMLIMIT"} // Go's own
+// foreign has variables that the services get, but that are not their settings.
+var foreign = []string{"GOMEMLIMIT"} // Go reads it
 
 // declared returns the declarations of all settings, by name.
 func declared() map[string]config.Setting {
@@ -47,7 +47,7 @@ func value(t *testing.T, text, name string) string {
 	return text[start[0]:start[1]] + further
 }
 
-// assigned are the variables that a text of Terraform's gives values to.
+// assigned matches the variables that a Terraform file gives values to.
 const assigned = `(?m)(?:^ *|\{ )([A-Z][A-Z0-9_]*) += `
 
 // environment returns the settings that Terraform gives a service. The value is
@@ -65,7 +65,7 @@ func environment(t *testing.T, role string) map[string]bool {
 	if strings.Contains(of, "local.lane_secrets") {
 		env["GEMINI_API_KEY"] = true
 	}
-	// Where there are both, these win, as they do in local.env.
+	// If a setting is in both, the plain setting wins, as in local.env.
 	for _, local := range []string{"settings", role + "_settings", "lane_settings"} {
 		for _, name := range names(value(t, settings, local), assigned) {
 			env[name] = false
@@ -74,8 +74,8 @@ func environment(t *testing.T, role string) map[string]bool {
 	return env
 }
 
-// Terraform gives a service settings that there are, all that its role requires,
-// and secrets from Secret Manager only.
+// Terraform gives a service only settings that exist, and all that its role
+// requires. Secrets come from Secret Manager only.
 func TestServicesGetTheirSettings(t *testing.T) {
 	t.Parallel()
 	settings := declared()
@@ -139,7 +139,8 @@ func TestEnvironmentsAreInOnePlace(t *testing.T) {
 	}
 }
 
-// What else gives the program variables gives it settings.
+// The other files that give the program variables give it only settings that
+// exist.
 func TestSettingsAreDeclared(t *testing.T) {
 	t.Parallel()
 	const flags = `-(?:env-vars|secrets)=(?:\^.\^)?([A-Z][A-Z0-9_]*)`
@@ -159,7 +160,7 @@ func TestSettingsAreDeclared(t *testing.T) {
 			t.Errorf("%s gives nothing: is it read right?", file)
 		}
 	}
-	given["cloudbuild.yaml"] = names(read(t, "cloudbuild.yaml"), flags) // it leaves that to deploy.sh
+	given["cloudbuild.yaml"] = names(read(t, "cloudbuild.yaml"), flags) // may be none: deploy.sh sets the variables
 	settings := declared()
 	for file, names := range given {
 		for _, name := range names {

@@ -22,9 +22,9 @@ type root struct {
 	env       []string
 }
 
-// newCopy copies a root of this repository. Who runs these tests says where
-// Terraform is; it is not enough that it is there, since its providers must be
-// too.
+// newCopy copies a root of this repository. It needs TEST_TERRAFORM, the path
+// of Terraform. It does not look for Terraform itself, because the providers
+// must be there, too.
 func newCopy(t *testing.T, name string) *root {
 	t.Helper()
 	terraform := os.Getenv("TEST_TERRAFORM")
@@ -65,7 +65,7 @@ func (r *root) write(t *testing.T, name, text string) {
 	}
 }
 
-// vars sets variables, for all commands that follow.
+// vars sets variables for all commands that follow.
 func (r *root) vars(t *testing.T, vars object) {
 	t.Helper()
 	text, err := json.Marshal(vars)
@@ -75,7 +75,7 @@ func (r *root) vars(t *testing.T, vars object) {
 	r.write(t, "terraform.tfvars.json", string(text))
 }
 
-// run runs a command of Terraform's, which must exit with a code.
+// run runs a command of Terraform, which must exit with code.
 func (r *root) run(t *testing.T, code int, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), r.terraform, append(args, "-no-color")...)
@@ -89,7 +89,7 @@ func (r *root) run(t *testing.T, code int, args ...string) string {
 	return out.String()
 }
 
-// apply applies, with secrets if there are any.
+// apply applies the configuration, with secrets if there are any.
 func (r *root) apply(t *testing.T, code int, secrets map[string]string) string {
 	t.Helper()
 	if secrets == nil {
@@ -105,8 +105,8 @@ func (r *root) apply(t *testing.T, code int, secrets map[string]string) string {
 	return r.run(t, code, "apply", "-auto-approve")
 }
 
-// settled fails if there is still something to change.
-func (r *root) settled(t *testing.T) {
+// checkSettled fails if a plan still has something to change.
+func (r *root) checkSettled(t *testing.T) {
 	t.Helper()
 	r.run(t, 0, "plan", "-detailed-exitcode")
 }
