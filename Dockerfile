@@ -2,17 +2,17 @@
 #
 #   docker build --build-arg VERSION="$(git describe --tags --always)" -t ai-worker .
 #
-# Both bases are pinned by the digest of their multi-platform index; the tag
-# beside it is for people and for whatever proposes updates. Other ones, such
-# as a mirror's, come in as build arguments.
+# Both bases are pinned by the digest of their multi-platform index. The tag
+# beside it is for people and for tools that propose updates. To use other
+# bases, such as a mirror's, set the build arguments.
 ARG GO_IMAGE=golang:1.26.9-trixie@sha256:f89535b7caea67fa9ff0ba009894bff8f3be915e49cb635477c8ce04e045db5d
 ARG BASE_IMAGE=gcr.io/distroless/static-debian13:nonroot@sha256:e2e927ec666bae08560abb3c55d0659eceabb657f56b6782ab500a9fc7f555e3
 
-# Go crosses to any platform by itself, so that nothing is built in emulation.
+# Go compiles for any platform by itself, so that nothing is built in emulation.
 FROM --platform=$BUILDPLATFORM ${GO_IMAGE} AS source
 WORKDIR /src
-# Apart from the sources, so that only a change of dependencies fetches them
-# again. A builder that knows no cache mounts keeps them in this layer.
+# Dependencies come before the sources, so that only a change of them fetches
+# them again. A builder without cache mounts keeps them in this layer.
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
@@ -22,8 +22,8 @@ ENV CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH
 
 FROM source AS build
 ARG VERSION=dev
-# The program depends on the sources and on VERSION alone; with its time set,
-# the layer does too. The flags are those of `make build`.
+# The program depends only on the sources and on VERSION. Because its time is
+# set, so does the layer. The flags are those of `make build`.
 ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /out/ai-worker ./cmd/ai-worker && \
@@ -37,15 +37,15 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 # What compose.yaml runs: the service with its stand-ins, for one machine.
 FROM ${BASE_IMAGE} AS dev
 COPY --from=build-dev /out/dev /dev-server
-# A volume that is mounted here takes the owner over.
+# A volume that is mounted here gets the same owner.
 COPY --from=build-dev --chown=65532:65532 /out/.data /home/nonroot/.data
 WORKDIR /home/nonroot
 USER 65532:65532
 EXPOSE 8080 8123
 ENTRYPOINT ["/dev-server"]
 
-# Last, and so the default. The base brings CA certificates; time zones are
-# linked in.
+# This stage is last, and so the default. The base has CA certificates; time
+# zones are linked into the program.
 FROM ${BASE_IMAGE} AS production
 ARG VERSION=dev
 ARG REVISION
@@ -55,7 +55,7 @@ LABEL org.opencontainers.image.title="ai-worker" \
       org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /out/ai-worker /ai-worker
-# By number: the platform can then see that it is not root.
+# The user is a number, so that the platform can see that it is not root.
 USER 65532:65532
 EXPOSE 8080
 ENTRYPOINT ["/ai-worker"]

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fails with a sentence, not a page of errors, if Go is missing or too old.
+# Fails with one sentence, instead of a page of errors, if Go is missing or too
+# old.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,8 +10,8 @@ if ! command -v go >/dev/null; then
   exit 1
 fi
 
-# A go command since 1.21 fetches the toolchain that go.mod asks for by itself,
-# and then reports that one here. The suffix of a development build is dropped.
+# Since 1.21, the go command fetches the toolchain that go.mod asks for, and
+# reports that one here. The suffix of a development build is dropped.
 found=$(go env GOVERSION 2>/dev/null | sed -e 's/^go//' -e 's/[^0-9.].*//')
 oldest=$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)
 if [ "$oldest" != "$wanted" ]; then

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Checks the Terraform configuration. Its format, always. Where Terraform and
-# its providers can be had: each root against the providers' schemas, the tests
-# of its variables, and an apply with the real providers to stand-ins of
-# Google's and Cloudflare's APIs, until a second plan is empty.
+# Checks the Terraform configuration. It always checks the format. If Terraform
+# and its providers are available, it also checks each root against the
+# providers' schemas, and runs the tests of its variables. Then it applies the
+# configuration with the real providers to stand-ins of Google's and
+# Cloudflare's APIs; a second plan must be empty.
 #
-# REQUIRE_TERRAFORM=1 fails where these cannot be had, instead of saying so.
+# With REQUIRE_TERRAFORM=1 it fails if these are not available, instead of only
+# saying so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,7 +18,7 @@ skip() { # skip REASON
   exit 0
 }
 
-# One that is named and not there makes every command complain.
+# If the file that it names is missing, every command complains.
 if ! [ -f "${TF_CLI_CONFIG_FILE:-}" ]; then
   unset TF_CLI_CONFIG_FILE
 fi
@@ -39,8 +41,8 @@ if [ "$(printf '%s\n%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted
   skip "$terraform is $found, and $wanted or newer is needed"
 fi
 
-# In a copy, so that nothing is left in the tree. Providers are large, and are
-# kept between runs.
+# Terraform works in a copy, so that it leaves no files in the tree. Providers
+# are large, so they are kept between runs.
 work=$(mktemp -d "${TMPDIR:-/tmp}/terraform.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/docs"

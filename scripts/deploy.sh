@@ -3,15 +3,17 @@
 #
 #   PROJECT=my-project scripts/deploy.sh REGION-docker.pkg.dev/P/R/ai-worker:TAG VERSION
 #
-# migrate → candidates without traffic → smoke test → doctor → traffic → the
-# tag `live`, which Terraform reads. After a failure, both services have all
-# traffic on their latest revision again, and that is the image of before.
+# The steps: migrate → candidates without traffic → smoke test → doctor →
+# traffic → the tag `live`, which Terraform reads. After a failure, the latest
+# revision of both services has all traffic again, and it runs the image of
+# before.
 #
-# The database is not rolled back: a migration must leave a schema that the
-# image before it can work with.
+# The database is not rolled back. So a migration must leave a schema that the
+# previous image can work with.
 #
-# cloudbuild.yaml runs this, and it runs on a laptop as well. One at a time:
-# the version of the other one's candidate makes the smoke test fail.
+# cloudbuild.yaml runs this script. It runs on a laptop as well. Run only one
+# deploy at a time: with two, the candidate of one makes the smoke test of the
+# other fail, since it has another version.
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
@@ -39,8 +41,8 @@ API_SERVICE=${API_SERVICE:-ai-worker-api}
 MIGRATE_JOB=${MIGRATE_JOB:-ai-worker-migrate}
 DOCTOR_JOB=${DOCTOR_JOB:-ai-worker-doctor}
 GEMINI_RPM=${GEMINI_RPM:-}           # a new quota, until the next `terraform apply`
-QUEUE=${QUEUE:-ai-worker-default-v1} # whose rate goes with it
-DEPLOY=${DEPLOY:-true}               # false: tag only, for the image that Terraform makes the services with
+QUEUE=${QUEUE:-ai-worker-default-v1} # the queue whose rate changes with it
+DEPLOY=${DEPLOY:-true}               # false: only tag the image, before Terraform has made the services with it
 
 readonly tag=candidate
 readonly where="--project=$PROJECT --region=$REGION --quiet"
@@ -50,14 +52,15 @@ readonly where="--project=$PROJECT --region=$REGION --quiet"
 step="check the settings"
 undo=() # commands, newest first
 
-# before notes the command that undoes what comes next, which may fail half-way.
+# before notes the command that undoes the next step. It is noted before that
+# step, because the step may fail half-way.
 before() { undo=("$1" ${undo[@]+"${undo[@]}"}); }
 
 # shellcheck disable=SC2317,SC2329 # the trap calls it
 finish() {
   local status=$? command incomplete=
   trap - EXIT
-  trap '' INT TERM HUP # a second Ctrl-C must not leave half of each
+  trap '' INT TERM HUP # a second Ctrl-C must not stop the roll-back half-way
   [ "$status" -ne 0 ] || exit 0
   echo "deploy: FAILED: $step" >&2
   for command in ${undo[@]+"${undo[@]}"}; do
@@ -82,15 +85,15 @@ run() {
   gcloud run "$@" $where
 }
 
-# version_of prints the digest that a tag of an image stands for, if there is
-# one. (`images describe` would want to read what Artifact Analysis knows, too.)
+# version_of prints the digest of the image with a tag, if there is one.
+# (`images describe` would also need the permission to read Artifact Analysis.)
 version_of() { # version_of IMAGE TAG
   gcloud artifacts docker tags list "$1" --project="$PROJECT" \
     --format='csv[no-heading](tag.basename(),version.basename())' | sed -n "s/^$2,//p"
 }
 
-# pin prints an image by its digest: nothing that moves the tag meanwhile
-# changes what is deployed.
+# pin prints an image with its digest in place of its tag. So the same image is
+# deployed even if somebody moves the tag meanwhile.
 pin() { # pin IMAGE
   local digest
   case $1 in *@sha256:*) echo "$1" && return ;; esac
@@ -99,8 +102,9 @@ pin() { # pin IMAGE
   echo "${1%:*}@$digest"
 }
 
-# tag_live makes the image the one that Terraform finds. (`docker tags add`
-# would delete the tag in between, which the builder's role does not allow.)
+# tag_live gives the image the tag by which Terraform finds it. (`docker tags
+# add` would delete the tag in between, which the builder's role does not
+# allow.)
 tag_live() {
   local host project repository package action=create
   IFS=/ read -r host project repository package <<<"${image%@*}"
@@ -109,8 +113,8 @@ tag_live() {
     --location="${host%-docker.pkg.dev}" --project="$project" --quiet
 }
 
-# serving prints the revision that has all traffic. It need not be the latest:
-# a deploy that was killed leaves its candidate behind.
+# serving prints the revision that has all traffic. That may not be the latest
+# one: a deploy that was killed leaves its candidate behind.
 serving() { # serving SERVICE
   local revision
   revision=$(run services describe "$1" --flatten='status.traffic[]' \
@@ -132,22 +136,23 @@ settings_of() { # settings_of REVISION
     --format='csv[no-heading](spec.containers.env.name,spec.containers.env.value)'
 }
 
-# address_of prints where the candidate of a service is reached.
+# address_of prints the address of a service's candidate.
 address_of() { # address_of SERVICE
   run services describe "$1" --flatten='status.traffic[]' \
     --format='csv[no-heading](status.traffic.tag,status.traffic.url)' | sed -n "s/^$tag,//p"
 }
 
-# identity prints a token for a service. A user's is for no audience of one's
-# choice; Cloud Run takes it as well.
+# identity prints a token for a service. A user cannot choose the audience of a
+# token; Cloud Run accepts a user's token all the same.
 identity() { # identity URL
   gcloud auth print-identity-token --audiences="$1" 2>/dev/null || gcloud auth print-identity-token
 }
 
 # ---- Smoke test -------------------------------------------------------------
 
-# ask sends a request to a candidate. Cloud Run looks for the token in this
-# header first, which leaves Authorization to what the service asks for.
+# ask sends a request to a candidate. Cloud Run looks for its token in this
+# header first. So Authorization is free for the token that the service itself
+# asks for.
 ask() { # ask TOKEN URL [CURL-ARGUMENT…]
   curl --silent --show-error --max-time 20 --retry 5 \
     --header "X-Serverless-Authorization: Bearer $1" "${@:2}"
@@ -157,18 +162,19 @@ smoke_test() { # smoke_test SERVICE
   local address audience token answer
   address=$(address_of "$1")
   [ -n "$address" ] || fail "$1 has no revision with the tag $tag"
-  # The audience is the address of the service itself, whatever the tag.
+  # The audience is the address of the service itself, not that of the tag.
   audience=$(run services describe "$1" --format='value(status.url)')
   token=$(identity "$audience")
 
-  # A tag's address may take a moment to be known everywhere.
+  # It may take a moment until a tag's address is known everywhere.
   answer=$(ask "$token" "$address/health" --fail --retry-all-errors --include | tr -d '\r') ||
     fail "$1: /health does not answer"
   grep -q '"status":"healthy"' <<<"$answer" || fail "$1 is not healthy: $answer"
   grep -qixF "X-Version: $version" <<<"$answer" || fail "$1 is to be version $version, and says $answer"
   [ "$1" = "$WORKER_SERVICE" ] || return 0
 
-  # Its type tells the service's own answer from Google's.
+  # The content type shows that the answer is the service's own, and not
+  # Google's.
   answer=$(ask "$token" "$address/tasks/generate" --output /dev/null --write-out '%{http_code} %{content_type}' \
     --header 'Authorization: Bearer not.from.cloud-tasks' --header 'Content-Type: application/json' --data '{}') ||
     fail "$1: /tasks/generate does not answer"
@@ -200,7 +206,8 @@ api_revision=$(serving "$API_SERVICE")
 worker_before=$(image_of "$worker_revision")
 api_before=$(image_of "$api_revision")
 
-# A new quota is a setting of the services, of doctor, and the queue's rate.
+# A new quota changes a setting of the services and of doctor, and the queue's
+# rate.
 quota=""
 quota_before=""
 if [ -n "$GEMINI_RPM" ]; then
@@ -224,17 +231,18 @@ before "gcloud run jobs update $MIGRATE_JOB --image=$worker_before $where"
 run jobs update "$MIGRATE_JOB" --image="$image"
 run jobs execute "$MIGRATE_JOB" --wait
 
-# The worker first: it must know the tasks that the API creates.
+# The worker comes first: it must understand the tasks that the API creates.
 for service in "$WORKER_SERVICE" "$API_SERVICE"; do
   step="start the candidate of $service"
   say "$step"
   previous=$worker_before
   [ "$service" = "$WORKER_SERVICE" ] || previous=$api_before
-  # In this order: the latest revision is the candidate until there is another.
+  # The order matters: the latest revision is the candidate until there is
+  # another.
   before "gcloud run services update $service --image=$previous $quota_before $where &&
   gcloud run services update-traffic $service --to-latest --remove-tags=$tag $where"
-  # Not with --tag, for which gcloud would name the revision: Terraform would
-  # see a name that it has not given.
+  # --tag is not used here: with it, gcloud would name the revision, and
+  # Terraform would see a name that it has not given.
   run services update "$service" --image="$image" --no-traffic ${quota:+"$quota"}
   run services update-traffic "$service" --update-tags="$tag=LATEST"
 
@@ -244,7 +252,7 @@ for service in "$WORKER_SERVICE" "$API_SERVICE"; do
 done
 
 if [ -n "$quota" ]; then
-  # The workers' pacer keeps to either quota meanwhile.
+  # Until the step is done, each worker's pacer keeps to its own quota.
   step="set the rate of $QUEUE"
   say "$step"
   rate=$(LC_ALL=C awk -v rpm="$GEMINI_RPM" 'BEGIN { printf "%.9g", rpm / 60 }')
@@ -257,7 +265,8 @@ step="let doctor look"
 say "$step"
 before "gcloud run jobs update $DOCTOR_JOB --image=$worker_before $quota_before $where"
 run jobs update "$DOCTOR_JOB" --image="$image" ${quota:+"$quota"}
-# Not at how it has been doing: that is of the version before.
+# Doctor does not look at how the work is going: that was done by the version
+# before.
 run jobs execute "$DOCTOR_JOB" --args=doctor,--setup --wait
 
 for service in "$WORKER_SERVICE" "$API_SERVICE"; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the whole service on this machine. What it has no settings for, it
-# brings along; arguments and environment are passed on:
+# Runs the whole service on this machine, with stand-ins for the services that
+# it has no settings for. Arguments and environment are passed on:
 #
 #   GEMINI_RPM=10 ./scripts/run-local.sh
 set -eu

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Sees to it that everything `make test` needs is on this machine. As root on
-# Debian or Ubuntu, or in CI, it installs what is missing; anywhere else it
-# says what to install, since a laptop is not ours to change.
+# Checks that this machine has everything that `make test` needs. As root on
+# Debian or Ubuntu, or in CI, it installs what is missing. Anywhere else it only
+# says what to install, and leaves the change to the machine's owner.
 set -eu
 cd "$(dirname "$0")"
 
@@ -18,7 +18,7 @@ need() { # need CHECK DEBIAN-PACKAGES HOMEBREW-FORMULA
 need ./find-postgres.sh postgresql postgresql@17
 need "command -v redis-server" redis-server redis
 need "command -v pgbouncer || test -x /usr/sbin/pgbouncer" pgbouncer pgbouncer
-need "command -v cc" "gcc libc6-dev" gcc # the race detector is linked by a C compiler
+need "command -v cc" "gcc libc6-dev" gcc # a C compiler links the race detector
 need "command -v shellcheck" shellcheck shellcheck
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then

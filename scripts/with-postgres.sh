@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Runs a command with a Postgres of its own, and stops that when the command
-# ends, however it ends:
+# Runs a command with a Postgres server of its own, and stops the server when
+# the command ends, however it ends:
 #
 #   scripts/with-postgres.sh go test ./...
 #
-# The command finds it in TEST_DATABASE_URL. Where that is set already, that
-# server is used and none is started. Tests start Redis and PgBouncer themselves.
+# The command finds the server's URL in TEST_DATABASE_URL. If that is set
+# already, no server is started and the command uses that one. Tests start Redis
+# and PgBouncer themselves.
 set -euo pipefail
 
 scripts=$(cd "$(dirname "$0")" && pwd)
@@ -15,8 +16,8 @@ if [ $# -eq 0 ]; then
   exit 2
 fi
 
-# Postgres refuses to run as root, and its own user cannot see into root's
-# directories, which TMPDIR may be one of.
+# Postgres refuses to run as root. Its own user cannot see into root's
+# directories, and TMPDIR may be one of these.
 if [ "$(id -u)" -eq 0 ]; then
   dir=$(mktemp -d /tmp/postgres.XXXXXX)
   as_postgres() { (cd / && runuser -u postgres -- "$@"); }
@@ -48,8 +49,8 @@ fail() { # fail MESSAGE [LOG]
   exit 1
 }
 
-# Ports are drawn from below those that the kernel gives to outgoing
-# connections. One that is taken shows when the server starts.
+# random_port prints a port below those that the kernel gives to outgoing
+# connections. If it is taken, the server does not start.
 random_port() { echo $((20000 + RANDOM % 10000)); }
 
 start_postgres() {
@@ -67,7 +68,7 @@ start_postgres() {
     --auth password --pwfile "$dir/password" --encoding UTF8 --no-locale --no-sync \
     >"$dir/initdb.log" 2>&1 || fail "initdb failed" "$dir/initdb.log"
 
-  # Durability is of no use here. Many tests connect at once.
+  # The tests need no durability. Many of them connect at once.
   cat >>"$dir/postgres/postgresql.conf" <<-CONF
 	listen_addresses = '127.0.0.1'
 	unix_socket_directories = ''
@@ -103,7 +104,8 @@ command=$!
 trap 'kill -INT "$command" 2>/dev/null' INT
 trap 'kill -TERM "$command" 2>/dev/null' TERM HUP
 
-# A signal ends a wait early: the command is given the time to end by itself.
+# A signal ends a wait early. The loop waits again, so that the command has time
+# to end by itself.
 status=0
 while wait "$command" || status=$?; kill -0 "$command" 2>/dev/null; do
   status=0
