@@ -90,7 +90,7 @@ func TestWaitingForNoTask(t *testing.T) {
 	})
 }
 
-// It is in order that many images wait for a small quota.
+// Many images may wait for a small quota. That is in order.
 func TestWaitingForLong(t *testing.T) {
 	t.Parallel()
 	r := told{backlog: record.Backlog{Waiting: 12_000, Processing: 20, Waits: 170 * time.Minute, Idle: time.Second}}

@@ -149,8 +149,8 @@ func TestWorkOnALaneThatIsGone(t *testing.T) {
 	})
 }
 
-// There is no finding about a lane that is in order, nor about an old lane that
-// holds no images.
+// A lane that is in order gets no finding, nor does an old lane that holds no
+// images.
 func TestWorkOnLanesThatAreUp(t *testing.T) {
 	t.Parallel()
 	got := examineWork(t, told{states: []record.LaneState{{Name: "a"}, {Name: "of-old"}}}, nil)
