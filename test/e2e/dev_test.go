@@ -24,7 +24,7 @@ func startDev(t *testing.T, dir string, env ...string) (*process, api) {
 	return p, a
 }
 
-// This is what a new user does first: no settings, one command, one curl.
+// A new user starts like this: no settings, one command, one curl.
 func TestDevDrawsAPicture(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

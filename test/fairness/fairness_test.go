@@ -183,8 +183,8 @@ func (s *simulation) starts() []start {
 	return append([]start(nil), s.record.starts...)
 }
 
-// There are three tenants, of weights 1, 1 and 2. At every moment at which a
-// tenant has work, it has had its share of the turns since it came, within one
+// Three tenants have the weights 1, 1 and 2. At every moment at which a tenant
+// has work, it has had its share of the turns since it came, within one
 // picture.
 func TestFairTurns(t *testing.T) {
 	const arrival = 60 * time.Second

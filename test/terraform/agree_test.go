@@ -21,7 +21,7 @@ func read(t *testing.T, name string) string {
 	return string(text)
 }
 
-// Deadlines are in the configuration and in the program. Both must agree.
+// The configuration and the program both have the deadlines. They must agree.
 func TestDeadlinesAreThePrograms(t *testing.T) {
 	t.Parallel()
 	dispatch := regexp.MustCompile(`const dispatchDeadline = (\d+) \* time.Minute`).
