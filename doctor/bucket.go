@@ -49,7 +49,7 @@ func (p Pictures) Check() Check {
 			"R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY", "R2_CREDENTIALS",
 		},
 		Run: func(ctx context.Context) []Finding {
-			findings := p.tryOut(ctx, storage.ProbeKey(), []byte("doctor "+rand.Text()))
+			findings := p.tryOut(ctx, storage.InspectKey(), []byte("doctor "+rand.Text()))
 			if len(findings) == 0 {
 				findings = []Finding{ok("bucket %s: written once, read, shown at %s, deleted", p.Name, p.shownAt())}
 			}

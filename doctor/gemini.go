@@ -11,7 +11,7 @@ import (
 const newKey = "https://aistudio.google.com/apikey"
 
 // Gemini checks that a lane's key is accepted and its model is there, without
-// paying for a picture. look fails with a *generate.LookError.
+// paying for a picture. look fails with a *generate.InspectError.
 func Gemini(l LaneSettings, look func(ctx context.Context, model string) error) Check {
 	return Check{
 		Name: "gemini", Subject: l.Quota.Name, Needs: l.needs("GEMINI_API_KEY", "GEMINI_BASE_URL"),
@@ -20,7 +20,7 @@ func Gemini(l LaneSettings, look func(ctx context.Context, model string) error) 
 			if err == nil {
 				return []Finding{ok("%s can be asked with the key of %s; quota and billing only show with a picture", l.Quota.Model, l.key())}
 			}
-			if refusal, is := errors.AsType[*generate.LookError](err); is {
+			if refusal, is := errors.AsType[*generate.InspectError](err); is {
 				return []Finding{refused(l, refusal)}
 			}
 			return []Finding{failed("Correct "+l.key()+", or GEMINI_BASE_URL.", "the key of %s cannot be used: %v", l.key(), err)}
@@ -39,7 +39,7 @@ func WithoutKey(l LaneSettings) Check {
 // refused returns a finding that says why Gemini does not serve the lane. It
 // names a key by its setting. It quotes the provider's words only if nothing
 // else explains the refusal, and last.
-func refused(l LaneSettings, e *generate.LookError) Finding {
+func refused(l LaneSettings, e *generate.InspectError) Finding {
 	key := l.key()
 	another := "Make another key at " + newKey + " and set " + key + "."
 	switch e.Why {
@@ -72,7 +72,7 @@ func refused(l LaneSettings, e *generate.LookError) Finding {
 
 // refusedForNow returns a finding about a refusal that is not due to the key or
 // the model.
-func refusedForNow(l LaneSettings, e *generate.LookError) Finding {
+func refusedForNow(l LaneSettings, e *generate.InspectError) Finding {
 	switch e.Why {
 	case generate.RefusalLocation:
 		return failed("Run it in a region that is served: https://ai.google.dev/gemini-api/docs/available-regions.",

@@ -21,7 +21,7 @@ func examineGemini(t *testing.T, l doctor.LaneSettings, address string) []doctor
 	if err != nil {
 		t.Fatal(err)
 	}
-	return examine(t, doctor.Gemini(l, g.Look))
+	return examine(t, doctor.Gemini(l, g.Inspect))
 }
 
 func newGemini(t *testing.T, opts gemini.Options) (*gemini.Server, string) {

@@ -47,17 +47,17 @@ func (p *Producer) choose(ctx context.Context, model string, n int) ([]lane.Lane
 
 // states returns the states of all lanes. With only one lane there is no
 // choice, and the record is not asked.
-func (p *Producer) states(ctx context.Context) (map[string]lane.State, error) {
+func (p *Producer) states(ctx context.Context) (map[string]lane.Load, error) {
 	if len(p.lanes) == 1 {
-		return map[string]lane.State{}, nil
+		return map[string]lane.Load{}, nil
 	}
 	recorded, err := p.record.LaneStates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	states := make(map[string]lane.State, len(recorded))
+	states := make(map[string]lane.Load, len(recorded))
 	for _, s := range recorded {
-		states[s.Name] = lane.State{Waiting: s.Waiting, Until: s.Until}
+		states[s.Name] = lane.Load{Waiting: s.Waiting, Until: s.Until}
 	}
 	return states, nil
 }

@@ -2,8 +2,8 @@ package lane
 
 import "time"
 
-// A State is what is known of a lane's queue.
-type State struct {
+// A Load is what is known of a lane's queue.
+type Load struct {
 	Waiting int       // images whose task is on it
 	Until   time.Time // the lane is closed until then
 }
@@ -13,9 +13,9 @@ type State struct {
 // in front of it, backlog ÷ RPM. A closed lane counts with the time until it
 // opens. Each image counts into the backlog of the next. Choose returns nil if
 // no lane serves the model.
-func Choose(lanes []Lane, states map[string]State, model string, n int, now time.Time) []Lane {
+func Choose(lanes []Lane, states map[string]Load, model string, n int, now time.Time) []Lane {
 	type candidate struct {
-		Lane
+		lane  Lane
 		reach float64 // minutes until it reaches one more image
 	}
 	var candidates []candidate
@@ -38,8 +38,8 @@ func Choose(lanes []Lane, states map[string]State, model string, n int, now time
 				first = j
 			}
 		}
-		chosen[i] = candidates[first].Lane
-		candidates[first].reach += 1 / float64(candidates[first].RPM)
+		chosen[i] = candidates[first].lane
+		candidates[first].reach += 1 / float64(candidates[first].lane.RPM)
 	}
 	return chosen
 }

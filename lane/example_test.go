@@ -19,7 +19,7 @@ func ExampleChoose() {
 		{Name: "closed", Model: "banana", RPM: 60},
 		{Name: "other", Model: "papaya", RPM: 60},
 	}
-	states := map[string]lane.State{
+	states := map[string]lane.Load{
 		"large":  {Waiting: 27},                      // 0.45 minutes of work
 		"small":  {Waiting: 3},                       // 0.3, and a tenth more with each image
 		"closed": {Until: now.Add(10 * time.Minute)}, // ten

@@ -16,17 +16,17 @@ func TestChoose(t *testing.T) {
 		{Name: "slow", Model: "m", RPM: 10}, {Name: "fast", Model: "m", RPM: 60}, {Name: "other", Model: "n", RPM: 60},
 	}
 	for name, tt := range map[string]struct {
-		states map[string]lane.State
+		states map[string]lane.Load
 		model  string
 		n      int
 		want   map[string]int
 	}{
 		"by quota":              {nil, "m", 14, map[string]int{"slow": 2, "fast": 12}},
-		"what is there already": {map[string]lane.State{"fast": {Waiting: 120}}, "m", 10, map[string]int{"slow": 10}},
-		"closed for an hour":    {map[string]lane.State{"fast": {Until: now.Add(time.Hour)}}, "m", 10, map[string]int{"slow": 10}},
-		"closed and passed":     {map[string]lane.State{"slow": {Until: now.Add(-time.Hour)}}, "m", 1, map[string]int{"slow": 1}},
+		"what is there already": {map[string]lane.Load{"fast": {Waiting: 120}}, "m", 10, map[string]int{"slow": 10}},
+		"closed for an hour":    {map[string]lane.Load{"fast": {Until: now.Add(time.Hour)}}, "m", 10, map[string]int{"slow": 10}},
+		"closed and passed":     {map[string]lane.Load{"slow": {Until: now.Add(-time.Hour)}}, "m", 1, map[string]int{"slow": 1}},
 		"all closed": {
-			map[string]lane.State{"slow": {Until: now.Add(time.Hour)}, "fast": {Until: now.Add(time.Minute)}},
+			map[string]lane.Load{"slow": {Until: now.Add(time.Hour)}, "fast": {Until: now.Add(time.Minute)}},
 			"m", 3, map[string]int{"fast": 3},
 		},
 		"one lane":       {nil, "n", 2, map[string]int{"other": 2}},

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	imagePrefix = "images/"
-	inputPrefix = "inputs/"
-	probePrefix = "doctor/"
+	imagePrefix   = "images/"
+	inputPrefix   = "inputs/"
+	inspectPrefix = "doctor/"
 )
 
 // imageKey returns the key of the index-th picture of a job. The key has no

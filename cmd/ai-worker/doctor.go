@@ -182,7 +182,7 @@ func (p *patient) gemini(l doctor.LaneSettings, key config.Secret) doctor.Check 
 		if err != nil {
 			return err
 		}
-		return g.Look(ctx, model)
+		return g.Inspect(ctx, model)
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 
 func TestPutOnce(t *testing.T) {
 	_, r2 := setup(t)
-	key := storage.ProbeKey()
-	if other := storage.ProbeKey(); other == key || strings.HasPrefix(key, "images/") {
+	key := storage.InspectKey()
+	if other := storage.InspectKey(); other == key || strings.HasPrefix(key, "images/") {
 		t.Errorf("keys %q and %q", key, other)
 	}
 	for _, want := range []bool{true, false} {

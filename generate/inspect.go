@@ -11,7 +11,7 @@ import (
 	"google.golang.org/genai"
 )
 
-// A Refusal is the reason why Gemini does not serve a lane, as far as a look at
+// A Refusal is the reason why Gemini does not serve a lane, as far as an inspection of
 // its model tells. A Failure says less, because it is for the job's owner. A
 // Refusal is for the operator who can correct it.
 type Refusal string
@@ -33,24 +33,24 @@ const (
 	RefusalOther       Refusal = "other"
 )
 
-// A LookError says why a look at a model failed. Its text is for the log: it
+// An InspectError says why the inspection of a model failed. Its text is for the log: it
 // may hold the provider's words, secrets removed.
-type LookError struct {
+type InspectError struct {
 	Why  Refusal
 	text string
 }
 
 // Error returns the provider's words.
-func (e *LookError) Error() string { return e.text }
+func (e *InspectError) Error() string { return e.text }
 
 // generateContent is the action of a model that Generate asks for.
 const generateContent = "generateContent"
 
-// Look finds out whether the lane's key is accepted and the model can be asked.
+// Inspect finds out whether the lane's key is accepted and the model can be asked.
 // It sends one request, which costs nothing and counts against no quota of
 // pictures. It cannot tell whether there is quota and money left. It fails with
-// a *LookError.
-func (g *Gemini) Look(ctx context.Context, model string) error {
+// a *InspectError.
+func (g *Gemini) Inspect(ctx context.Context, model string) error {
 	var a answer
 	m, err := g.get(a.in(ctx), model)
 	if err == nil && m.Name == "" {
@@ -59,10 +59,10 @@ func (g *Gemini) Look(ctx context.Context, model string) error {
 	if err != nil {
 		e := evidenceOf(&a, nil, err)
 		e.late = errors.Is(ctx.Err(), context.DeadlineExceeded)
-		return &LookError{Why: e.refused(), text: g.redact.text(e.text())}
+		return &InspectError{Why: e.refused(), text: g.redact.text(e.text())}
 	}
 	if !slices.Contains(m.SupportedActions, generateContent) {
-		return &LookError{Why: RefusalUnfit, text: "it offers only " + strings.Join(m.SupportedActions, ", ")}
+		return &InspectError{Why: RefusalUnfit, text: "it offers only " + strings.Join(m.SupportedActions, ", ")}
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ var (
 	wrongPlace = regexp.MustCompile(`(?i)location is not supported|not available in your (country|region)`)
 )
 
-// refused returns what the evidence of a look means.
+// refused returns what the evidence of an inspection means.
 func (e *evidence) refused() Refusal {
 	for _, d := range e.body.Details {
 		switch {

@@ -14,11 +14,11 @@ import (
 	"github.com/ai-worker/ai-worker/local/gemini"
 )
 
-const lookedAt = "gemini-nano-banana-2.1"
+const inspected = "gemini-nano-banana-2.1"
 
-func TestLook(t *testing.T) {
+func TestInspect(t *testing.T) {
 	g, server := setup(t)
-	if err := g.Look(t.Context(), lookedAt); err != nil {
+	if err := g.Inspect(t.Context(), inspected); err != nil {
 		t.Error(err)
 	}
 	if got := server.Stats().Requests; got != 0 {
@@ -26,20 +26,20 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// wantRefusal checks why a look failed, and that its text shows no key.
+// wantRefusal checks why an inspection failed, and that its text shows no key.
 func wantRefusal(t *testing.T, err error, want generate.Refusal) {
 	t.Helper()
-	look, ok := errors.AsType[*generate.LookError](err)
-	if !ok || look.Why != want {
-		t.Errorf("got %v (%+v), want %q", err, look, want)
+	refusal, ok := errors.AsType[*generate.InspectError](err)
+	if !ok || refusal.Why != want {
+		t.Errorf("got %v (%+v), want %q", err, refusal, want)
 		return
 	}
-	if look.Error() == "" || strings.Contains(look.Error(), testKey) {
-		t.Errorf("the text is %q", look.Error())
+	if refusal.Error() == "" || strings.Contains(refusal.Error(), testKey) {
+		t.Errorf("the text is %q", refusal.Error())
 	}
 }
 
-func TestLookSaysWhy(t *testing.T) {
+func TestInspectSaysWhy(t *testing.T) {
 	for fault, want := range map[gemini.Fault]generate.Refusal{
 		"400-key":       generate.RefusalKey,
 		"401":           generate.RefusalKey,
@@ -69,31 +69,31 @@ func TestLookSaysWhy(t *testing.T) {
 		t.Run(string(fault), func(t *testing.T) {
 			g, server := setup(t)
 			server.Next(fault)
-			wantRefusal(t, g.Look(t.Context(), lookedAt), want)
+			wantRefusal(t, g.Inspect(t.Context(), inspected), want)
 		})
 	}
 }
 
-func TestLookAtAModelThatIsNotThere(t *testing.T) {
-	server, err := gemini.New(gemini.Options{Models: []string{lookedAt}})
+func TestInspectAtAModelThatIsNotThere(t *testing.T) {
+	server, err := gemini.New(gemini.Options{Models: []string{inspected}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	g := dial(t, server)
-	if err := g.Look(t.Context(), lookedAt); err != nil {
+	if err := g.Inspect(t.Context(), inspected); err != nil {
 		t.Error(err)
 	}
-	wantRefusal(t, g.Look(t.Context(), "gemini-of-old"), generate.RefusalModel)
+	wantRefusal(t, g.Inspect(t.Context(), "gemini-of-old"), generate.RefusalModel)
 }
 
-func TestLookAtAModelThatDoesNotGenerate(t *testing.T) {
+func TestInspectAtAModelThatDoesNotGenerate(t *testing.T) {
 	g := dial(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"name": "models/m", "supportedGenerationMethods": ["embedContent"]}`)
 	}))
-	wantRefusal(t, g.Look(t.Context(), "m"), generate.RefusalUnfit)
+	wantRefusal(t, g.Inspect(t.Context(), "m"), generate.RefusalUnfit)
 }
 
-func TestLookWithoutAServer(t *testing.T) {
+func TestInspectWithoutAServer(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -103,20 +103,20 @@ func TestLookWithoutAServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantRefusal(t, g.Look(t.Context(), "m"), generate.RefusalUnreachable)
+	wantRefusal(t, g.Inspect(t.Context(), "m"), generate.RefusalUnreachable)
 }
 
-func TestLookEndsWithItsContext(t *testing.T) {
+func TestInspectEndsWithItsContext(t *testing.T) {
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(silent.Close)
 	g, err := generate.NewGemini(t.Context(), generate.Config{APIKey: testKey, BaseURL: silent.URL})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = pastDeadline(t, func(ctx context.Context) error { return g.Look(ctx, "m") },
+	_, err = pastDeadline(t, func(ctx context.Context) error { return g.Inspect(ctx, "m") },
 		func(err error) bool { // whether it got to the server in time
-			look, _ := errors.AsType[*generate.LookError](err)
-			return look != nil && look.Why != generate.RefusalUnreachable
+			refusal, _ := errors.AsType[*generate.InspectError](err)
+			return refusal != nil && refusal.Why != generate.RefusalUnreachable
 		})
 	wantRefusal(t, err, generate.RefusalProvider)
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// probeLimit, in bytes, is more than any probe has.
-const probeLimit = 64 << 10
+// inspectLimit, in bytes, is more than any such object has.
+const inspectLimit = 64 << 10
 
-// ProbeKey returns a key for an object that tries the bucket out. No picture
-// and no other probe has the same key.
-func ProbeKey() string { return probePrefix + rand.Text() }
+// InspectKey returns a key for an object that tries the bucket out. No picture
+// and no other such object has the same key.
+func InspectKey() string { return inspectPrefix + rand.Text() }
 
 // PutOnce stores data under key, as Put stores a picture. If there is an object
 // already, it stores nothing and reports false. Unlike a picture, the data must
@@ -43,7 +43,7 @@ func (r *R2) Read(ctx context.Context, key string) ([]byte, error) {
 		return nil, r.fail("get", key, err)
 	}
 	defer out.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(out.Body, probeLimit))
+	data, err := io.ReadAll(io.LimitReader(out.Body, inspectLimit))
 	if err != nil {
 		return nil, r.fail("get", key, err)
 	}
