@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/local/journal"
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/record/memory"
 	"github.com/ai-worker/ai-worker/record/postgres"
@@ -82,6 +83,9 @@ func (e *environment) openRecord(ctx context.Context, cfg *config.Config) (recor
 	}
 	dir := filepath.Join(e.dir, "record")
 	rec, err := memory.Open(dir)
+	if errors.Is(err, journal.ErrInUse) {
+		return nil, fmt.Errorf("another `make dev` runs in this folder; end it first: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
