@@ -99,8 +99,9 @@ type Upload struct {
 // and will be worked on. It fails with record.ErrIdempotencyMismatch, with
 // ErrNoLane, and with the record's errors.
 //
-// If a task cannot be created, Submit does not fail: the row stands, and says
-// which tasks are missing. It does not fail either if ctx ends after the row is
+// If a task cannot be created, a sweep makes up for it: the row stands, and says
+// which tasks are missing. Only where no sweep could be asked for either, Submit
+// fails with ErrNotEnqueued. It does not fail if ctx ends after the row is
 // written. A process that shuts down leaves the missing tasks to the sweep.
 func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	id, err := uuid.NewV7()
@@ -122,8 +123,9 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err := p.upload(ctx, &sub, s.Uploads); err != nil {
 		return job.Job{}, err
 	}
-	if err := p.AskForSweep(ctx, time.Now()); err != nil {
-		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", err)
+	noSweep := p.AskForSweep(ctx, time.Now())
+	if noSweep != nil {
+		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", noSweep)
 	}
 	j, tasks, err := p.record.Create(ctx, sub)
 	if err != nil {
@@ -133,8 +135,23 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	defer release()
 	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
 		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
+		if noSweep != nil {
+			return job.Job{}, p.takeBack(ctx, j, sub.IdempotencyKey)
+		}
 	}
 	return j, nil
+}
+
+// takeBack ends a job that nothing would bring a slot, and returns
+// ErrNotEnqueued. A job with an idempotency key stays: the caller can repeat the
+// request, which puts the tasks.
+func (p *Producer) takeBack(ctx context.Context, j job.Job, key string) error {
+	if key == "" {
+		if _, err := p.record.Cancel(ctx, j.ID); err != nil {
+			p.log.ErrorContext(ctx, "a job that was refused is not canceled", "job_id", j.ID, "error", err)
+		}
+	}
+	return fmt.Errorf("%w: job %s", ErrNotEnqueued, j.ID)
 }
 
 // outlive returns a context with the values of ctx. It does not end when the
@@ -173,27 +190,44 @@ func (p *Producer) upload(ctx context.Context, sub *record.Draft, uploads []Uplo
 	return nil
 }
 
+// ErrNotEnqueued means that a job has neither its tasks nor a sweep that would
+// create them: Cloud Tasks cannot be reached.
+var ErrNotEnqueued = errors.New("enqueue: neither the job's tasks nor a sweep could be put on a queue")
+
 // maxCreating bounds how many tasks of one call are created at the same time.
 const maxCreating = 8
 
 // Put puts the tasks on their lanes' queues, and notes that in the record. They
 // are delivered not before at, or at once if that is zero. A task that is there
-// already counts as put, so Put may be repeated.
+// already counts as put, so Put may be repeated. A task that cannot be created
+// does not stop the others.
 func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	creating, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
-	g, gctx := errgroup.WithContext(ctx)
+	errs := make([]error, len(tasks))
+	var g errgroup.Group
 	g.SetLimit(maxCreating)
-	for _, t := range tasks {
-		g.Go(func() error { return p.create(gctx, t, at) })
+	for i, t := range tasks {
+		g.Go(func() error {
+			errs[i] = p.create(creating, t, at)
+			return nil
+		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
+	_ = g.Wait() // the errors are in errs
+	var put []job.Task
+	for i, t := range tasks {
+		if errs[i] == nil {
+			put = append(put, t)
+		}
 	}
-	return p.record.Enqueued(ctx, tasks...)
+	failed := errors.Join(errs...)
+	if len(put) == 0 {
+		return failed
+	}
+	return errors.Join(failed, p.record.Enqueued(ctx, put...))
 }
 
 // create puts one task on its lane's queue.

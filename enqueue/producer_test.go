@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -236,5 +237,65 @@ func TestPutEndsWithItsContext(t *testing.T) {
 	err := b.Put(ctx, time.Time{}, job.Task{JobID: "j", Dispatch: 1, Lane: "a"})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was canceled", err)
+	}
+}
+
+// One task that cannot be created keeps no other of its job back, and the record
+// knows which one is missing.
+func TestPutCreatesWhatItCan(t *testing.T) {
+	b := setup(t)
+	s := submission()
+	s.Input.Count = 16
+	b.queue.Refuse = func(name string) error {
+		if strings.HasSuffix(name, "-7-1") {
+			return grpcstatus.Error(codes.InvalidArgument, "no")
+		}
+		return nil
+	}
+	j, err := b.Submit(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	missing, err := b.record.Unsent(t.Context(), 0, 100)
+	if diff := cmp.Diff([]job.Task{{JobID: j.ID, Index: 7, Dispatch: 1, Lane: "a"}}, missing); diff != "" || err != nil {
+		t.Errorf("%v; tasks that are missing (-want +got):\n%s", err, diff)
+	}
+}
+
+// While Cloud Tasks is away nothing would bring a job its slot: neither its tasks
+// nor a sweep. So it is not accepted. The same key brings the tasks later.
+func TestSubmitRefusesWhatNothingWouldBringASlot(t *testing.T) {
+	b := setupSelfSwept(t)
+	away := func(string) error { return grpcstatus.Error(codes.PermissionDenied, "not now") }
+	keyed, keyless := submission(), submission()
+	keyed.IdempotencyKey, keyed.Fingerprint = "key", "print"
+	b.queue.Refuse = away
+	for _, s := range []enqueue.Submission{keyed, keyless} {
+		if _, err := b.Submit(t.Context(), s); !errors.Is(err, enqueue.ErrNotEnqueued) {
+			t.Errorf("with the key %q: %v, want %v", s.IdempotencyKey, err, enqueue.ErrNotEnqueued)
+		}
+	}
+	backlog, err := b.record.Backlog(t.Context(), 0)
+	if err != nil || backlog.Waiting != keyed.Input.Count {
+		t.Errorf("%d images wait, %v; want those that the key can bring back", backlog.Waiting, err)
+	}
+
+	b.queue.Refuse = nil
+	j, err := b.Submit(t.Context(), keyed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if missing, err := b.record.Unsent(t.Context(), 0, 100); err != nil || len(missing) > 0 {
+		t.Errorf("job %s misses the tasks %v, %v", j.ID, missing, err)
+	}
+	// A sweep that was asked for before does as well.
+	b.queue.Refuse = func(name string) error {
+		if strings.Contains(name, "/sweep-") {
+			return nil
+		}
+		return away(name)
+	}
+	if _, err := b.Submit(t.Context(), keyless); err != nil {
+		t.Errorf("with a sweep to come: %v", err)
 	}
 }

@@ -29,6 +29,8 @@ const (
 	// which is 3 min by default.
 	timeLimit = 150 * time.Second
 
+	// maxErrors bounds how many errors of one kind a sweep returns.
+	maxErrors = 5
 	// maxAtOnce bounds how many tasks of a page are handled at the same time.
 	maxAtOnce = 8
 
@@ -99,7 +101,8 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(ctx)
 			*step.count += n
-			if more = full && err == nil; err != nil {
+			more = full && (err == nil || n > 0) // a step that does nothing any more is the next sweep's
+			if err != nil && len(errs) < maxErrors {
 				errs = append(errs, fmt.Errorf("sweep: %s: %w", step.name, err))
 			}
 		}
@@ -154,8 +157,8 @@ func (s *Sweeper) send(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	_, err = s.forEach(ctx, tasks, s.put)
-	return len(tasks), len(tasks) == page, err
+	n, err = s.forEach(ctx, tasks, s.put)
+	return n, len(tasks) == page, err
 }
 
 // renew looks up the tasks of images that have waited long, and replaces those
@@ -179,7 +182,8 @@ func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 }
 
 // forEach calls do for every task, several at the same time, and returns for how
-// many it returned true. A task that fails does not stop the others.
+// many it returned true and no error. A task that fails does not stop the
+// others. Of many errors forEach returns a few.
 func (s *Sweeper) forEach(
 	ctx context.Context, tasks []job.Task, do func(context.Context, job.Task) (bool, error),
 ) (int, error) {
@@ -194,12 +198,19 @@ func (s *Sweeper) forEach(
 	}
 	_ = g.Wait() // the errors are in errs
 	n := 0
-	for _, d := range done {
-		if d {
+	var failed []error
+	for i := range tasks {
+		switch {
+		case errs[i] != nil:
+			failed = append(failed, errs[i])
+		case done[i]:
 			n++
 		}
 	}
-	return n, errors.Join(errs...)
+	if more := len(failed) - maxErrors; more > 0 {
+		failed = append(failed[:maxErrors], fmt.Errorf("and %d tasks more failed", more))
+	}
+	return n, errors.Join(failed...)
 }
 
 // put puts a task on its queue. If the task's lane is no longer configured, put

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -358,5 +359,49 @@ func TestSweepThatCannotAskForTheNextSaysSo(t *testing.T) {
 	b.queue.Errs = []error{grpcstatus.Error(codes.PermissionDenied, "no")}
 	if _, err := b.sweeper.Sweep(t.Context()); !errors.Is(err, sweep.ErrNoNextSweep) {
 		t.Errorf("got %v, want ErrNoNextSweep", err)
+	}
+}
+
+// One task that cannot be put keeps none of the others back, not on its page and
+// not on those after it.
+func TestSweepGoesOnPastATaskThatCannotBePut(t *testing.T) {
+	const jobs, images = 49, 16
+	b := setup(t, "")
+	b.queue.Refuse = func(string) error { return grpcstatus.Error(codes.PermissionDenied, "no") }
+	var bad string
+	for range jobs {
+		j := b.submit(t, images)
+		bad = (job.Task{JobID: j.ID, Index: 3, Dispatch: 1}).ID()
+	}
+	b.queue.Refuse = func(name string) error {
+		if strings.HasSuffix(name, bad) {
+			return grpcstatus.Error(codes.InvalidArgument, "no")
+		}
+		return nil
+	}
+	b.takeNames()
+	b.advance(2 * time.Minute)
+	swept, err := b.sweeper.Sweep(t.Context())
+	if swept.Sent != jobs*images-1 || err == nil {
+		t.Errorf("sent %d, %v; want all but one of %d, and its error", swept.Sent, err, jobs*images)
+	}
+}
+
+// A queue that is gone fails every task. The sweep says so in a few words, and
+// leaves the rest to the next.
+func TestSweepOfAQueueThatIsGoneIsShort(t *testing.T) {
+	b := setup(t, "")
+	b.queue.Refuse = func(string) error { return grpcstatus.Error(codes.NotFound, "no such queue") }
+	for range 20 {
+		b.submit(t, 16)
+	}
+	b.takeNames()
+	b.advance(2 * time.Minute)
+	swept, err := b.sweeper.Sweep(t.Context())
+	if swept.Sent != 0 || err == nil || len(err.Error()) > 2_000 {
+		t.Errorf("sent %d; the error has %d bytes: %.200v", swept.Sent, len(fmt.Sprint(err)), err)
+	}
+	if n := len(b.takeNames()); n != 100 {
+		t.Errorf("%d tasks were tried, want a page", n)
 	}
 }

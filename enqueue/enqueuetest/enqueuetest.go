@@ -21,7 +21,8 @@ type Queue struct {
 	mu       sync.Mutex
 	Requests []*cloudtaskspb.CreateTaskRequest
 	Errs     []error
-	Gone     []string // names of tasks that are no longer on the queue
+	Refuse   func(name string) error // asked about each task that Errs leaves; nil lets all in
+	Gone     []string                // names of tasks that are no longer on the queue
 	Looked   atomic.Int64
 }
 
@@ -34,6 +35,9 @@ func (q *Queue) CreateTask(
 		defer q.mu.Unlock()
 		q.Requests = append(q.Requests, req)
 		if len(q.Errs) == 0 {
+			if q.Refuse != nil {
+				return q.Refuse(req.GetTask().GetName())
+			}
 			return nil
 		}
 		err := q.Errs[0]
