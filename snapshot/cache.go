@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -39,9 +38,9 @@ const (
 	// makeUpAtOnce bounds how many snapshots that Redis missed are stored after
 	// one change. Somebody waits for the change meanwhile.
 	makeUpAtOnce = 16
-	// maxMissed bounds how many snapshots are remembered while Redis is away.
-	// For the rest, readers rely on MaxAge alone.
-	maxMissed = 10_000
+	// maxMissed bounds the snapshots that are remembered while Redis is away, in
+	// bytes. For the rest, readers rely on MaxAge alone.
+	maxMissed = 32 << 20
 )
 
 // putScript stores a snapshot with its version and publishes it, unless a newer
@@ -67,20 +66,18 @@ var getScript = goredis.NewScript(`return {redis.call('GET', KEYS[1]), redis.cal
 
 // cache keeps snapshots in Redis. Any of them may be missing at any time.
 type cache struct {
-	redis *redis.Client
-
-	mu     sync.Mutex
-	missed map[string]Snapshot // newest snapshot of each job that Redis did not get
+	redis  *redis.Client
+	missed *missed
 }
 
 func newCache(client *redis.Client) *cache {
-	return &cache{redis: client, missed: make(map[string]Snapshot)}
+	return &cache{redis: client, missed: newMissed(maxMissed)}
 }
 
 // put stores a snapshot in Redis, or remembers it until Redis is back.
 func (c *cache) put(ctx context.Context, snap Snapshot) {
 	if !c.store(ctx, snap) {
-		c.remember(snap)
+		c.missed.remember(snap)
 		return
 	}
 	c.makeUp(ctx)
@@ -119,24 +116,21 @@ func (c *cache) get(ctx context.Context, id string) (Snapshot, bool) {
 	return snap, snap.Status.Terminal() || age <= MaxAge
 }
 
+// drop removes the snapshot of a job that is removed. One that stays behind while
+// Redis is away ends with its TTL.
+func (c *cache) drop(ctx context.Context, id string) {
+	c.missed.forget(id)
+	_ = c.redis.Do(ctx, "remove a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) error {
+		return r.Del(ctx, Key(id), VersionKey(id)).Err()
+	})
+}
+
 // tellCanceled tells all instances that a job was canceled.
 func (c *cache) tellCanceled(ctx context.Context, id string) {
 	// An instance that misses this learns the same when it renews the lease.
 	_ = c.redis.Do(ctx, "tell of a canceled job", opTimeout, func(ctx context.Context, r *goredis.Client) error {
 		return r.Publish(ctx, CancelChannel, id).Err()
 	})
-}
-
-// remember keeps a snapshot that Redis did not get, unless a newer one of the
-// job is kept or there are too many.
-func (c *cache) remember(snap Snapshot) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	old, known := c.missed[snap.ID]
-	if old.Version > snap.Version || !known && len(c.missed) >= maxMissed {
-		return
-	}
-	c.missed[snap.ID] = snap
 }
 
 // makeUp stores some of the snapshots that Redis missed. It stops at the first
@@ -146,24 +140,13 @@ func (c *cache) makeUp(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		snap, ok := c.takeMissed()
+		snap, ok := c.missed.take()
 		if !ok {
 			return
 		}
 		if !c.store(ctx, snap) {
-			c.remember(snap)
+			c.missed.remember(snap)
 			return
 		}
 	}
-}
-
-// takeMissed removes one of the remembered snapshots and returns it.
-func (c *cache) takeMissed() (Snapshot, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, snap := range c.missed {
-		delete(c.missed, id)
-		return snap, true
-	}
-	return Snapshot{}, false
 }

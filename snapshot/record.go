@@ -97,6 +97,15 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 	return jobs, err
 }
 
+// Delete implements record.Record, and removes the job's snapshot.
+func (r *Record) Delete(ctx context.Context, id string) error {
+	err := r.record.Delete(ctx, id)
+	if err == nil {
+		r.cache.drop(ctx, id)
+	}
+	return err
+}
+
 // publish stores the snapshots of jobs in Redis, unless err says that there was
 // no transition. It never fails; see cache.put.
 func (r *Record) publish(ctx context.Context, err error, jobs ...job.Job) {
@@ -166,9 +175,6 @@ func (r *Record) Unheard(ctx context.Context, age time.Duration, limit int) ([]j
 func (r *Record) Retired(ctx context.Context, age time.Duration, limit int) ([]job.Job, error) {
 	return r.record.Retired(ctx, age, limit)
 }
-
-// Delete implements record.Record.
-func (r *Record) Delete(ctx context.Context, id string) error { return r.record.Delete(ctx, id) }
 
 // Backlog implements record.Record.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {

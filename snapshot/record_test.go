@@ -388,3 +388,29 @@ func TestOnCancelHearsOfEveryInstancesCancels(t *testing.T) {
 		}
 	}
 }
+
+// A job that was removed is not shown any more, not even where somebody looks
+// into Redis.
+func TestDeleteRemovesTheSnapshot(t *testing.T) {
+	b := setup(t)
+	j, _ := b.create(t, 1)
+	if _, err := b.Cancel(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Delete(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.client.Exists(t.Context(), snapshot.Key(j.ID), snapshot.VersionKey(j.ID)).Result(); n != 0 || err != nil {
+		t.Errorf("%d keys are left, %v", n, err)
+	}
+	if _, err := b.Snapshot(t.Context(), j.ID); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	open, _ := b.create(t, 1) // which is not removed
+	if err := b.Delete(t.Context(), open.ID); err != nil {
+		t.Fatal(err)
+	}
+	if snap, err := b.Snapshot(t.Context(), open.ID); err != nil || snap.Status != job.StatusQueued {
+		t.Errorf("the job that goes on is %s, %v", snap.Status, err)
+	}
+}
