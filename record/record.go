@@ -76,8 +76,10 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// Turns go by priority, then by start-time fair queueing between the
 	// tenants of a model and priority (Goyal, Vin and Cheng, 1996). On Create,
 	// an image gets a start tag: the greater of the model's virtual time and
-	// the finish tag of its tenant's last image. Its finish tag is 1/weight
-	// later. The smallest start tag goes first, then the first recorded. The
+	// the finish tag of its tenant's last image. That counts for no more than
+	// virtual time + (the tenant's waiting images + 1)/weight, so that images
+	// which were canceled or expired cost their tenant no turn. Its own finish
+	// tag is 1/weight later. The smallest start tag goes first, then the first recorded. The
 	// virtual time becomes the start tag of the claimed image. The cost to find
 	// the next image does not grow with how many wait.
 	//

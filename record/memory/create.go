@@ -26,16 +26,14 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks [
 	return j, tasks, err
 }
 
-// insert records a job. The start tag of its first image is the greater of the
-// virtual time and its tenant's finish tag. The finish tag then moves behind
-// the last image.
+// insert records a job, and moves its tenant's finish tag behind its last image.
 func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error) {
 	if r.jobs[d.ID] != nil {
 		return nil, errExists
 	}
 	class := class{d.Input.Model, priority(d)}
 	name := tenantName{class, d.Tenant}
-	tag := max(r.turns[class], r.tenants[name].Finish, 0)
+	tag := r.startTag(name)
 	e, err := newEntry(d, tag, now)
 	if err != nil {
 		return nil, err
@@ -44,6 +42,26 @@ func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error
 	r.setTenant(name, tenant{Finish: tag + float64(d.Input.Count)/d.Weight, Weight: d.Weight}, c)
 	r.addLanes(c, d.Lanes...)
 	return e, nil
+}
+
+// startTag returns the start tag of a tenant's next image: its finish tag, or the
+// virtual time if that is greater. A finish tag that is further away than the
+// images explain that still wait is one of images that were canceled or expired.
+// They cost their tenant no turn.
+func (r *Record) startTag(name tenantName) float64 {
+	virtual := r.turns[name.Class]
+	t, known := r.tenants[name]
+	if !known {
+		return virtual
+	}
+	return max(virtual, min(t.Finish, virtual+float64(r.waiting(name)+1)/t.Weight))
+}
+
+// waiting returns how many images of a tenant wait.
+func (r *Record) waiting(name tenantName) int {
+	return len(r.places(func(p place) bool {
+		return p.image.queued() && p.entry.class() == name.Class && p.entry.Job.Tenant == name.Tenant
+	}))
 }
 
 // ByIdempotencyKey implements record.Record.

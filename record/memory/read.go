@@ -54,9 +54,7 @@ func (r *Record) ahead(e *entry) int {
 // canceled images, or whose weight changed, until the images of that time have
 // had their turn. The thousandth makes up for rounding.
 func (r *Record) tenantsTurns(name tenantName, t tenant, other place) int {
-	waiting := len(r.places(func(p place) bool {
-		return p.image.queued() && p.entry.class() == name.Class && p.entry.Job.Tenant == name.Tenant
-	}))
+	waiting := r.waiting(name)
 	if rank(name.Class.Priority) < rank(other.entry.Job.Priority) {
 		return waiting
 	}

@@ -90,7 +90,13 @@ func (s *simulation) newJob() {
 	}
 	tasks := s.submit(sub)
 	s.version[sub.ID] = 1
-	for i, p := range s.order.create(sub) {
+	waiting := 0
+	for _, i := range s.images {
+		if i.line == lineOf(sub) && i.status == job.StatusQueued {
+			waiting++
+		}
+	}
+	for i, p := range s.order.create(sub, waiting) {
 		s.images = append(s.images, &simImage{
 			place: p, job: sub.ID, status: job.StatusQueued, dispatch: 1, task: tasks[i],
 		})

@@ -2,8 +2,10 @@ package recordtest
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
@@ -21,6 +23,8 @@ var turnTests = []contractTest{
 	{"are kept by an image that is put back", turnsRequeued},
 	{"are kept by an image that is postponed", turnsPostponed},
 	{"are given up with a canceled image", turnsCanceled},
+	{"are not owed for canceled images", turnsAfterCancel},
+	{"are taken by turns with who asks for one at a time", turnsOneAtATime},
 	{"follow the reference (1)", func(f *fixture) { turnsReference(f, 1) }},
 	{"follow the reference (2)", func(f *fixture) { turnsReference(f, 2) }},
 }
@@ -179,6 +183,39 @@ func turnsCanceled(f *fixture) {
 	f.noClaim(stranger(), record.ErrNothingDue)
 }
 
+// A tenant that canceled many images does not wait as if it had had them.
+func turnsAfterCancel(f *fixture) {
+	for range 10 {
+		f.cancel(f.create(job.MaxCount)[0].JobID)
+	}
+	f.lineUp(rival, 1, 30)
+	next := f.create(1)
+	for slot := range 3 {
+		if c := f.useSlot(); c.Job.ID == next[0].JobID {
+			return
+		} else if slot == 2 {
+			f.Errorf("after canceling, a tenant's image still waits after %d of another's", slot+1)
+		}
+	}
+}
+
+// A tenant whose next image comes when the one before has its slot gets every
+// second slot and no more.
+func turnsOneAtATime(f *fixture) {
+	f.lineUp(rival, 1, 20)
+	f.lineUp(tenant, 1, 1)
+	got := map[string]int{}
+	for range 20 {
+		c := f.useSlot()
+		if got[c.Job.Tenant]++; c.Job.Tenant == tenant {
+			f.lineUp(tenant, 1, 1)
+		}
+	}
+	if got[tenant] < 9 || got[tenant] > 11 {
+		f.Errorf("of 20 slots it got %d", got[tenant])
+	}
+}
+
 // turnsReference compares every claim with the reference, while jobs of random
 // tenants, weights and priorities come and go.
 func turnsReference(f *fixture, seed uint64) {
@@ -195,9 +232,21 @@ func turnsReference(f *fixture, seed uint64) {
 				s.Priority = job.PriorityLow
 			}
 			f.createUnchecked(s)
-			for i, p := range reference.create(s) {
+			behind := 0
+			for _, p := range waiting {
+				if p.line == lineOf(s) {
+					behind++
+				}
+			}
+			for i, p := range reference.create(s, behind) {
 				waiting[image(s.ID, i)] = p
 			}
+			continue
+		}
+		if random.IntN(12) == 0 {
+			id, _, _ := strings.Cut(first(waiting), "/")
+			f.cancel(id)
+			maps.DeleteFunc(waiting, func(i string, _ place) bool { return strings.HasPrefix(i, id+"/") })
 			continue
 		}
 		want := first(waiting)

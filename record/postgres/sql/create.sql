@@ -2,6 +2,10 @@
 -- key is taken it writes nothing, and returns nothing: a second call that runs
 -- at the same time waits for the first one's end. Runs under the model's lock,
 -- without which two jobs of one tenant could begin at the same tag.
+--
+-- The first start tag is the tenant's finish tag, or the virtual time if that is
+-- greater. A finish tag that is further away than the images explain that still
+-- wait is one of images that were canceled or expired.
 WITH created AS (
     INSERT INTO jobs (id, tenant, priority, input, metadata, idempotency_key, fingerprint, total, queued,
                       created_at, expires_at)
@@ -10,11 +14,12 @@ WITH created AS (
     ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
     RETURNING id, created_at, expires_at
 ), began AS (
-    SELECT greatest(
-        (SELECT virtual FROM turns WHERE model = @model AND priority = @priority),
-        (SELECT finish FROM tenants WHERE model = @model AND priority = @priority AND tenant = @tenant),
-        0) AS tag
+    SELECT greatest(v.virtual, least(t.finish, v.virtual + (t.waiting + 1) / t.weight)) AS tag
     FROM created
+    CROSS JOIN LATERAL (
+        SELECT coalesce(max(virtual), 0) AS virtual FROM turns WHERE model = @model AND priority = @priority
+    ) AS v
+    LEFT JOIN tenants t ON t.model = @model AND t.priority = @priority AND t.tenant = @tenant
 ), counted_turns AS (
     INSERT INTO turns (model, priority) SELECT @model, @priority FROM created ON CONFLICT DO NOTHING
 ), counted_tenant AS (
