@@ -2,9 +2,11 @@ package postgres_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -54,4 +56,23 @@ func create(t testing.TB, rec record.Record, count int) []job.Task {
 		t.Fatal(err)
 	}
 	return tasks
+}
+
+// One function reads the rows of all statements that return jobs. So their
+// columns are the same, although each stands whole in a file of its own.
+func TestStatementsThatReturnJobsAgree(t *testing.T) {
+	t.Parallel()
+	columns := func(statement string) string {
+		sql, _, _ := postgres.StatementSQL(statement)
+		list, _, found := strings.Cut(sql, "\nFROM ")
+		if !found {
+			t.Fatalf("%s has no columns", statement)
+		}
+		return list
+	}
+	for _, statement := range []string{"read_jobs", "read_claimed", "retired"} {
+		if diff := cmp.Diff(columns("read_job"), columns(statement)); diff != "" {
+			t.Errorf("columns of %s (-read_job +%s):\n%s", statement, statement, diff)
+		}
+	}
 }
