@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
@@ -88,6 +90,32 @@ type Submission struct {
 	Fingerprint    string // of the request, to tell two requests with one key apart
 }
 
+// ErrOutOfBounds means that a submission asks for what no job may have. It is
+// wrapped in an error that names the field.
+var ErrOutOfBounds = errors.New("enqueue: the submission is out of bounds")
+
+// check returns ErrOutOfBounds if a field is out of bounds. Callers have checked
+// that already; check is what stands if one has not, since memory, tasks and the
+// turns of all tenants depend on these numbers.
+func (s Submission) check() error {
+	err := s.Input.Check()
+	switch {
+	case err != nil:
+	case !(s.Weight > 0) || math.IsInf(s.Weight, 0): // NaN is not above 0
+		err = fmt.Errorf("weight is %v: it must be a number above 0", s.Weight)
+	case s.Priority != job.PriorityNormal && s.Priority != job.PriorityLow:
+		err = fmt.Errorf("priority is %q: it must be %s or %s", s.Priority, job.PriorityNormal, job.PriorityLow)
+	case s.ExpiresIn <= 0:
+		err = fmt.Errorf("expires_in is %s: it must be above 0", s.ExpiresIn)
+	case slices.ContainsFunc(s.Uploads, func(u Upload) bool { return u.Position < 0 || u.Position >= len(s.Input.InputImages) }):
+		err = errors.New("input_images has no place for an upload")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrOutOfBounds, err)
+	}
+	return nil
+}
+
 // An Upload is an input picture sent as bytes.
 type Upload struct {
 	Position    int // among Input.InputImages
@@ -96,14 +124,18 @@ type Upload struct {
 }
 
 // Submit accepts a job: when it returns without an error, the job is recorded
-// and will be worked on. It fails with record.ErrIdempotencyMismatch, with
-// ErrNoLane, and with the record's errors.
+// and will be worked on. It fails with ErrOutOfBounds before it does anything,
+// with record.ErrIdempotencyMismatch, with ErrNoLane, and with the record's
+// errors.
 //
 // If a task cannot be created, a sweep makes up for it: the row stands, and says
 // which tasks are missing. Only where no sweep could be asked for either, Submit
 // fails with ErrNotEnqueued. It does not fail if ctx ends after the row is
 // written. A process that shuts down leaves the missing tasks to the sweep.
 func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
+	if err := s.check(); err != nil {
+		return job.Job{}, err
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return job.Job{}, fmt.Errorf("enqueue: new job id: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -109,6 +110,38 @@ func TestSubmitPutsOneTaskPerPictureOnTheQueue(t *testing.T) {
 	})
 	if diff := cmp.Diff(want, b.queue.Requests, protocmp.Transform()); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// The numbers of a submission decide what is allocated and whose turn it is, so
+// they are checked again where no caller can be forgotten.
+func TestSubmitRefusesWhatIsOutOfBounds(t *testing.T) {
+	for name, change := range map[string]func(*enqueue.Submission){
+		"count is 0":                func(s *enqueue.Submission) { s.Input.Count = 0 },
+		"count is -1":               func(s *enqueue.Submission) { s.Input.Count = -1 },
+		"count is 17":               func(s *enqueue.Submission) { s.Input.Count = job.MaxCount + 1 },
+		"count is 100000000":        func(s *enqueue.Submission) { s.Input.Count = 1e8 },
+		"prompt is empty":           func(s *enqueue.Submission) { s.Input.Prompt = "" },
+		"model is empty":            func(s *enqueue.Submission) { s.Input.Model = "" },
+		"weight is 0":               func(s *enqueue.Submission) { s.Weight = 0 },
+		"weight is NaN":             func(s *enqueue.Submission) { s.Weight = math.NaN() },
+		"weight is +Inf":            func(s *enqueue.Submission) { s.Weight = math.Inf(1) },
+		`priority is "high"`:        func(s *enqueue.Submission) { s.Priority = "high" },
+		"expires_in is 0s":          func(s *enqueue.Submission) { s.ExpiresIn = 0 },
+		"input_images has no place": func(s *enqueue.Submission) { s.Uploads = []enqueue.Upload{{Position: 0}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			s := submission()
+			change(&s)
+			_, err := b.Submit(t.Context(), s)
+			if !errors.Is(err, enqueue.ErrOutOfBounds) || !strings.Contains(err.Error(), name) {
+				t.Errorf("got %v", err)
+			}
+			if len(b.queue.Requests)+len(b.inputs.Stored) > 0 {
+				t.Errorf("it made %d tasks and stored %v", len(b.queue.Requests), b.inputs.Stored)
+			}
+		})
 	}
 }
 

@@ -4,11 +4,20 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
 )
 
-// APIConfig returns the configuration of the API: how it is described, and how
+// NewAPI returns an API without operations on a router.
+func NewAPI(r chi.Router, version string) huma.API {
+	api := humachi.New(r, newConfig(version))
+	api.UseMiddleware(inspectBody(api))
+	return api
+}
+
+// newConfig returns the configuration of the API: how it is described, and how
 // it answers errors.
-func APIConfig(version string) huma.Config {
+func newConfig(version string) huma.Config {
 	cfg := huma.DefaultConfig("ai-worker", version)
 	cfg.Info.Description = "Asks for pictures, and tells how they are doing."
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -27,6 +27,8 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		return told
 	case errors.Is(err, record.ErrNotFound):
 		return huma.Error404NotFound("There is no such job.")
+	case errors.Is(err, enqueue.ErrOutOfBounds):
+		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, enqueue.ErrNoLane):
 		return huma.Error503ServiceUnavailable("No quota is configured for this model.")
 	case errors.Is(err, record.ErrIdempotencyMismatch):

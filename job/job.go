@@ -6,6 +6,8 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 )
 
@@ -57,6 +59,19 @@ type Input struct {
 
 // MaxCount is the most pictures that one job may ask for.
 const MaxCount = 16
+
+// Check returns an error that names the first field which is out of bounds.
+func (in Input) Check() error {
+	switch {
+	case in.Count < 1 || in.Count > MaxCount:
+		return fmt.Errorf("count is %d: ask for 1 to %d pictures", in.Count, MaxCount)
+	case in.Prompt == "":
+		return errors.New("prompt is empty: say what to draw")
+	case in.Model == "":
+		return errors.New("model is empty: name one")
+	}
+	return nil
+}
 
 // An InputImage is a picture that is handed to the model along with the prompt.
 // It is either the caller's https URL, or the key of an object that this

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 
 	"github.com/ai-worker/ai-worker/handlers"
@@ -66,7 +65,7 @@ func install(r chi.Router, cfg Config) {
 		// Callers use these with an API key.
 		r.Group(func(r chi.Router) {
 			r.Use(cfg.Keys.authenticate)
-			api = humachi.New(r, handlers.APIConfig(cfg.Version))
+			api = handlers.NewAPI(r, cfg.Version)
 			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
 			cfg.Jobs.RegisterGet(api, http.MethodGet, snapshot.Path("{id}"))
 			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
