@@ -124,6 +124,11 @@ func TestLoadRefuses(t *testing.T) {
 		{"WORKER_CONCURRENCY", "5001"},
 		{"GEMINI_BASE_URL", "localhost:9000"},
 		{"R2_ENDPOINT", "ftp://x.example.com"},
+		{"R2_ENDPOINT", "https://key:hunter2@x.example.com"},
+		{"R2_ENDPOINT", "https://hunter2@x.example.com"},
+		{"R2_ENDPOINT", "https://x.example.com/?password=hunter2"},
+		{"R2_ENDPOINT", "https://key:hunter2@[x.example.com"},
+		{"GEMINI_BASE_URL", "https://key:hunter2@x.example.com"},
 		{"R2_PUBLIC_URL", "pictures.example.com"},
 		{"CLOUD_TASKS_QUEUE", "images"},
 		{"CLOUD_TASKS_QUEUE", "projects/p/locations/l/queues/a_b"},
@@ -165,6 +170,9 @@ func TestLoadRefuses(t *testing.T) {
 			_, err := config.Load(getenv(with(production(), tt.setting, tt.value)))
 			if diff := cmp.Diff([]string{tt.setting}, faulty(t, err)); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error quotes a secret: %v", err)
 			}
 		})
 	}

@@ -89,6 +89,20 @@ func address(to *string, schemes ...string) kind {
 	}
 }
 
+// webAddress reads the URL of an HTTP server. It refuses one with a user or a
+// password, since such URLs are shown in errors, logs and answers.
+func webAddress(to *string) kind {
+	read := address(to, "https", "http")
+	return func(text string, bad func(string)) {
+		u, err := url.Parse(text)
+		if err == nil && (u.User != nil || u.Query().Has("password")) {
+			bad("must be a URL without a user or a password in it")
+			return
+		}
+		read(text, bad)
+	}
+}
+
 // passwords returns the passwords in a URL.
 func passwords(text string) []string {
 	u, err := url.Parse(text)

@@ -113,7 +113,7 @@ func (r *reader) gemini() []Setting {
 		{
 			Name: "GEMINI_BASE_URL", Service: ServiceGemini, Otherwise: "Google's",
 			Purpose: "another server than Google's",
-			read:    address(&c.Gemini.BaseURL, "https", "http"),
+			read:    webAddress(&c.Gemini.BaseURL),
 		},
 	}
 }
@@ -151,12 +151,12 @@ func (r *reader) r2() []Setting {
 		{
 			Name: "R2_ENDPOINT", Service: ServiceR2, Otherwise: "R2's, from the account",
 			Purpose: "another S3 server",
-			read:    address(&c.Endpoint, "https", "http"),
+			read:    webAddress(&c.Endpoint),
 		},
 		{
 			Name: "R2_PUBLIC_URL", Service: ServiceR2, Otherwise: "presigned URLs, good for 7 days",
 			Purpose: "the bucket's public address",
-			read:    address(&c.PublicURL, "https", "http"),
+			read:    webAddress(&c.PublicURL),
 		},
 	}
 }
@@ -172,7 +172,7 @@ func (r *reader) cloudTasks() []Setting {
 		{
 			Name: "WORKER_URL", Service: ServiceCloudTasks, RequiredBy: RoleAll,
 			Purpose: "the worker's address, where Cloud Tasks delivers",
-			read:    address(&c.WorkerURL, "https", "http"),
+			read:    webAddress(&c.WorkerURL),
 		},
 		{
 			Name: "TASKS_SERVICE_ACCOUNT", Service: ServiceCloudTasks, RequiredBy: RoleAll,
@@ -203,7 +203,7 @@ func (r *reader) cloudTasks() []Setting {
 		{
 			Name: "TASKS_JWKS_URL", Service: ServiceCloudTasks, Otherwise: "Google's",
 			Purpose: "with an emulator, where the keys of its tokens are",
-			read:    address(&c.JWKSURL, "https", "http"),
+			read:    webAddress(&c.JWKSURL),
 		},
 	}
 }
@@ -232,7 +232,7 @@ func (r *reader) own() []Setting {
 		{
 			Name: "PUBLIC_URL", Otherwise: "`WORKER_URL`",
 			Purpose: "where callers reach the API, for the links in a job",
-			read:    address(&c.PublicURL, "https", "http"),
+			read:    webAddress(&c.PublicURL),
 		},
 		{
 			Name: "RETENTION_DAYS", Default: "0",

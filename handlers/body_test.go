@@ -49,3 +49,32 @@ func TestNamesAreMatchedExactly(t *testing.T) {
 		t.Errorf("an escaped name is the same name: %d %s", a.code, a.body)
 	}
 }
+
+// encoding/json puts U+FFFD where text is not UTF-8: the model would be asked
+// for something else than the caller wrote.
+func TestTextIsUTF8(t *testing.T) {
+	b := setup(t)
+	for name, tt := range map[string]struct{ body, location string }{
+		"byte in the prompt":        {"{\"prompt\":\"a\xffb\"}", "body.prompt"},
+		"byte in metadata":          {"{\"prompt\":\"a\",\"metadata\":{\"a\":\"\xff\"}}", "body.metadata"},
+		"byte in a name":            {"{\"prompt\":\"a\",\"n\xff\":1}", "body"},
+		"byte in an input":          {"{\"prompt\":\"a\",\"input_images\":[\"https://example.com/\xff\"]}", "body.input_images"},
+		"half a character":          {`{"prompt":"a\ud83db"}`, "body.prompt"},
+		"the other half":            {`{"prompt":"a\uDC00b"}`, "body.prompt"},
+		"halves in the wrong order": {`{"prompt":"a\udc00\ud83d"}`, "body.prompt"},
+		"half at the end":           {`{"prompt":"a\ud83d"}`, "body.prompt"},
+		"half in metadata":          {`{"prompt":"a","metadata":{"\ud83d":1}}`, "body.metadata"},
+		"half in a name":            {`{"prompt":"a","\ud83d":1}`, "body"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := b.generate(tt.body).problem(t, http.StatusUnprocessableEntity).Errors
+			want := []fault{{tt.location, "must be UTF-8: send text in that encoding, and whole surrogate pairs after \\u"}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("faults (-want +got):\n%s", diff)
+			}
+		})
+	}
+	if got := b.generate(`{"prompt":"\ud83d\ude00 \\ud83d é"}`).job(t).Input.Prompt; got != `😀 \ud83d é` {
+		t.Errorf("the prompt became %q", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -117,14 +118,24 @@ type jobOutput struct {
 	Body              []byte
 }
 
+// submission returns the request as a job to submit, without its tenant. It
+// fails with all faults of the body and the headers.
+func (in *generateInput) submission(models []job.Model) (enqueue.Submission, error) {
+	c := &checker{}
+	s := in.Body.submission(c, models)
+	c.checkIdempotencyKey(in.IdempotencyKey)
+	s.IdempotencyKey, s.Fingerprint = in.IdempotencyKey, fingerprint(in.RawBody)
+	return s, c.err()
+}
+
 // generate serves POST /api/generate-images.
 func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, error) {
-	s, err := in.Body.submission(h.Models)
+	s, err := in.submission(h.Models)
 	if err != nil {
 		return nil, err
 	}
 	t := tenant(ctx)
-	s.Tenant, s.Weight, s.IdempotencyKey, s.Fingerprint = t.Name, t.Weight, in.IdempotencyKey, fingerprint(in.RawBody)
+	s.Tenant, s.Weight = t.Name, t.Weight
 	j, err := h.Producer.Submit(ctx, s)
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
@@ -157,12 +168,14 @@ type getInput struct {
 }
 
 // getOwn returns a job of the tenant that sent the request. It fails with
-// record.ErrNotFound for a job of another tenant.
+// record.ErrNotFound for a job of another tenant. The id may be in capitals;
+// the snapshot has it as every record does.
 func (h *Jobs) getOwn(ctx context.Context, id string) (snapshot.Snapshot, error) {
-	if _, err := uuid.Parse(id); err != nil {
+	u, err := uuid.Parse(id)
+	if err != nil || !strings.EqualFold(id, u.String()) { // uuid.Parse takes other forms too
 		return snapshot.Snapshot{}, record.ErrNotFound
 	}
-	snap, err := h.Snapshots.Snapshot(ctx, id)
+	snap, err := h.Snapshots.Snapshot(ctx, u.String())
 	if err == nil && snap.Tenant != tenant(ctx).Name {
 		err = record.ErrNotFound
 	}
@@ -174,7 +187,7 @@ func (h *Jobs) get(ctx context.Context, in *getInput) (*jobOutput, error) {
 	snap, err := h.getOwn(ctx, in.ID)
 	wait, applied := parseWait(in.Prefer)
 	if err == nil && wait > 0 && !snap.Status.Terminal() {
-		snap, err = h.await(ctx, in.ID, wait)
+		snap, err = h.await(ctx, snap.ID, wait)
 	}
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
@@ -193,10 +206,11 @@ type cancelInput struct {
 
 // cancel serves POST /api/jobs/{id}/cancel.
 func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) {
-	if _, err := h.getOwn(ctx, in.ID); err != nil {
+	own, err := h.getOwn(ctx, in.ID)
+	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
-	j, err := h.Canceler.Cancel(ctx, in.ID)
+	j, err := h.Canceler.Cancel(ctx, own.ID)
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
@@ -253,11 +267,11 @@ func parseWait(prefer string) (wait time.Duration, applied string) {
 		}
 		wait = maxWait
 		if found {
-			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`))
-			if err != nil || n < 0 {
+			n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`)) // the nearest int if out of range
+			if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
 				return 0, ""
 			}
-			wait = min(time.Duration(n)*time.Second, maxWait)
+			wait = time.Duration(min(n, int(maxWait.Seconds()))) * time.Second
 		}
 		return wait, fmt.Sprintf("wait=%d", int(wait.Seconds()))
 	}

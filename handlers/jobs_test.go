@@ -1,9 +1,13 @@
 package handlers_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"image/png"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,7 +52,8 @@ func TestGenerateRecordsAJob(t *testing.T) {
 
 func TestGenerateRefuses(t *testing.T) {
 	b := setup(t)
-	png := "data:image/png;base64," + base64.StdEncoding.EncodeToString([]byte("\x89PNG\r\n\x1a\n"))
+	uri := func(data []byte) string { return "data:image/png;base64," + base64.StdEncoding.EncodeToString(data) }
+	png := uri(newPNG(t))
 	for name, tt := range map[string]struct {
 		body      string
 		locations []string
@@ -70,6 +75,9 @@ func TestGenerateRefuses(t *testing.T) {
 		"input with a password":   {`{"prompt":"a","input_images":["https://u:p@example.com/a.png"]}`, []string{"body.input_images[0]"}},
 		"input not base64":        {`{"prompt":"a","input_images":["data:image/png;base64,%%"]}`, []string{"body.input_images[0]"}},
 		"input no picture":        {`{"prompt":"a","input_images":["data:image/png;base64,aGVsbG8="]}`, []string{"body.input_images[0]"}},
+		"input of a signature":    {fmt.Sprintf(`{"prompt":"a","input_images":[%q]}`, uri([]byte("\x89PNG\r\n\x1a\n"))), []string{"body.input_images[0]"}},
+		"input of a JPEG's start": {fmt.Sprintf(`{"prompt":"a","input_images":[%q]}`, uri([]byte("\xff\xd8\xff\xe0"))), []string{"body.input_images[0]"}},
+		"input of a WebP's start": {fmt.Sprintf(`{"prompt":"a","input_images":[%q]}`, uri([]byte("RIFF\x10\x00\x00\x00WEBPVP8 "))), []string{"body.input_images[0]"}},
 		"too many inputs":         {fmt.Sprintf(`{"prompt":"a","input_images":[%q,%q,%q]}`, png, png, png), []string{"body.input_images"}},
 		"expires too soon":        {`{"prompt":"a","expires_in":59}`, []string{"body.expires_in"}},
 	} {
@@ -84,6 +92,35 @@ func TestGenerateRefuses(t *testing.T) {
 				t.Errorf("faults (-want +got):\n%s%+v", diff, p)
 			}
 		})
+	}
+}
+
+// newPNG returns a picture of one pixel.
+func newPNG(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestGenerateTakesPictures(t *testing.T) {
+	b := setup(t)
+	var jpg bytes.Buffer
+	if err := jpeg.Encode(&jpg, image.NewGray(image.Rect(0, 0, 1, 1)), nil); err != nil {
+		t.Fatal(err)
+	}
+	// The smallest lossless WebP there is.
+	webp, err := base64.StdEncoding.DecodeString("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"png": newPNG(t), "jpeg": jpg.Bytes(), "webp": webp} {
+		a := b.generate(`{"prompt":"a","input_images":["data:;base64,` + base64.StdEncoding.EncodeToString(data) + `"]}`)
+		if a.code != http.StatusAccepted {
+			t.Errorf("%s: %d %s", name, a.code, a.body)
+		}
 	}
 }
 

@@ -11,8 +11,16 @@ import (
 // NewAPI returns an API without operations on a router.
 func NewAPI(r chi.Router, version string) huma.API {
 	api := humachi.New(r, newConfig(version))
-	api.UseMiddleware(inspectBody(api))
+	api.UseMiddleware(ignoreAccept, inspectBody(api))
 	return api
+}
+
+// ignoreAccept drops a request's Accept header. All answers are JSON, and huma
+// panics over a header such as "text/html; , */*".
+func ignoreAccept(ctx huma.Context, next func(huma.Context)) {
+	r, _ := humachi.Unwrap(ctx)
+	r.Header.Del("Accept")
+	next(ctx)
 }
 
 // newConfig returns the configuration of the API: how it is described, and how

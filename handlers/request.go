@@ -1,17 +1,22 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image/jpeg"
+	"image/png"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/image/webp"
 
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
@@ -37,10 +42,9 @@ const (
 	defaultExpiresIn = 24 * time.Hour
 )
 
-// submission returns the request as a job to submit. It fails with every fault
-// that the schema cannot find.
-func (r GenerateRequest) submission(models []job.Model) (enqueue.Submission, error) {
-	c := &checker{}
+// submission returns the request as a job to submit. It notes every fault that
+// the schema cannot find.
+func (r GenerateRequest) submission(c *checker, models []job.Model) enqueue.Submission {
 	model := c.checkModel(r, models)
 	s := enqueue.Submission{
 		Input: job.Input{
@@ -59,7 +63,7 @@ func (r GenerateRequest) submission(models []job.Model) (enqueue.Submission, err
 	c.checkPrompt(r.Prompt)
 	s.Metadata = c.checkMetadata(r.Metadata)
 	s.Input.InputImages, s.Uploads = c.checkInputImages(r.InputImages, model)
-	return s, c.err()
+	return s
 }
 
 // checker collects what is wrong with a request.
@@ -77,6 +81,15 @@ func (c *checker) err() error {
 		return nil
 	}
 	return huma.NewError(http.StatusUnprocessableEntity, "validation failed", c.faults...)
+}
+
+// checkIdempotencyKey notes a key that no record can keep as text.
+func (c *checker) checkIdempotencyKey(key string) {
+	if !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		c.faults = append(c.faults, &huma.ErrorDetail{
+			Location: "header.Idempotency-Key", Message: "must be UTF-8 without control characters",
+		})
+	}
 }
 
 func (c *checker) checkPrompt(prompt string) {
@@ -121,8 +134,6 @@ func (c *checker) checkMetadata(raw json.RawMessage) []byte {
 		c.addFault("metadata", "must be a JSON object")
 	case len(raw) > maxMetadata:
 		c.addFault("metadata", fmt.Sprintf("must have at most %d bytes, and has %d", maxMetadata, len(raw)))
-	case !utf8.Valid(raw):
-		c.addFault("metadata", "must be UTF-8")
 	}
 	return raw
 }
@@ -168,8 +179,25 @@ func decodeDataURI(uri string) (data []byte, contentType string, err error) {
 		return nil, "", fmt.Errorf("is not valid base64")
 	}
 	contentType = http.DetectContentType(data)
-	if accepted := []string{"image/png", "image/jpeg", "image/webp"}; !slices.Contains(accepted, contentType) {
-		return nil, "", fmt.Errorf("must be a picture: one of %s", strings.Join(accepted, ", "))
+	if !isPicture(data, contentType) {
+		return nil, "", fmt.Errorf("must be a picture: one of image/png, image/jpeg, image/webp")
 	}
 	return data, contentType, nil
+}
+
+// isPicture reports whether the header of a picture of the type can be read. The
+// type itself follows from the first bytes alone.
+func isPicture(data []byte, contentType string) bool {
+	var err error
+	switch r := bytes.NewReader(data); contentType {
+	case "image/png":
+		_, err = png.DecodeConfig(r)
+	case "image/jpeg":
+		_, err = jpeg.DecodeConfig(r)
+	case "image/webp":
+		_, err = webp.DecodeConfig(r)
+	default:
+		return false
+	}
+	return err == nil
 }
