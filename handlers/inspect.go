@@ -13,20 +13,41 @@ import (
 	"github.com/danielgtaylor/huma/v2/validation"
 )
 
+// Bounds of what is in a body, besides its bytes. They are far above what any
+// request needs, and keep small what decoding costs: a value of one byte takes
+// dozens as an interface, and an error many more.
+const (
+	maxDepth  = 32   // of arrays and objects in each other, in one field
+	maxValues = 4096 // in the whole body
+	maxNumber = 64   // bytes of a number
+	maxName   = 64   // bytes of a name of the API's own
+	maxFaults = 20   // listed in one answer
+)
+
 // inspection goes once through a JSON object and notes what decoding would hide
 // or pay for. encoding/json takes a name in any case, the last of two values
-// with one name, and U+FFFD for what is no character. It copies nothing, so its cost is that of reading.
+// with one name, and U+FFFD for what is no character. It copies nothing, so its
+// cost is that of reading.
 type inspection struct {
 	raw    []byte // valid JSON
 	pos    int
+	values int // met so far
 	schema *huma.Schema
 	seen   map[string]bool
 	faults []error
 }
 
+// A shape is what a value's decoding costs.
+type shape struct {
+	elements int // of an array itself; an empty one counts as 1
+	depth    int // 0 for text, numbers and such
+	number   int // bytes of the longest number
+}
+
 // inspect returns what is wrong with an object of the schema before it is
-// decoded: names that the schema has not, or not in this case, and names given
-// twice, and text that is not UTF-8. The text must be valid JSON.
+// decoded: names that the schema has not, or not in this case, names given
+// twice, text that is not UTF-8, and too many or too deep values. The text must
+// be valid JSON. The inspection ends where there are too many values or faults.
 func inspect(raw []byte, schema *huma.Schema) []error {
 	s := &inspection{raw: raw, schema: schema, seen: make(map[string]bool)}
 	s.skipSpace()
@@ -36,6 +57,9 @@ func inspect(raw []byte, schema *huma.Schema) []error {
 	s.pos++
 	for s.skipSpace(); s.raw[s.pos] != '}'; s.skipSpace() {
 		s.inspectMember()
+		if s.values > maxValues || len(s.faults) >= maxFaults {
+			break
+		}
 	}
 	return s.faults
 }
@@ -44,33 +68,44 @@ func inspect(raw []byte, schema *huma.Schema) []error {
 func (s *inspection) inspectMember() {
 	start := s.pos
 	s.skipString()
-	name := s.raw[start:s.pos]
+	quoted := s.raw[start:s.pos]
 	s.skipSpace()
 	s.pos++ // the colon
 	s.skipSpace()
 	start = s.pos
-	s.skipValue()
-	s.checkMember(name, s.raw[start:s.pos])
+	shape := s.skipValue()
+	name, value := unquote(quoted), s.raw[start:s.pos]
+	switch known := s.schema.Properties[name]; {
+	case !isText(quoted):
+		s.faults = append(s.faults, &huma.ErrorDetail{Location: "body", Message: notText})
+	case known == nil:
+		s.addFault(name, validation.MsgUnexpectedProperty+s.hint(name))
+	case s.seen[name]:
+		s.addFault(name, "is given twice; give it once")
+	default:
+		s.seen[name] = true
+		s.checkValue(name, value, shape, known)
+	}
 	s.skipSpace()
 	if s.raw[s.pos] == ',' {
 		s.pos++
 	}
 }
 
-func (s *inspection) checkMember(quoted, value []byte) {
-	name := unquote(quoted)
+// checkValue notes what decoding a value would hide or pay for.
+func (s *inspection) checkValue(name string, value []byte, got shape, schema *huma.Schema) {
 	switch {
-	case !isText(quoted):
-		s.faults = append(s.faults, &huma.ErrorDetail{Location: "body", Message: notText})
-		return
-	case s.schema.Properties[name] == nil:
-		s.addFault(name, validation.MsgUnexpectedProperty+s.hint(name))
-	case s.seen[name]:
-		s.addFault(name, "is given twice; give it once")
+	case value[0] == '[' && schema.MaxItems != nil && got.elements > *schema.MaxItems:
+		s.addFault(name, fmt.Sprintf(validation.MsgExpectedMaxItems, *schema.MaxItems))
+	case s.values > maxValues:
+		s.addFault(name, fmt.Sprintf("has too many values; send at most %d in all", maxValues))
+	case got.depth > maxDepth:
+		s.addFault(name, fmt.Sprintf("is nested too deep; send at most %d levels", maxDepth))
+	case got.number > maxNumber:
+		s.addFault(name, fmt.Sprintf("has a number that is too long; send at most %d characters", maxNumber))
 	case !isText(value):
 		s.addFault(name, notText)
 	}
-	s.seen[name] = true
 }
 
 const notText = `must be UTF-8: send text in that encoding, and whole surrogate pairs after \u`
@@ -106,37 +141,55 @@ func (s *inspection) skipString() {
 	s.pos++
 }
 
-// skipValue goes behind a value, whatever is in it.
-func (s *inspection) skipValue() {
-	for depth := 0; ; {
-		switch s.raw[s.pos] {
+// skipValue goes behind a value, whatever is in it, and returns its shape. It
+// stops short where there are too many values.
+func (s *inspection) skipValue() shape {
+	got, depth := shape{elements: 1}, 0
+	for s.values++; s.values <= maxValues || depth == 0; {
+		switch c := s.raw[s.pos]; c {
 		case '"':
 			s.skipString()
-			if depth == 0 {
-				return
-			}
-			continue
 		case '{', '[':
+			s.pos++
+			s.values++
 			depth++
+			got.depth = max(got.depth, depth)
 		case '}', ']':
-			if depth == 0 { // the end of the object that the value is in
-				return
-			}
-			if depth--; depth == 0 {
-				s.pos++
-				return
-			}
+			s.pos++
+			depth--
 		case ',':
-			if depth == 0 {
-				return
+			s.pos++
+			s.values++
+			if depth == 1 {
+				got.elements++
 			}
+		case ':', ' ', '\t', '\r', '\n':
+			s.pos++
+		default:
+			got.number = max(got.number, s.skipWord())
 		}
-		s.pos++
+		if depth == 0 {
+			break
+		}
 	}
+	return got
 }
 
-// unquote returns the text of a JSON string.
+// skipWord goes behind a number, true, false or null, and returns its length.
+func (s *inspection) skipWord() int {
+	start := s.pos
+	for !strings.ContainsRune(",:]} \t\r\n", rune(s.raw[s.pos])) {
+		s.pos++
+	}
+	return s.pos - start
+}
+
+// unquote returns the text of a JSON string. Of one that is too long for any
+// name it returns the start, as it is written.
 func unquote(quoted []byte) string {
+	if len(quoted) > maxName*len(`\u0000`) {
+		return strings.ToValidUTF8(string(quoted[1:maxName]), "") + "…"
+	}
 	var text string
 	if err := json.Unmarshal(quoted, &text); err != nil {
 		return string(quoted)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -57,16 +59,44 @@ func WriteProblem(w http.ResponseWriter, code int, detail string) {
 // value may be a whole picture.
 const maxEchoed = 100
 
-// shorten removes large values from problems.
+// maxMessage bounds a message, which may quote a value too.
+const maxMessage = 500
+
+// shorten bounds how much a problem tells: it removes faults past the first
+// ones, and large values.
 func shorten(_ huma.Context, _ string, v any) (any, error) {
 	model, ok := v.(*huma.ErrorModel)
 	if !ok {
 		return v, nil
 	}
+	if n := len(model.Errors); n > maxFaults {
+		model.Errors = model.Errors[:maxFaults]
+		model.Detail += fmt.Sprintf("; the first %d of %d errors are listed", maxFaults, n)
+	}
 	for _, detail := range model.Errors {
-		if text, err := json.Marshal(detail.Value); err != nil || len(text) > maxEchoed {
+		detail.Message = clip(detail.Message)
+		if !isShort(detail.Value) {
 			detail.Value = nil
 		}
 	}
 	return model, nil
+}
+
+// isShort reports whether an error may repeat the value. It measures no array
+// and no object, since that costs as much as to write them.
+func isShort(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return len(v) <= maxEchoed
+	case bool, float64:
+		return true
+	}
+	return false
+}
+
+func clip(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:maxMessage], "") + "…"
 }
