@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -103,6 +104,9 @@ func (s *inspection) checkValue(name string, value []byte, got shape, schema *hu
 		s.addFault(name, fmt.Sprintf("is nested too deep; send at most %d levels", maxDepth))
 	case got.number > maxNumber:
 		s.addFault(name, fmt.Sprintf("has a number that is too long; send at most %d characters", maxNumber))
+	case schema.Type == huma.TypeInteger && strings.IndexByte("-0123456789", value[0]) >= 0 && bytes.ContainsAny(value, ".eE"):
+		// Huma takes 2.0 for an integer, and encoding/json does not.
+		s.addFault(name, validation.MsgExpectedInteger+", without a point or an exponent")
 	case !isText(value):
 		s.addFault(name, notText)
 	}

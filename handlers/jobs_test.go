@@ -79,6 +79,12 @@ func TestGenerateRefuses(t *testing.T) {
 		"input of a JPEG's start": {fmt.Sprintf(`{"prompt":"a","input_images":[%q]}`, uri([]byte("\xff\xd8\xff\xe0"))), []string{"body.input_images[0]"}},
 		"input of a WebP's start": {fmt.Sprintf(`{"prompt":"a","input_images":[%q]}`, uri([]byte("RIFF\x10\x00\x00\x00WEBPVP8 "))), []string{"body.input_images[0]"}},
 		"too many inputs":         {fmt.Sprintf(`{"prompt":"a","input_images":[%q,%q,%q]}`, png, png, png), []string{"body.input_images"}},
+		"seed that overflows":     {`{"prompt":"a","seed":2147483647,"count":2}`, []string{"body.seed"}},
+		"seed that is too large":  {`{"prompt":"a","seed":2147483648}`, []string{"body.seed"}},
+		"seed that is no integer": {`{"prompt":"a","seed":1.5}`, []string{"body.seed"}},
+		"count with a point":      {`{"prompt":"a","count":2.0}`, []string{"body.count"}},
+		"count that is too large": {`{"prompt":"a","count":1e30}`, []string{"body.count"}},
+		"expires far too late":    {`{"prompt":"a","expires_in":1e300}`, []string{"body.expires_in"}},
 		"expires too soon":        {`{"prompt":"a","expires_in":59}`, []string{"body.expires_in"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -30,7 +30,7 @@ type GenerateRequest struct {
 	AspectRatio string          `json:"aspect_ratio,omitempty" enum:"1:1,1:4,4:1,1:8,8:1,2:3,3:2,3:4,4:3,4:5,5:4,9:16,16:9,21:9" doc:"The model's choice if absent."`
 	ImageSize   string          `json:"image_size,omitempty" enum:"512,1K,2K,4K" doc:"The model's choice if absent."`
 	InputImages []string        `json:"input_images,omitempty" maxItems:"14" doc:"Pictures to start from: https URLs or data URIs."`
-	Seed        *int32          `json:"seed,omitempty" doc:"The picture at index i is drawn with seed + i."`
+	Seed        *int32          `json:"seed,omitempty" minimum:"-2147483648" maximum:"2147483647" doc:"The picture at index i is drawn with seed + i, which is at most 2147483647."`
 	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"Any JSON object up to 4 KiB; handed back as it is."`
 	Priority    string          `json:"priority,omitempty" enum:"normal,low" default:"normal" doc:"low waits until no normal picture of its model does."`
 	ExpiresIn   int             `json:"expires_in,omitempty" minimum:"60" maximum:"604800" default:"86400" doc:"Seconds until what has not ended fails."`
@@ -61,6 +61,7 @@ func (r GenerateRequest) submission(c *checker, models []job.Model) enqueue.Subm
 		s.ExpiresIn = time.Duration(r.ExpiresIn) * time.Second
 	}
 	c.checkPrompt(r.Prompt)
+	c.checkSeed(s.Input)
 	s.Metadata = c.checkMetadata(r.Metadata)
 	s.Input.InputImages, s.Uploads = c.checkInputImages(r.InputImages, model)
 	return s
@@ -98,6 +99,12 @@ func (c *checker) checkPrompt(prompt string) {
 		c.addFault("prompt", "must not be blank")
 	case strings.ContainsRune(prompt, 0):
 		c.addFault("prompt", "must not contain NUL characters")
+	}
+}
+
+func (c *checker) checkSeed(in job.Input) {
+	if most := in.MaxSeed(); in.Seed != nil && *in.Seed > most {
+		c.addFault("seed", fmt.Sprintf("must be at most %d for %d pictures, since each is drawn with the next seed", most, in.Count))
 	}
 }
 

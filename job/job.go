@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -69,8 +70,29 @@ func (in Input) Check() error {
 		return errors.New("prompt is empty: say what to draw")
 	case in.Model == "":
 		return errors.New("model is empty: name one")
+	case in.Seed != nil && *in.Seed > in.MaxSeed():
+		return fmt.Errorf("seed is %d: with count %d it must be at most %d, for seed + count - 1", *in.Seed, in.Count, in.MaxSeed())
 	}
 	return nil
+}
+
+// MaxSeed returns the greatest seed with which the seeds of all images are in
+// the range of int32.
+func (in Input) MaxSeed() int32 { return math.MaxInt32 - int32(max(in.Count, 1)-1) }
+
+// SeedOf returns the seed of the image at the index, or nil for none. With one
+// seed, all pictures of a job would be the same. Check refuses seeds that are
+// past the range of int32; a job of before it did so goes on from 0.
+func (in Input) SeedOf(index int) *int32 {
+	if in.Seed == nil {
+		return nil
+	}
+	seed := int64(*in.Seed) + int64(index)
+	if seed > math.MaxInt32 {
+		seed -= math.MaxInt32 + 1
+	}
+	of := int32(seed)
+	return &of
 }
 
 // An InputImage is a picture that is handed to the model along with the prompt.

@@ -1,6 +1,7 @@
 package job_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -125,6 +126,48 @@ func TestModelsAreSlowByTheSizeTheyDraw(t *testing.T) {
 	} {
 		if got := tt.model.Slow(tt.size); got != tt.want {
 			t.Errorf("%s is slow at %q: %v, want %v", tt.model.Name, tt.size, got, tt.want)
+		}
+	}
+}
+
+func TestSeedsOfImagesNeverWrap(t *testing.T) {
+	seed := func(n int32) *int32 { return &n }
+	for _, tt := range []struct {
+		seed  *int32
+		index int
+		want  *int32
+	}{
+		{nil, 3, nil},
+		{seed(7), 0, seed(7)},
+		{seed(-7), 15, seed(8)},
+		{seed(math.MaxInt32 - 1), 1, seed(math.MaxInt32)},
+		{seed(math.MaxInt32), 0, seed(math.MaxInt32)},
+		// Input.Check refuses these, but older jobs may be recorded.
+		{seed(math.MaxInt32), 1, seed(0)},
+		{seed(math.MaxInt32 - 1), 15, seed(13)},
+	} {
+		if diff := cmp.Diff(tt.want, job.Input{Seed: tt.seed}.SeedOf(tt.index)); diff != "" {
+			t.Errorf("index %d (-want +got):\n%s", tt.index, diff)
+		}
+	}
+}
+
+func TestInputIsChecked(t *testing.T) {
+	seed := int32(math.MaxInt32 - 1)
+	for want, in := range map[string]job.Input{
+		"":                                      {Prompt: "a", Model: "m", Count: 2, Seed: &seed},
+		"count is 0: ask for 1 to 16 pictures":  {Prompt: "a", Model: "m"},
+		"count is 17: ask for 1 to 16 pictures": {Prompt: "a", Model: "m", Count: 17},
+		"prompt is empty: say what to draw":     {Model: "m", Count: 1},
+		"model is empty: name one":              {Prompt: "a", Count: 1},
+		"seed is 2147483646: with count 3 it must be at most 2147483645, for seed + count - 1": {Prompt: "a", Model: "m", Count: 3, Seed: &seed},
+	} {
+		got := ""
+		if err := in.Check(); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

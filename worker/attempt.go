@@ -124,10 +124,7 @@ func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	in := a.claim.Job.Input
 	req := job.Request{
 		Model: in.Model, Prompt: in.Prompt, AspectRatio: in.AspectRatio, ImageSize: in.ImageSize,
-	}
-	if in.Seed != nil {
-		seed := *in.Seed + int32(a.claim.Index) // with one seed, all pictures of a job would be the same
-		req.Seed = &seed
+		Seed: in.SeedOf(a.claim.Index),
 	}
 	for _, img := range in.InputImages {
 		src, err := a.worker.images.Source(ctx, img)
