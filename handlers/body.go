@@ -14,13 +14,19 @@ import (
 )
 
 // inspectBody returns a middleware that reads the body and refuses it if it is
-// too large, breaks off, or inspect finds fault with it: all before huma decodes
-// anything. It leaves to huma a body that is no JSON by its type.
+// no JSON, is too large, breaks off, or inspect finds fault with it: all before
+// huma decodes anything.
 func inspectBody(api huma.API) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		op := ctx.Operation()
-		if op.RequestBody == nil || !isJSON(api, ctx.Header("Content-Type")) {
+		if op.RequestBody == nil {
 			next(ctx)
+			return
+		}
+		if !isJSON(api, ctx.Header("Content-Type")) {
+			_ = huma.WriteErr(api, ctx, http.StatusUnsupportedMediaType, "validation failed", &huma.ErrorDetail{
+				Location: "header.Content-Type", Message: "unknown content type; send application/json",
+			})
 			return
 		}
 		raw, err := readBody(ctx, op.MaxBodyBytes)

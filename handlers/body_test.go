@@ -1,10 +1,13 @@
 package handlers_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -76,5 +79,35 @@ func TestTextIsUTF8(t *testing.T) {
 	}
 	if got := b.generate(`{"prompt":"\ud83d\ude00 \\ud83d é"}`).job(t).Input.Prompt; got != `😀 \ud83d é` {
 		t.Errorf("the prompt became %q", got)
+	}
+}
+
+func TestOtherContentTypesAreRefused(t *testing.T) {
+	b := setup(t)
+	want := []fault{{"header.Content-Type", "unknown content type; send application/json"}}
+	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", ";+", "\xff"} {
+		got := b.generate(`{"prompt":"a"}`, "Content-Type", contentType).problem(t, http.StatusUnsupportedMediaType).Errors
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", contentType, diff)
+		}
+	}
+	if a := b.generate(`{"prompt":"a"}`, "Content-Type", "application/json; charset=utf-8"); a.code != http.StatusAccepted {
+		t.Errorf("JSON with a charset: %d %s", a.code, a.body)
+	}
+}
+
+// A caller whose body broke off is not told that the service failed.
+func TestBodiesThatBreakOff(t *testing.T) {
+	b := setup(t)
+	for _, contentType := range []string{"application/json", "text/plain"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/generate-images",
+			io.MultiReader(strings.NewReader(`{"prompt":`), iotest.ErrReader(io.ErrUnexpectedEOF)))
+		r.Header.Set("Authorization", "Bearer "+webKey)
+		r.Header.Set("Content-Type", contentType)
+		w := httptest.NewRecorder()
+		b.routes.ServeHTTP(w, r)
+		if w.Code >= http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", contentType, w.Code, w.Body)
+		}
 	}
 }

@@ -32,6 +32,7 @@ const (
 type bundle struct {
 	t      testing.TB
 	url    string
+	routes http.Handler // what is served at url
 	record *snapshot.Record
 }
 
@@ -69,9 +70,10 @@ func setup(t testing.TB) *bundle {
 	}}
 	cfg.Keys.Add("web", webKey, 1)
 	cfg.Keys.Add("other", otherKey, 1)
-	srv := httptest.NewServer(server.New(cfg))
+	routes := server.New(cfg)
+	srv := httptest.NewServer(routes)
 	t.Cleanup(srv.Close)
-	return &bundle{t: t, url: srv.URL, record: published}
+	return &bundle{t: t, url: srv.URL, routes: routes, record: published}
 }
 
 // An answer is what came back.
