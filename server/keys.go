@@ -53,7 +53,7 @@ func (k *Keys) authenticate(next http.Handler) http.Handler {
 			if t, ok = k.tenant(bearer(r)); !ok {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="ai-worker"`)
 				handlers.WriteProblem(w, http.StatusUnauthorized,
-					"Send an API key of this service as Authorization: Bearer KEY.")
+					"Send an API key of this service as Authorization: Bearer KEY, in one header.")
 				return
 			}
 		}
@@ -61,10 +61,15 @@ func (k *Keys) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// bearer returns the token of an Authorization header (RFC 6750), or "" if
-// there is none.
+// bearer returns the token of a request's Authorization header (RFC 6750), or ""
+// if there is none. Of several headers it believes none: what stands in front
+// of the service may have checked another one than the service would read.
 func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return ""
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}

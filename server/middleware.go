@@ -77,3 +77,12 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 		})
 	}
 }
+
+// keepType tells browsers to take every answer for what its Content-Type says.
+// A text of a caller's that stands in an answer is then never run as a script.
+func keepType(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -122,7 +122,8 @@ const (
 	// has checked.
 	signatureRemoved = "SIGNATURE_REMOVED_BY_GOOGLE"
 	// serverlessAuthorization is the header that Cloud Run looks at first. If
-	// it is there, Cloud Run hands Authorization on as it came, unchecked.
+	// it is there, even empty, Cloud Run may hand Authorization on as it came,
+	// unchecked.
 	serverlessAuthorization = "X-Serverless-Authorization"
 )
 
@@ -131,7 +132,7 @@ const (
 func (o *OIDC) payload(r *http.Request) (*idtoken.Payload, error) {
 	token := bearer(r)
 	if token == "" {
-		return nil, errors.New("no bearer token")
+		return nil, errors.New("no bearer token, or more than one Authorization header")
 	}
 	_, checked := strings.CutSuffix(token, "."+signatureRemoved)
 	switch {
@@ -144,7 +145,7 @@ func (o *OIDC) payload(r *http.Request) (*idtoken.Payload, error) {
 	case !o.config.BehindCloudRun:
 		return nil, errors.New("token: Cloud Run has taken its signature off, since the service is private: " +
 			"set TASKS_SIGNATURE_CHECKED_BY=cloud-run")
-	case r.Header.Get(serverlessAuthorization) != "":
+	case len(r.Header.Values(serverlessAuthorization)) > 0:
 		return nil, errors.New("token: Cloud Run has checked another one, and not this")
 	}
 	p, err := idtoken.ParsePayload(token)

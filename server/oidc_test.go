@@ -122,15 +122,18 @@ func unsigned(t *testing.T, change func(claims map[string]any)) string {
 func TestOIDCBehindCloudRun(t *testing.T) {
 	for name, tt := range map[string]struct {
 		token    string
-		inFront  bool   // the service is private
-		instead  string // of what Cloud Run has checked another token
+		inFront  bool    // the service is private
+		instead  *string // of what Cloud Run has checked another token
+		second   string  // another Authorization header
 		accepted bool
 	}{
 		"Cloud Tasks":         {token: unsigned(t, nil), inFront: true, accepted: true},
 		"signed":              {token: "signed", inFront: true, accepted: true},
 		"forged":              {token: "forged", inFront: true},
 		"nobody in front":     {token: unsigned(t, nil)},
-		"another was checked": {token: unsigned(t, nil), inFront: true, instead: "Bearer other"},
+		"another was checked": {token: unsigned(t, nil), inFront: true, instead: new("Bearer other")},
+		"none was checked":    {token: unsigned(t, nil), inFront: true, instead: new("")},
+		"two tokens":          {token: unsigned(t, nil), inFront: true, second: "Bearer signed"},
 		"audience":            {token: unsigned(t, func(c map[string]any) { c["aud"] = "https://other.example.com" }), inFront: true},
 		"expired":             {token: unsigned(t, func(c map[string]any) { c["exp"] = time.Now().Unix() }), inFront: true},
 		"never expires":       {token: unsigned(t, func(c map[string]any) { delete(c, "exp") }), inFront: true},
@@ -152,8 +155,11 @@ func TestOIDCBehindCloudRun(t *testing.T) {
 				OIDC: oidc, Log: log, Tasks: &handlers.Tasks{Worker: d, Process: t.Context(), Log: log},
 			})
 			r := newDelivery(t, "Bearer "+tt.token)
-			if tt.instead != "" {
-				r.Header.Set("X-Serverless-Authorization", tt.instead)
+			if tt.instead != nil {
+				r.Header.Set("X-Serverless-Authorization", *tt.instead)
+			}
+			if tt.second != "" {
+				r.Header.Add("Authorization", tt.second)
 			}
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)

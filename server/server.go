@@ -33,7 +33,7 @@ type Config struct {
 // New returns the handler of all routes.
 func New(cfg Config) http.Handler {
 	r := chi.NewRouter()
-	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log))
+	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log), keepType)
 	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		handlers.WriteProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+".")
 	})

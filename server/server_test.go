@@ -68,6 +68,32 @@ func TestPanicsAreAnsweredAndLogged(t *testing.T) {
 	}
 }
 
+// Proxies in front may go by another header than the service does.
+func TestTwoAuthorizationsAreNone(t *testing.T) {
+	cfg := server.Config{Log: slog.New(slog.DiscardHandler), Jobs: &handlers.Jobs{}}
+	cfg.Keys.Add("web", "key", 1)
+	for _, second := range []string{"Bearer other", "Bearer key", ""} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/generate-images", strings.NewReader(aFox))
+		r.Header["Authorization"] = []string{"Bearer key", second}
+		w := httptest.NewRecorder()
+		server.New(cfg).ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("beside %q: answered %d, want 401", second, w.Code)
+		}
+	}
+}
+
+func TestEveryAnswerKeepsItsType(t *testing.T) {
+	h := server.New(server.Config{Log: slog.New(slog.DiscardHandler), Jobs: &handlers.Jobs{}})
+	for path, want := range map[string]int{"/health": 200, "/openapi.json": 200, "/nowhere": 404, "/api/generate-images": 405} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+		if got := w.Header().Get("X-Content-Type-Options"); w.Code != want || got != "nosniff" {
+			t.Errorf("%s: answered %d, want %d, with X-Content-Type-Options %q", path, w.Code, want, got)
+		}
+	}
+}
+
 // pipeListener accepts the connections that are handed to it.
 type pipeListener struct {
 	conns  chan net.Conn
