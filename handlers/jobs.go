@@ -59,7 +59,7 @@ func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 		Description:   "Records a job and returns at once; poll the job, or wait for it with Prefer: wait=N.",
 		DefaultStatus: http.StatusAccepted, MaxBodyBytes: MaxBody, BodyReadTimeout: noTimeout,
 		Responses: jobResponses(api, http.StatusAccepted, http.StatusCreated),
-		Errors:    []int{http.StatusUnauthorized, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+		Errors:    []int{http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
 	}, h.generate)
 }
 

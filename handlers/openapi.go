@@ -36,7 +36,7 @@ func newConfig(version string) huma.Config {
 	// served that loads scripts from elsewhere.
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""
 	cfg.CreateHooks = nil // answers are the job alone, without a $schema
-	cfg.Transformers = append(cfg.Transformers, shorten)
+	cfg.Transformers = append(cfg.Transformers, shorten, advise)
 	return cfg
 }
 

@@ -55,6 +55,16 @@ func WriteProblem(w http.ResponseWriter, code int, detail string) {
 	_, _ = w.Write(doc)
 }
 
+// advise says what to do about a body that did not come in time, where huma only
+// says that it did not.
+func advise(_ huma.Context, _ string, v any) (any, error) {
+	if model, ok := v.(*huma.ErrorModel); ok && model.Status == http.StatusRequestTimeout {
+		model.Detail = "The body did not come in time. Send the request again; " +
+			"a picture that takes long to send can be given as an https URL instead."
+	}
+	return v, nil
+}
+
 // maxEchoed bounds how much of a bad value an error repeats, in bytes. The
 // value may be a whole picture.
 const maxEchoed = 100

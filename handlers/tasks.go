@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 
 	"github.com/google/uuid"
 
@@ -56,6 +57,11 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 	ctx, release := follow(r.Context(), h.Process)
 	defer release()
 	t, err := decodeTask(http.MaxBytesReader(w, r.Body, maxTaskBody))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		h.Log.WarnContext(ctx, "a delivery did not come in time; it has to come again", "error", err)
+		WriteProblem(w, http.StatusRequestTimeout, "The body did not come in time. Deliver the task again.")
+		return
+	}
 	if err != nil {
 		// A second delivery of it could not be read either.
 		h.Log.ErrorContext(ctx, "a delivery cannot be read; its task is dropped",

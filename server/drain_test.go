@@ -69,6 +69,12 @@ func (shown) Snapshot(ctx context.Context, _ string) (snapshot.Snapshot, error) 
 	return snapshot.Snapshot{}, ctx.Err()
 }
 
+// Await waits in vain.
+func (shown) Await(ctx context.Context, _ string) (snapshot.Snapshot, error) {
+	<-ctx.Done()
+	return snapshot.Snapshot{JSON: []byte("{}")}, nil
+}
+
 func (shown) Render(job.Job) (snapshot.Snapshot, error) {
 	return snapshot.Snapshot{JSON: []byte("{}")}, nil
 }
@@ -93,13 +99,18 @@ func serve(t *testing.T, takes time.Duration) *service {
 		journal:   &journal{created: make(chan string, 1), enqueued: make(chan job.Task, 1)},
 		terminate: terminate, client: ln.client(), ended: make(chan error, 1),
 	}
-	lanes := []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: "q"}}
-	h := server.New(server.Config{Log: log, Jobs: &handlers.Jobs{
-		Producer:  enqueue.New(enqueue.Config{Record: s.journal, Queue: slowQueue{takes}, Lanes: lanes, Process: process, Log: log}),
-		Snapshots: shown{}, Models: []job.Model{{Name: "m"}}, Log: log,
-	}})
+	h := server.New(server.Config{Log: log, Jobs: newJobs(process, s.journal, takes, log)})
 	go func() { s.ended <- server.Run(ctx, ln, h, abort, log) }()
 	return s
+}
+
+// newJobs returns an API whose queue takes the given time for a task.
+func newJobs(process context.Context, j *journal, takes time.Duration, log *slog.Logger) *handlers.Jobs {
+	lanes := []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: "q"}}
+	return &handlers.Jobs{
+		Producer:  enqueue.New(enqueue.Config{Record: j, Queue: slowQueue{takes}, Lanes: lanes, Process: process, Log: log}),
+		Snapshots: shown{}, Models: []job.Model{{Name: "m"}}, Log: log,
+	}
 }
 
 // submit submits a job, and sends the answer's status; 0 means no answer.

@@ -106,7 +106,7 @@ func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	srv := &http.Server{
-		Handler:           cutBodies(handler),
+		Handler:           limitBodies(handler),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -131,16 +131,4 @@ func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(
 		return errors.Join(fmt.Errorf("server: requests still running after %s: %w", exitAfter, err), srv.Close())
 	}
 	return nil
-}
-
-// cutBodies ends the reading of a request's body when the request's context
-// ends. Otherwise a slow upload would go on for as long as its caller likes.
-func cutBodies(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stop := context.AfterFunc(r.Context(), func() {
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now()) // no connection, no body
-		})
-		defer stop()
-		next.ServeHTTP(w, r)
-	})
 }
