@@ -80,7 +80,7 @@ func (l *pipeListener) request(t *testing.T, head string, pieces ...string) outc
 	l.conns <- srv
 	go func() {
 		defer close(sent)
-		_, err := io.WriteString(client, strings.ReplaceAll(head, "\n", "\r\n")+"\r\n\r\n")
+		_, err := io.WriteString(client, crlf(head))
 		for i := 0; err == nil && i < len(pieces); i++ {
 			time.Sleep(time.Second)
 			_, err = io.WriteString(client, pieces[i])
@@ -102,6 +102,9 @@ func (l *pipeListener) request(t *testing.T, head string, pieces ...string) outc
 	o.text, o.closed = string(text), time.Since(from)
 	return o
 }
+
+// crlf returns the head of a request as it goes over the wire.
+func crlf(head string) string { return strings.ReplaceAll(head, "\n", "\r\n") + "\r\n\r\n" }
 
 const (
 	withKey   = "\nAuthorization: Bearer key"

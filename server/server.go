@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/snapshot"
@@ -33,13 +34,9 @@ type Config struct {
 // New returns the handler of all routes.
 func New(cfg Config) http.Handler {
 	r := chi.NewRouter()
-	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log), keepType)
-	r.NotFound(func(w http.ResponseWriter, r *http.Request) {
-		handlers.WriteProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+".")
-	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
-		handlers.WriteProblem(w, http.StatusMethodNotAllowed, r.Method+" is not for "+r.URL.Path+".")
-	})
+	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log), keepType, middleware.GetHead)
+	r.NotFound(refusePath)
+	r.MethodNotAllowed(refuseMethod)
 	install(r, cfg)
 	return r
 }
