@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 	"github.com/ai-worker/ai-worker/local/gemini"
@@ -105,15 +107,15 @@ func slowest(lanes []config.KeyedLane) int {
 }
 
 // fillInPictures uses the real R2 if its bucket is set. Otherwise it starts an S3
-// server on disk. Callers reach its pictures through this process, so that
-// their addresses stay the same.
+// server on disk, with an access key that this process alone knows.
 func (e *environment) fillInPictures(cfg *config.Config) error {
 	if cfg.R2.Bucket != "" {
 		e.add(config.ServiceR2, kindReal, "bucket "+cfg.R2.Bucket)
 		return nil
 	}
 	dir := filepath.Join(e.dir, "s3")
-	srv, err := s3.Start(s3.Options{Dir: dir, Bucket: bucket})
+	key := rand.Text()
+	srv, err := s3.Start(s3.Options{Dir: dir, Bucket: bucket, AccessKeyID: key})
 	if err != nil {
 		return fmt.Errorf("embedded S3 server: %w", err)
 	}
@@ -122,14 +124,31 @@ func (e *environment) fillInPictures(cfg *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("embedded S3 server: %w", err)
 	}
-	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	e.mux.Handle("GET "+picturesPath, http.StripPrefix(picturesPath[:len(picturesPath)-1], proxy))
+	e.mux.Handle("GET "+picturesPath, http.StripPrefix(picturesPath[:len(picturesPath)-1], pictures(target, key)))
 	cfg.R2 = config.R2{
-		AccessKeyID: "embedded", SecretAccessKey: "embedded", Bucket: bucket,
+		AccessKeyID: key, SecretAccessKey: "embedded", Bucket: bucket,
 		Endpoint: srv.URL(), PublicURL: e.base + picturesPath[:len(picturesPath)-1],
 	}
-	e.add(config.ServiceR2, kindEmbedded, "S3 server on "+dir)
+	e.add(config.ServiceR2, kindEmbedded, "S3 server at "+srv.URL()+", on "+dir)
 	return nil
+}
+
+// pictures serves the objects of a bucket, and not the list of them. Callers
+// reach them through this process, so that their addresses stay the same. key is
+// the bucket's access key.
+func pictures(bucket *url.URL, key string) http.Handler {
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.RawQuery = "" // it could ask for more than the object
+		r.SetURL(bucket)
+		r.Out.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+"/")
+	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Trim(r.URL.Path, "/") == "" {
+			handlers.WriteProblem(w, http.StatusNotFound, "Pictures are not listed. A job has the addresses of its own.")
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 // fillInQueue uses the real queue if it is set. Otherwise it starts the emulator,

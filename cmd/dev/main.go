@@ -58,9 +58,13 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) (err
 	}
 	env.onClose(svc.Close)
 	env.mux.Handle("/", svc.Handler())
+	var handler http.Handler = env.mux
+	if len(cfg.APIKeys) == 0 {
+		handler = newGuard(cfg, handler)
+	}
 	env.report(stdout, cfg)
 	go svc.Sweep(ctx)
-	return svc.Run(ctx, ln, env.mux)
+	return svc.Run(ctx, ln, handler)
 }
 
 // port returns the port of a listener: the one asked for, or the one that was

@@ -48,10 +48,15 @@ func (f Fault) answer(w http.ResponseWriter) {
 	if f.Cut {
 		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 	}
+	writeError(w, f.Status, f.Code, "injected fault")
+}
+
+// writeError answers as S3 does. An empty code sends no body.
+func writeError(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/xml")
-	w.WriteHeader(f.Status)
-	if f.Code != "" {
-		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>injected fault</Message></Error>", f.Code)
+	w.WriteHeader(status)
+	if code != "" {
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
 	}
 }
 

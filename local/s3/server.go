@@ -1,9 +1,9 @@
 // Package s3 is an S3 server in this process, for development and tests: the
 // real S3 client talks to it over a real connection, as it would to R2.
 //
-// It is gofakes3 with its own store on disk. It trusts every request: it checks
-// neither signatures nor the expiry of a presigned URL. So it listens on the
-// loopback interface and is never part of a shipped binary.
+// It is gofakes3 with its own store on disk. It checks neither signatures nor the
+// expiry of a presigned URL, and no more than the access key that they name. So
+// it listens on the loopback interface and is never part of a shipped binary.
 package s3
 
 import (
@@ -37,6 +37,9 @@ type Options struct {
 	// directory, which Close removes.
 	Dir    string
 	Bucket string // the only bucket; created if it does not exist
+	// AccessKeyID is the access key that every request must name. Empty lets
+	// everybody in.
+	AccessKeyID string
 }
 
 // A Server is a running S3 server.
@@ -74,14 +77,15 @@ func Start(opts Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("s3: %w", err)
 	}
-	s.serve(listener, gofakes3.New(store, gofakes3.WithMetadataSizeLimit(metadataLimit)))
+	fake := gofakes3.New(store, gofakes3.WithMetadataSizeLimit(metadataLimit))
+	s.serve(listener, withAccess(opts.AccessKeyID, withCacheControl(fake.Server())))
 	return s, nil
 }
 
-func (s *Server) serve(listener net.Listener, fake *gofakes3.GoFakeS3) {
+func (s *Server) serve(listener net.Listener, objects http.Handler) {
 	s.addr = listener.Addr()
 	s.http = &http.Server{
-		Handler:           s.withFaults(withCORS(withCacheControl(fake.Server()))),
+		Handler:           s.withFaults(withCORS(objects)),
 		ReadHeaderTimeout: readHeaderTimeout,
 	}
 	go func() {

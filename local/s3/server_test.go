@@ -229,6 +229,35 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
+// Whoever does not name the access key reads, writes and lists nothing.
+func TestAccessKey(t *testing.T) {
+	srv, err := s3.Start(s3.Options{Bucket: bucket, AccessKeyID: "key"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	const signed = "AWS4-HMAC-SHA256 Credential=key/20261126/auto/s3/aws4_request, SignedHeaders=host, Signature=0a"
+	denied := answer{403, "AccessDenied"}
+	for _, test := range []struct {
+		method, key, authorization string
+		want                       answer
+	}{
+		{"PUT", "k", "", denied},
+		{"PUT", "k", strings.Replace(signed, "key", "another", 1), denied},
+		{"PUT", "k", signed, answer{200, ""}},
+		{"GET", "", "", denied},
+		{"GET", "k", "", denied},
+		{"GET", "k?X-Amz-Credential=another%2F20261126%2Fauto%2Fs3%2Faws4_request", "", denied},
+		{"GET", "k?X-Amz-Credential=key%2F20261126%2Fauto%2Fs3%2Faws4_request", "", answer{200, "1"}},
+		{"GET", "k", signed, answer{200, "1"}},
+		{"DELETE", "k", "", denied},
+		{"OPTIONS", "k", "", answer{204, ""}},
+	} {
+		got, _ := do(t, srv, test.method, test.key, "1", "Authorization", test.authorization)
+		check(t, test.method+" "+test.key+" "+test.authorization, test.want, got)
+	}
+}
+
 func TestStartRefuses(t *testing.T) {
 	taken := start(t, "")
 	for name, opts := range map[string]s3.Options{

@@ -83,6 +83,84 @@ func TestDevUsesWhatIsSet(t *testing.T) {
 	}
 }
 
+// Without API keys any web page that its user opens could use the service.
+func TestDevWithoutKeysRefusesWebPages(t *testing.T) {
+	t.Parallel()
+	_, a := startDev(t, t.TempDir(), "PUBLIC_URL=https://fox.example.com:8443")
+	const fox, path = `{"prompt":"A fox"}`, "/api/generate-images"
+	id := a.generate(fox).ID
+	for name, tt := range map[string]struct {
+		method, path, body string
+		headers            []string
+		want               int
+	}{
+		"curl":                    {"POST", path, fox, nil, 202},
+		"curl, with a charset":    {"POST", path, fox, []string{"Content-Type", "application/json; charset=utf-8"}, 202},
+		"curl without a body":     {"POST", "/api/jobs/" + id + "/cancel", "", nil, 200},
+		"its own page":            {"POST", path, fox, []string{"Origin", a.base}, 202},
+		"its public address":      {"POST", path, fox, []string{"Host", "fox.example.com:8443"}, 202},
+		"loopback, IPv4":          {"GET", "/health", "", []string{"Host", "127.0.0.1:8080"}, 200},
+		"loopback, IPv6":          {"GET", "/health", "", []string{"Host", "[::1]:8080"}, 200},
+		"localhost without port":  {"GET", "/health", "", []string{"Host", "LOCALHOST"}, 200},
+		"a page":                  {"POST", path, fox, []string{"Origin", "https://evil.example.com"}, 403},
+		"a page on this machine":  {"POST", path, fox, []string{"Origin", "http://localhost:1"}, 403},
+		"a page, as browsers say": {"POST", path, fox, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"a sandboxed page":        {"POST", "/api/jobs/" + id + "/cancel", "", []string{"Origin", "null"}, 403},
+		"a name that is rebound":  {"GET", "/api/jobs/" + id, "", []string{"Host", "evil.example.com"}, 403},
+		"its deliveries":          {"POST", "/tasks/generate", "{}", []string{"Host", "evil.example.com"}, 403},
+		"a form":                  {"POST", path, fox, []string{"Content-Type", "text/plain"}, 415},
+		"an empty form":           {"POST", "/api/jobs/" + id + "/cancel", "", []string{"Content-Type", "application/x-www-form-urlencoded"}, 415},
+	} {
+		var problem struct{ Detail string }
+		resp, err := a.call(tt.method, tt.path, tt.body, &problem, tt.headers...)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if resp.StatusCode != tt.want || (tt.want >= 400) != (problem.Detail != "") {
+			t.Errorf("%s: answered %d %q, want %d", name, resp.StatusCode, problem.Detail, tt.want)
+		}
+	}
+}
+
+// Pictures are for whoever knows their address; what there is, and writing, is
+// for the service alone.
+func TestDevShowsNoList(t *testing.T) {
+	t.Parallel()
+	p, a := startDev(t, t.TempDir())
+	a.poll(a.generate(`{"prompt":"A fox"}`).ID, "succeeded")
+	bucket := regexp.MustCompile(`S3 server at (http://127\.0\.0\.1:\d+)`).FindStringSubmatch(p.out.String())
+	if bucket == nil {
+		t.Fatalf("it does not say where its bucket is: %s", p.out)
+	}
+	for _, tt := range []struct {
+		method, url string
+		want        int
+	}{
+		{"GET", a.base + "/pictures/", 404},
+		{"GET", a.base + "/pictures/?list-type=2", 404},
+		{"GET", a.base + "/pictures/%2F", 404},
+		{"GET", a.base + "/pictures/%2E%2E/", 404},
+		{"PUT", a.base + "/pictures/k", 404},
+		{"GET", bucket[1] + "/", 403},
+		{"GET", bucket[1] + "/pictures", 403},
+		{"PUT", bucket[1] + "/pictures/k", 403},
+		{"GET", bucket[1] + "/pictures/k?X-Amz-Credential=embedded%2F", 403},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, tt.url, strings.NewReader(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.want {
+			t.Errorf("%s %s: answered %d, want %d", tt.method, tt.url, resp.StatusCode, tt.want)
+		}
+	}
+}
+
 func TestDevRefusesHalfAService(t *testing.T) {
 	t.Parallel()
 	p := start(t, build(t, "dev"), t.TempDir(), []string{"R2_BUCKET=pictures", "GEMINI_RPM=many"})
