@@ -63,20 +63,19 @@ type outcome struct {
 	status   int
 	answered time.Duration
 	closed   time.Duration // when the connection was
+	header   http.Header
 	text     string
 }
 
 // request sends a head and then pieces of a body, one a second, and reads the
-// answer till the connection is closed.
+// answer till the connection is closed. An outcome without a status is a failure
+// of the test.
 func (l *pipeListener) request(t *testing.T, head string, pieces ...string) outcome {
 	t.Helper()
 	from := time.Now()
 	client, srv := net.Pipe()
 	sent := make(chan struct{})
 	defer func() { client.Close(); <-sent }()
-	if err := client.SetDeadline(from.Add(time.Hour)); err != nil {
-		t.Fatal(err)
-	}
 	l.conns <- srv
 	go func() {
 		defer close(sent)
@@ -86,21 +85,31 @@ func (l *pipeListener) request(t *testing.T, head string, pieces ...string) outc
 			_, err = io.WriteString(client, pieces[i])
 		}
 	}()
+	o, err := outcomeOf(client, from)
+	if err != nil {
+		t.Errorf("%s: %v", head, err)
+	}
+	return o
+}
+
+// outcomeOf reads an answer till the connection is closed, for an hour at most.
+func outcomeOf(client net.Conn, from time.Time) (o outcome, err error) {
+	if err := client.SetDeadline(from.Add(time.Hour)); err != nil {
+		return o, err
+	}
 	r := bufio.NewReader(client)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
-		t.Fatalf("%s: no answer: %v", head, err)
+		return o, fmt.Errorf("no answer: %w", err)
 	}
-	o := outcome{status: resp.StatusCode, answered: time.Since(from)}
+	o = outcome{status: resp.StatusCode, answered: time.Since(from), header: resp.Header}
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
-		t.Fatal(err)
+		return o, err
 	}
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		t.Fatal(err)
-	}
+	_, err = io.Copy(io.Discard, r)
 	o.text, o.closed = string(text), time.Since(from)
-	return o
+	return o, err
 }
 
 // crlf returns the head of a request as it goes over the wire.

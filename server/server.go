@@ -61,7 +61,7 @@ func install(r chi.Router, cfg Config) {
 		var api huma.API
 		// Callers use these with an API key.
 		r.Group(func(r chi.Router) {
-			r.Use(cfg.Keys.authenticate)
+			r.Use(cfg.Keys.authenticate, limitMemory)
 			api = handlers.NewAPI(r, cfg.Version)
 			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
 			cfg.Jobs.RegisterGet(api, http.MethodGet, snapshot.Path("{id}"))
