@@ -6,7 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
@@ -34,6 +38,38 @@ type Lanes struct {
 	Lanes  []lane.Lane
 	Record LaneReader
 	Log    *slog.Logger
+
+	queries singleflight.Group
+	latest  atomic.Pointer[laneReading]
+}
+
+// A laneReading is what the record said of the lanes, and when.
+type laneReading struct {
+	states []record.LaneState
+	err    error
+	at     time.Time
+}
+
+// laneReadingLasts is for how long a reading is shown. Anybody may ask for it,
+// and a query costs more than an answer.
+const laneReadingLasts = 5 * time.Second
+
+// read returns a reading that lasts still, or makes one: one at a time, however
+// many ask for it. A failure is a reading as well.
+func (h *Lanes) read(ctx context.Context) *laneReading {
+	v, _, _ := h.queries.Do("", func() (any, error) {
+		if l := h.latest.Load(); l != nil && time.Since(l.at) < laneReadingLasts {
+			return l, nil
+		}
+		states, err := h.Record.LaneStates(context.WithoutCancel(ctx)) // others wait for it too
+		if err != nil {
+			h.Log.ErrorContext(ctx, "lanes cannot be read", "error", err)
+		}
+		l := &laneReading{states: states, err: err, at: time.Now()}
+		h.latest.Store(l)
+		return l, nil
+	})
+	return v.(*laneReading)
 }
 
 // laneResource is a lane as people see it.
@@ -49,17 +85,17 @@ type laneResource struct {
 	Until       *time.Time              `json:"until"` // when it is tried again
 }
 
-// Health serves GET /health/lanes: 200 with the lanes, whatever their state. An
-// alert goes by what the answer says.
+// Health serves GET /health/lanes: 200 with the lanes, whatever their state, as
+// they were 5 s ago at most. An alert goes by what the answer says.
 func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
-	states, err := h.Record.LaneStates(r.Context())
-	if err != nil {
-		h.Log.ErrorContext(r.Context(), "lanes cannot be read", "error", err)
-		WriteProblem(w, http.StatusServiceUnavailable, "The record cannot be reached.")
+	l := h.read(r.Context())
+	if l.err != nil {
+		w.Header().Set("Retry-After", strconv.Itoa(int(laneReadingLasts.Seconds())))
+		WriteProblem(w, http.StatusServiceUnavailable, "The record cannot be reached. Ask again in a few seconds.")
 		return
 	}
-	known := make(map[string]record.LaneState, len(states))
-	for _, s := range states {
+	known := make(map[string]record.LaneState, len(l.states))
+	for _, s := range l.states {
 		known[s.Name] = s
 	}
 	lanes := make([]laneResource, len(h.Lanes))

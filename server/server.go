@@ -54,7 +54,7 @@ func install(r chi.Router, cfg Config) {
 	// Cloud Run's probes, and people, ask whether the process serves.
 	r.Get("/health", handlers.Health(cfg.Version))
 	// People and alerts ask how the lanes are doing. The answer names no tenant
-	// and no key.
+	// and no key, and is kept for some seconds, since anybody may ask.
 	r.Get("/health/lanes", cfg.Lanes.Health)
 
 	if cfg.Jobs != nil {
