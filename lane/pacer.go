@@ -22,6 +22,12 @@ const (
 
 	// askTimeout bounds one question to Redis.
 	askTimeout = time.Second
+	// slowAnswer is how long an answer of Redis may take. It tells how long it is
+	// until the slot, from some time on between the question and the answer. If
+	// that is more than half the head-room, the slot may be late, so it is given
+	// up for another one. The second answer counts however long it takes: from a
+	// Redis that is always slow, all slots are equally late.
+	slowAnswer = 300 * time.Millisecond
 	// memory is how long Redis remembers a lane's next slot. It is far longer
 	// than any interval, since a lane without memory starts with a wait of one
 	// interval.
@@ -89,13 +95,16 @@ func NewPacer(l Lane, client *redis.Client, instance string, instances int, log 
 	return p
 }
 
-// Take takes the lane's next slot if it comes within patience, and returns how
-// long to wait for it. Otherwise it takes none, and returns how long to wait
-// before asking again: a different time for each caller.
-func (p *Pacer) Take(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool) {
-	wait, taken, err := p.ask(ctx, patience)
+// Take takes the lane's next slot if it comes within patience, and returns its
+// time. Otherwise it takes none, and returns when to ask again: a different
+// time for each caller.
+func (p *Pacer) Take(ctx context.Context, patience time.Duration) (at time.Time, taken bool) {
+	a, err := p.ask(ctx, patience)
+	if err == nil && a.taken && a.took > slowAnswer {
+		a, err = p.ask(ctx, patience)
+	}
 	if err == nil {
-		return wait, taken
+		return a.at, a.taken
 	}
 	if !errors.Is(err, redis.ErrResting) {
 		p.log.WarnContext(ctx, "pacing by this instance's share until Redis is back",
@@ -104,29 +113,40 @@ func (p *Pacer) Take(ctx context.Context, patience time.Duration) (wait time.Dur
 	return p.local.take(p.share(), patience)
 }
 
+// An answer is what Redis said of the next slot.
+type answer struct {
+	at    time.Time // on this process' clock, and never too early
+	taken bool
+	took  time.Duration // how long Redis took to answer
+}
+
 // ask takes a slot in Redis, or none if the next one is further away than
 // patience.
-func (p *Pacer) ask(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool, err error) {
+func (p *Pacer) ask(ctx context.Context, patience time.Duration) (a answer, err error) {
 	key := "lane:" + p.lane.Name + ":"
-	var answer []int64
+	asked := p.local.now()
+	var values []int64
 	err = p.redis.Do(ctx, "take a slot", askTimeout, func(ctx context.Context, r *goredis.Client) error {
-		answer, err = takeScript.Run(ctx, r, []string{key + "next", key + "later", key + "instances"},
+		values, err = takeScript.Run(ctx, r, []string{key + "next", key + "later", key + "instances"},
 			p.interval().Microseconds(), patience.Microseconds(), p.local.ahead().Microseconds(),
 			memory.Milliseconds(), p.instance, present.Microseconds()).Int64Slice()
-		if err == nil && len(answer) != 3 {
-			err = fmt.Errorf("lane: %d values from the pacer's script", len(answer))
+		if err == nil && len(values) != 3 {
+			err = fmt.Errorf("lane: %d values from the pacer's script", len(values))
 		}
 		return err
 	})
 	if err != nil {
-		return 0, false, err
+		return answer{}, err
 	}
-	p.instances.Store(max(answer[2], 1))
-	wait, taken = time.Duration(answer[1])*time.Microsecond, answer[0] == 1
-	if taken {
-		p.local.noteTaken(wait, p.interval())
+	p.instances.Store(max(values[2], 1))
+	answered := p.local.now()
+	a = answer{
+		at: answered.Add(time.Duration(values[1]) * time.Microsecond), taken: values[0] == 1, took: answered.Sub(asked),
 	}
-	return wait, taken, nil
+	if a.taken {
+		p.local.noteTaken(a.at, p.interval())
+	}
+	return a, nil
 }
 
 // interval returns the time between two slots of the lane.

@@ -67,14 +67,21 @@ func (f *fleet) interval() time.Duration {
 // The clock that the pacer used lies between the two, however long the answer
 // took. So no conclusion depends on the speed of the machine.
 type answer struct {
-	wait          time.Duration
+	at            time.Time
 	taken         bool
 	before, after time.Time
 }
 
-// earliest and latest return the bounds of the time that the answer tells.
-func (a answer) earliest() time.Time { return a.before.Add(a.wait - precision) }
-func (a answer) latest() time.Time   { return a.after.Add(a.wait + precision) }
+// earliest and latest return the bounds of the time that the answer tells, on
+// the clock of Redis. The pacer tells it on its own, as long after it heard of
+// it as Redis said.
+func (a answer) earliest() time.Time { return a.at.Add(-a.after.Sub(a.before) - precision) }
+func (a answer) latest() time.Time   { return a.at.Add(a.after.Sub(a.before) + precision) }
+
+// isIn reports whether the answer can be that the slot comes after wait.
+func (a answer) isIn(wait time.Duration) bool {
+	return !a.at.Before(a.before.Add(wait-precision)) && !a.at.After(a.after.Add(wait+precision))
+}
 
 // precision is the precision of the numbers in Redis, with the roundings on the
 // way.
@@ -88,8 +95,8 @@ func now() time.Time { return time.Now().Round(0) }
 func (f *fleet) take(i int, patience time.Duration) answer {
 	f.t.Helper()
 	a := answer{before: now()}
-	a.wait, a.taken = f.pacers[i%len(f.pacers)].Take(f.t.Context(), patience)
-	a.after = now()
+	a.at, a.taken = f.pacers[i%len(f.pacers)].Take(f.t.Context(), patience)
+	a.at, a.after = a.at.Round(0), now()
 	return a
 }
 
@@ -100,7 +107,7 @@ func (f *fleet) takeAll(n int) []answer {
 	for i := range answers {
 		answers[i] = f.take(i, 24*time.Hour)
 		if !answers[i].taken {
-			f.t.Fatalf("a slot in %s was not taken", answers[i].wait)
+			f.t.Fatalf("a slot at %s was not taken", answers[i].at)
 		}
 	}
 	return answers
@@ -169,8 +176,8 @@ func TestPacersShareAQuota(t *testing.T) {
 			f.wantSpacing(answers)
 			// A lane without memory begins with a wait: the slot before may have
 			// been taken just now.
-			if got := answers[0].wait; got < f.interval()-precision || got > f.interval()+precision {
-				t.Errorf("rpm %d, %d instances: the first slot is in %s, want %s", rpm, n, got, f.interval())
+			if first := answers[0]; !first.isIn(f.interval()) {
+				t.Errorf("rpm %d, %d instances: the first slot is in %s, want %s", rpm, n, first.at.Sub(first.after), f.interval())
 			}
 		}
 	}
@@ -207,7 +214,7 @@ func TestPacerLeavesSlotsThatAreFarAway(t *testing.T) {
 	})
 	for i, a := range answers {
 		if want := i < 3; a.taken != want {
-			t.Errorf("caller %d, in %s: taken is %v, want %v", i, a.wait, a.taken, want)
+			t.Errorf("caller %d, in %s: taken is %v, want %v", i, a.at.Sub(a.after), a.taken, want)
 		}
 	}
 	f.wantSpacing(answers)
@@ -232,11 +239,39 @@ func TestPacerMeetsTheSlotThatRedisKnows(t *testing.T) {
 				f.setNext(now().Add(tt.known))
 				return []answer{f.take(0, time.Minute), f.take(0, time.Minute)}
 			})
-			if first := answers[0]; first.wait < tt.want-precision || first.wait > tt.want+precision || !first.taken {
-				t.Errorf("the next slot is in %s, want %s", first.wait, tt.want)
+			if first := answers[0]; !first.isIn(tt.want) || !first.taken {
+				t.Errorf("the next slot is in %s, want %s", first.at.Sub(first.after), tt.want)
 			}
 			f.wantSpacing(answers) // nothing was saved up
 		})
+	}
+}
+
+// The process stands still while Redis answers. Then nobody knows how late that
+// slot is, so the pacer takes the next one.
+func TestPacerLeavesASlotWhoseAnswerIsSlow(t *testing.T) {
+	t.Parallel()
+	// Slots are a minute apart. The time that the machine takes is nothing
+	// against that.
+	const rpm, stall = 1, 800 * time.Millisecond
+	clock := now()
+	f, answers := withRedis(t, redistest.Start(t), rpm, 1, func(f *fleet) []answer {
+		first := true
+		f.pacers[0].SetClock(func() time.Time {
+			if first {
+				first = false
+				return clock.Add(-stall)
+			}
+			return clock
+		})
+		return []answer{f.take(0, 24*time.Hour), f.take(0, 24*time.Hour)}
+	})
+	for i, a := range answers {
+		// A lane without memory begins with a wait of one interval.
+		wait := a.at.Sub(clock)
+		if got, want := wait.Round(f.interval()), time.Duration(i+2)*f.interval(); got != want {
+			t.Errorf("slot %d is in %s, want %s", i, wait, want)
+		}
 	}
 }
 
@@ -312,8 +347,8 @@ func TestPacerKeepsToItsShare(t *testing.T) {
 	}
 	ask := func(n int) (answers []told) {
 		for range n {
-			wait, taken := pacer.Take(t.Context(), 10*time.Second)
-			answers = append(answers, told{wait, taken})
+			at, taken := pacer.Take(t.Context(), 10*time.Second)
+			answers = append(answers, told{at.Sub(clock), taken})
 		}
 		return answers
 	}

@@ -16,31 +16,29 @@ type slots struct {
 	later time.Time // the next time that is given to a caller who must come back
 }
 
-// take takes the next slot if it comes within patience, and returns how long to
-// wait for it. Otherwise it takes none, and returns how long to wait before
-// asking again: a different time for each caller, at which there should be a
-// slot.
-func (s *slots) take(interval, patience time.Duration) (wait time.Duration, taken bool) {
+// take takes the next slot if it comes within patience, and returns its time.
+// Otherwise it takes none, and returns when to ask again: a different time for
+// each caller, at which there should be a slot.
+func (s *slots) take(interval, patience time.Duration) (at time.Time, taken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	s.next = latest(s.next, now)
-	if wait = s.next.Sub(now); wait <= patience {
-		s.next = s.next.Add(interval)
-		return wait, true
+	if at = s.next; at.Sub(now) <= patience {
+		s.next = at.Add(interval)
+		return at, true
 	}
-	s.later = latest(s.later, s.next)
-	wait = s.later.Sub(now)
-	s.later = s.later.Add(interval)
-	return wait, false
+	at = latest(s.later, s.next)
+	s.later = at.Add(interval)
+	return at, false
 }
 
-// noteTaken notes a slot that was taken in Redis and comes after wait, so that the
-// next one here comes an interval after it.
-func (s *slots) noteTaken(wait, interval time.Duration) {
+// noteTaken notes a slot that was taken in Redis, so that the next one here
+// comes an interval after it.
+func (s *slots) noteTaken(at time.Time, interval time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = latest(s.next, s.now().Add(wait+interval))
+	s.next = latest(s.next, at.Add(interval))
 }
 
 // ahead returns how long it is until the next slot, at least 0.

@@ -16,6 +16,7 @@ type attempt struct {
 	worker *Worker
 	lane   *openLane
 	claim  record.Claim
+	slot   time.Time // when the request may be sent
 	log    *slog.Logger
 	// late ends a little after the delivery does. Work that must not be lost is
 	// done under it. All of that shares this one context, or the process would
@@ -25,9 +26,9 @@ type attempt struct {
 
 // run draws, stores and records the picture of a claimed image, or decides what
 // becomes of the image instead.
-func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim) (Verdict, error) {
+func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim, slot time.Time) (Verdict, error) {
 	img := c.Image()
-	a := &attempt{worker: w, lane: l, claim: c, log: w.log.With(
+	a := &attempt{worker: w, lane: l, claim: c, slot: slot, log: w.log.With(
 		"job_id", c.Job.ID, "index", c.Index, "attempt", img.Attempts, "tenant", c.Job.Tenant, "lane", l.quota.Name)}
 
 	late, cancel := lastChance(ctx, w.limits.Farewell)
@@ -90,8 +91,8 @@ func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 			return obj, nil
 		}
 	}
-	if !time.Now().Before(j.ExpiresAt) {
-		return job.Object{}, deadlineFailure()
+	if err := a.checkDeadline(); err != nil {
+		return job.Object{}, err
 	}
 	if img.Attempts > a.worker.limits.MaxAttempts {
 		return job.Object{}, exhaustedFailure(a.worker.limits.MaxAttempts)
@@ -103,13 +104,28 @@ func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	return a.upload(pic)
 }
 
-// generate asks the model once.
+// checkDeadline fails if the job's deadline has passed.
+func (a *attempt) checkDeadline() error {
+	if !time.Now().Before(a.claim.Job.ExpiresAt) {
+		return deadlineFailure()
+	}
+	return nil
+}
+
+// generate asks the model once, in the attempt's slot or in a new one.
 func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 	req, err := a.newRequest(ctx)
 	if err != nil {
 		return job.Picture{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.worker.limits.generateTimeout(a.lane.model, req.ImageSize))
+	timeout := a.worker.limits.generateTimeout(a.lane.model, req.ImageSize)
+	if err := a.awaitSlot(ctx, timeout); err != nil {
+		return job.Picture{}, err
+	}
+	if err := a.checkDeadline(); err != nil {
+		return job.Picture{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	asked := time.Now()
 	pic, err := a.lane.generator.Generate(ctx, req)
@@ -166,6 +182,10 @@ func (a *attempt) succeed(obj job.Object) (Verdict, error) {
 // picture, and records it: the attempt is given back, or the image fails, or
 // the image waits for another attempt.
 func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error) {
+	if far, ok := errors.AsType[*farSlotError](err); ok {
+		a.log.InfoContext(ctx, "attempt given back", "error", err)
+		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, far.at)
+	}
 	var f *job.Failure
 	if !errors.As(err, &f) || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
 		a.log.InfoContext(ctx, "attempt given back", "error", err)

@@ -60,7 +60,7 @@ func (painter) Generate(_ context.Context, r job.Request) (job.Picture, error) {
 // alwaysNow is a Pacer whose next slot has always come.
 type alwaysNow struct{}
 
-func (alwaysNow) Take(context.Context, time.Duration) (time.Duration, bool) { return 0, true }
+func (alwaysNow) Take(context.Context, time.Duration) (time.Time, bool) { return time.Now(), true }
 
 // shelf is an ImageStore that keeps nothing.
 type shelf struct{}

@@ -35,10 +35,9 @@ type ImageStore interface {
 
 // A Pacer hands out the slots of a lane's quota.
 type Pacer interface {
-	// Take takes the next slot if it comes within patience, and returns how
-	// long to wait for it. Otherwise it takes none, and returns how long to
-	// wait before asking again.
-	Take(ctx context.Context, patience time.Duration) (wait time.Duration, taken bool)
+	// Take takes the next slot if it comes within patience, and returns its
+	// time. Otherwise it takes none, and returns when to ask again.
+	Take(ctx context.Context, patience time.Duration) (at time.Time, taken bool)
 }
 
 // A Router puts tasks on queues.
@@ -185,11 +184,11 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	if left := l.closedFor(); left > 0 {
 		return w.passOn(ctx, t, l.quota.Name, left)
 	}
-	wait, taken := l.pacer.Take(ctx, w.limits.Patience)
+	slot, taken := l.pacer.Take(ctx, w.limits.Patience)
 	if !taken {
-		return w.postpone(ctx, t, l.quota.Name, time.Now().Add(wait))
+		return w.postpone(ctx, t, l.quota.Name, slot)
 	}
-	if !sleep(ctx, wait) {
+	if !sleep(ctx, time.Until(slot)) {
 		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
 	}
 	c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.model.Name, Task: t, Lease: w.limits.Lease})
@@ -200,5 +199,5 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	if err != nil {
 		return claimVerdict(ctx, err)
 	}
-	return w.run(ctx, l, c)
+	return w.run(ctx, l, c, slot)
 }

@@ -41,6 +41,7 @@ type images struct {
 	puts    int
 	failPut func(try int) error
 	failGet error
+	onGet   func() // called before anything is looked for
 }
 
 func imageKey(jobID string, index int) string { return jobID + "/" + string(rune('0'+index)) }
@@ -63,6 +64,7 @@ func (s *images) Put(_ context.Context, jobID string, index int, pic job.Picture
 }
 
 func (s *images) Stat(_ context.Context, jobID string, index int) (job.Object, bool, error) {
+	s.beforeGet()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	obj, found := s.objects[imageKey(jobID, index)]
@@ -70,7 +72,14 @@ func (s *images) Stat(_ context.Context, jobID string, index int) (job.Object, b
 }
 
 func (s *images) Source(_ context.Context, in job.InputImage) (job.Source, error) {
+	s.beforeGet()
 	return job.Source{URL: in.URL}, s.failGet
+}
+
+func (s *images) beforeGet() {
+	if s.onGet != nil {
+		s.onGet()
+	}
 }
 
 // router notes which tasks are put on queues, and when they are to be
@@ -99,8 +108,8 @@ func (q *router) Route(context.Context, string) (string, time.Time, error) {
 // pacer has its next slot after wait.
 type pacer struct{ wait time.Duration }
 
-func (p *pacer) Take(_ context.Context, patience time.Duration) (time.Duration, bool) {
-	return p.wait, p.wait <= patience
+func (p *pacer) Take(_ context.Context, patience time.Duration) (time.Time, bool) {
+	return time.Now().Add(p.wait), p.wait <= patience
 }
 
 // cancels lets a test cancel by hand.
@@ -198,9 +207,18 @@ func (b *bundle) start(cfg worker.Config) { b.config, b.Worker = cfg, worker.New
 // create records a job of n pictures and returns it with its tasks.
 func (b *bundle) create(t *testing.T, n int) (job.Job, []job.Task) {
 	t.Helper()
+	return b.createFor(t, n, time.Hour)
+}
+
+// createFor does what create does for a job that must end within a time.
+func (b *bundle) createFor(t *testing.T, n int, expiresIn time.Duration) (job.Job, []job.Task) {
+	t.Helper()
 	j, tasks, err := b.record.Create(t.Context(), record.Draft{
-		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal, ExpiresIn: time.Hour,
-		Input: job.Input{Prompt: "a fox", Model: "m", Count: n}, Lanes: slices.Repeat([]string{"a"}, n),
+		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal, ExpiresIn: expiresIn,
+		Input: job.Input{
+			Prompt: "a fox", Model: "m", Count: n, InputImages: []job.InputImage{{URL: "https://example.com/a.png"}},
+		},
+		Lanes: slices.Repeat([]string{"a"}, n),
 	})
 	if err != nil {
 		t.Fatal(err)

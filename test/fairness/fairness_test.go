@@ -112,7 +112,7 @@ func (instant) Stat(context.Context, string, int) (job.Object, bool, error) {
 
 func (instant) Source(context.Context, job.InputImage) (job.Source, error) { return job.Source{}, nil }
 
-func (instant) Take(context.Context, time.Duration) (time.Duration, bool) { return 0, true }
+func (instant) Take(context.Context, time.Duration) (time.Time, bool) { return time.Now(), true }
 
 func (instant) OnCancel(context.Context, string, func()) func() { return func() {} }
 

@@ -1,0 +1,46 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// slotTolerance is how long after its slot a request may still be sent. The
+// pacer leaves 1 % of the quota unused, which is 0.6 s a minute. One half of
+// that is for what stalls on the way from the slot to the request: the
+// connection pool, the lock of the model, Redis, the bucket. The other half is
+// for the network paths of two requests.
+const slotTolerance = 300 * time.Millisecond
+
+// A farSlotError means that an attempt missed its slot, and that the next one
+// is too far away for this delivery.
+type farSlotError struct{ at time.Time }
+
+func (e *farSlotError) Error() string {
+	return fmt.Sprintf("worker: the slot was missed, and the next one is in %s", time.Until(e.at).Round(time.Millisecond))
+}
+
+// awaitSlot gives up a slot that was missed, takes a new one and waits for it,
+// while the lease goes on being renewed. It returns nil when a request may be
+// sent now. The request may take as long as answer. If the new slot leaves less
+// time than that, or is further away than patience, awaitSlot takes none and
+// fails with a *farSlotError.
+func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
+	for time.Since(a.slot) > slotTolerance {
+		a.log.WarnContext(ctx, "slot missed", "late_seconds", time.Since(a.slot).Seconds())
+		patience := a.worker.limits.Patience
+		if deadline, ok := ctx.Deadline(); ok {
+			patience = min(patience, time.Until(deadline)-answer)
+		}
+		at, taken := a.lane.pacer.Take(ctx, patience)
+		if !taken {
+			return &farSlotError{at}
+		}
+		a.slot = at
+		if !sleep(ctx, time.Until(at)) {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package worker_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/worker"
+)
+
+// evenPacer spaces slots evenly, as the pacer of a lane does.
+type evenPacer struct {
+	interval time.Duration
+
+	mu    sync.Mutex
+	next  time.Time
+	taken int
+}
+
+func (p *evenPacer) Take(_ context.Context, patience time.Duration) (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.next
+	if now := time.Now(); at.Before(now) {
+		at = now
+	}
+	if time.Until(at) > patience {
+		return at, false
+	}
+	p.next = at.Add(p.interval)
+	p.taken++
+	return at, true
+}
+
+// paced returns a bundle whose lanes have a quota of 60 requests a minute, and
+// the times at which the model is asked. It is for a bubble of
+// testing/synctest.
+func paced(t *testing.T) (*bundle, *evenPacer, *times) {
+	t.Helper()
+	b, asked := setup(t), &times{}
+	p := &evenPacer{interval: time.Minute * 100 / (60 * 99)} // one per cent is left over
+	for i := range b.config.Lanes {
+		b.config.Lanes[i].Pacer = p
+	}
+	b.config.Limits = worker.DefaultLimits()
+	b.start(b.config)
+	b.generator.answer = func(context.Context) (job.Picture, error) {
+		asked.note()
+		time.Sleep(8 * time.Second)
+		return b.picture, nil
+	}
+	return b, p, asked
+}
+
+// times are the times at which something happened.
+type times struct {
+	mu  sync.Mutex
+	all []time.Time
+}
+
+func (s *times) note() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, time.Now())
+}
+
+// most returns the greatest number of times within a window.
+func (s *times) most(window time.Duration) int {
+	most, first := 0, 0
+	for i, at := range s.all {
+		for at.Sub(s.all[first]) >= window {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+// Whatever stalls between the slot and the request, no minute sees more
+// requests than the quota allows.
+func TestAStallDoesNotCrossTheQuota(t *testing.T) {
+	for name, stalled := range map[string]func(b *bundle, stall func()){
+		"claim": func(b *bundle, stall func()) {
+			b.record.fail = func(method string) error {
+				if method == "Claim" {
+					stall()
+				}
+				return nil
+			}
+		},
+		"input pictures": func(b *bundle, stall func()) { b.images.onGet = stall },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, p, asked := paced(t)
+				from := time.Now().Add(70 * time.Second)
+				stalled(b, func() {
+					if now := time.Now(); !now.Before(from) && now.Before(from.Add(6*time.Second)) {
+						time.Sleep(time.Until(from.Add(6 * time.Second)))
+					}
+				})
+				const n = 150
+				var wg sync.WaitGroup
+				for range n {
+					_, tasks := b.create(t, 1)
+					wg.Go(func() {
+						if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictDone || err != nil {
+							t.Errorf("got %v, %v", verdict, err)
+						}
+					})
+					time.Sleep(p.interval)
+				}
+				wg.Wait()
+				if got := len(asked.all); got != n {
+					t.Errorf("%d requests for %d deliveries", got, n)
+				}
+				if got := asked.most(time.Minute); got > 60 {
+					t.Errorf("%d requests in a minute, want at most 60", got)
+				}
+			})
+		})
+	}
+}
+
+// The slot was missed, and the next one cannot be waited for. The image waits
+// for that one on its queue, and its attempt does not count.
+func TestDeliverGivesBackWhatMissedItsSlot(t *testing.T) {
+	for name, tt := range map[string]struct{ stall, next time.Duration }{
+		"further away than patience":         {stall: 6 * time.Second, next: 45 * time.Second},
+		"not enough left of the delivery":    {stall: 5*time.Minute + 50*time.Second, next: 20 * time.Second},
+		"nothing at all left for the answer": {stall: 7 * time.Minute, next: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, _, asked := paced(t)
+				b.config.Lanes[0].Pacer = b.pacer
+				b.start(b.config)
+				b.images.onGet = func() {
+					time.Sleep(tt.stall)
+					b.pacer.wait = tt.next
+				}
+				j, tasks := b.create(t, 1)
+				if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictDone || err != nil {
+					t.Fatalf("got %v, %v", verdict, err)
+				}
+				b.want(t, j.ID, job.Image{Status: job.StatusQueued})
+				at, put := b.router.tasks[job.Task{JobID: j.ID, Dispatch: 2, Lane: "a"}]
+				if want := time.Now().Add(tt.next); !put || !at.Equal(want) {
+					t.Errorf("next task put: %v, in %s; want %s", put, time.Until(at), tt.next)
+				}
+				if len(asked.all) > 0 {
+					t.Errorf("%d requests, want none", len(asked.all))
+				}
+			})
+		})
+	}
+}
