@@ -18,20 +18,25 @@ type attempt struct {
 	claim  record.Claim
 	slot   time.Time // when the request may be sent
 	log    *slog.Logger
+	// Of an attempt whose image was neither asked for nor requeued, the slot is
+	// left: the image has ended without a request, or is no longer the
+	// attempt's.
+	asked, requeued bool
 	// late ends a little after the delivery does. Work that must not be lost is
 	// done under it. All of that shares this one context, or the process would
 	// end too late.
 	late context.Context //nolint:containedctx // it is there to be shared by all steps
 }
 
-// run draws, stores and records the picture of a claimed image, or decides what
-// becomes of the image instead.
-func (w *Worker) run(ctx context.Context, l *openLane, c record.Claim, slot time.Time) (Verdict, error) {
-	img := c.Image()
-	a := &attempt{worker: w, lane: l, claim: c, slot: slot, log: w.log.With(
-		"job_id", c.Job.ID, "index", c.Index, "attempt", img.Attempts, "tenant", c.Job.Tenant, "lane", l.quota.Name)}
+func (w *Worker) newAttempt(l *openLane, c record.Claim, slot time.Time) *attempt {
+	return &attempt{worker: w, lane: l, claim: c, slot: slot, log: w.log.With(
+		"job_id", c.Job.ID, "index", c.Index, "attempt", c.Image().Attempts, "tenant", c.Job.Tenant, "lane", l.quota.Name)}
+}
 
-	late, cancel := lastChance(ctx, w.limits.Farewell)
+// run draws, stores and records the picture of the claimed image, or decides
+// what becomes of the image instead.
+func (a *attempt) run(ctx context.Context) (Verdict, error) {
+	late, cancel := lastChance(ctx, a.worker.limits.Farewell)
 	defer cancel()
 	a.late = late
 
@@ -127,10 +132,11 @@ func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	asked := time.Now()
+	a.asked = true
+	sent := time.Now()
 	pic, err := a.lane.generator.Generate(ctx, req)
 	if err == nil {
-		a.worker.noteAnswer(ctx, a.lane, asked)
+		a.worker.noteAnswer(ctx, a.lane, sent)
 	}
 	return pic, err
 }
@@ -213,6 +219,7 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 // be delivered not before at. If the task cannot be created, the record says
 // that it is missing, and the sweep puts it.
 func (a *attempt) requeue(r record.Requeue, at time.Time) (Verdict, error) {
+	a.requeued = true
 	var next job.Task
 	verdict, err := a.write("queued", func(ctx context.Context) (err error) {
 		_, next, err = a.worker.record.Requeue(ctx, a.claim, r)

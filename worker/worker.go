@@ -191,13 +191,36 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	if !sleep(ctx, time.Until(slot)) {
 		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
 	}
-	c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.model.Name, Task: t, Lease: w.limits.Lease})
-	if paused, ok := errors.AsType[*record.PausedError](err); ok {
-		l.close(paused.For)
-		return w.passOn(ctx, t, l.quota.Name, paused.For)
+	return w.use(ctx, l, t, slot)
+}
+
+// maxImages bounds how many images one delivery works on. All but the last need
+// no request.
+const maxImages = 16
+
+// use claims an image, and works on it with a slot that has come. If the image
+// needs no request, because its deadline has passed, or its picture is stored
+// already, the slot goes on to the next image.
+//
+// The next claim names the same task. The image that held it has ended, so the
+// next image gets it and leaves a task of its own to the others: every waiting
+// image still has one that is to come. If the process dies in between, the task
+// is delivered again, and does the same.
+func (w *Worker) use(ctx context.Context, l *openLane, t job.Task, slot time.Time) (Verdict, error) {
+	for n := 1; ; n++ {
+		c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.model.Name, Task: t, Lease: w.limits.Lease})
+		if paused, ok := errors.AsType[*record.PausedError](err); ok {
+			l.close(paused.For)
+			return w.passOn(ctx, t, l.quota.Name, paused.For)
+		}
+		if err != nil {
+			return claimVerdict(ctx, err)
+		}
+		a := w.newAttempt(l, c, slot)
+		verdict, err := a.run(ctx)
+		if err != nil || a.asked || a.requeued || n == maxImages {
+			return verdict, err
+		}
+		slot = a.slot
 	}
-	if err != nil {
-		return claimVerdict(ctx, err)
-	}
-	return w.run(ctx, l, c, slot)
 }

@@ -151,6 +151,13 @@ func (s *flaky) Claim(ctx context.Context, r record.ClaimRequest) (record.Claim,
 	return s.Record.Claim(ctx, r)
 }
 
+func (s *flaky) Fail(ctx context.Context, c record.Claim, reason job.Error) (job.Job, error) {
+	if err := s.err("Fail"); err != nil {
+		return job.Job{}, err
+	}
+	return s.Record.Fail(ctx, c, reason)
+}
+
 // Succeed fails after it has done its work, as when the answer is lost.
 func (s *flaky) Succeed(ctx context.Context, c record.Claim, r record.Success) (job.Job, error) {
 	j, err := s.Record.Succeed(ctx, c, r)
