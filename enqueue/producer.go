@@ -159,7 +159,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if noSweep != nil {
 		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", noSweep)
 	}
-	j, tasks, err := p.record.Create(ctx, sub)
+	j, tasks, err := p.create(ctx, sub)
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -184,6 +184,23 @@ func (p *Producer) takeBack(ctx context.Context, j job.Job, key string) error {
 		}
 	}
 	return fmt.Errorf("%w: job %s", ErrNotEnqueued, j.ID)
+}
+
+// createGrace is for how long a row may still be written once the submission
+// was cut. It is less than what a process has left to answer the caller.
+const createGrace = time.Second
+
+// create records a job. If ctx ends while the row is being written, create goes
+// on for a while: nobody would know whether there is a job.
+func (p *Producer) create(ctx context.Context, d record.Draft) (job.Job, []job.Task, error) {
+	if err := ctx.Err(); err != nil {
+		return job.Job{}, nil, fmt.Errorf("enqueue: nothing is recorded: %w", err)
+	}
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(createGrace, cancel) })
+	defer stop()
+	return p.record.Create(longer, d)
 }
 
 // outlive returns a context with the values of ctx. It does not end when the
@@ -244,7 +261,7 @@ func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) err
 	g.SetLimit(maxCreating)
 	for i, t := range tasks {
 		g.Go(func() error {
-			errs[i] = p.create(creating, t, at)
+			errs[i] = p.createTask(creating, t, at)
 			return nil
 		})
 	}
@@ -262,8 +279,8 @@ func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) err
 	return errors.Join(failed, p.record.Enqueued(ctx, put...))
 }
 
-// create puts one task on its lane's queue.
-func (p *Producer) create(ctx context.Context, t job.Task, at time.Time) error {
+// createTask puts one task on its lane's queue.
+func (p *Producer) createTask(ctx context.Context, t job.Task, at time.Time) error {
 	headers := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, headers)
 	queue, known := p.queues[t.Lane]

@@ -48,10 +48,16 @@ type journal struct {
 
 	created  chan string   // ids of jobs
 	enqueued chan job.Task // tasks noted to be on their queue
+	answers  time.Duration // how long the answer to Create takes to come back
 }
 
-func (j *journal) Create(_ context.Context, d record.Draft) (job.Job, []job.Task, error) {
+func (j *journal) Create(ctx context.Context, d record.Draft) (job.Job, []job.Task, error) {
 	j.created <- d.ID
+	select {
+	case <-time.After(j.answers):
+	case <-ctx.Done():
+		return job.Job{}, nil, ctx.Err() // nobody hears of the job
+	}
 	return job.Job{ID: d.ID}, d.Tasks(), nil
 }
 
@@ -160,6 +166,35 @@ func TestASubmissionWhoseQueueHangsEndsWithTheDrain(t *testing.T) {
 		}
 		if len(s.enqueued) > 0 {
 			t.Errorf("%v is on no queue", <-s.enqueued)
+		}
+	})
+}
+
+// The row is being written when the submission is cut. Its caller hears of it
+// all the same.
+func TestASubmissionIsNotCutWhileItsRowIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, 0)
+		s.answers = 7500 * time.Millisecond
+		status := s.submit(t.Context(), strings.NewReader(aFox))
+		<-s.created
+		s.wantEnd(t)
+		if got := <-status; got != http.StatusAccepted {
+			t.Errorf("answered %d, want 202: the job is recorded", got)
+		}
+	})
+}
+
+// A record that does not answer at all does not hold up the end.
+func TestASubmissionWhoseRecordHangsEndsWithTheDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, 0)
+		s.answers = time.Hour
+		status := s.submit(t.Context(), strings.NewReader(aFox))
+		<-s.created
+		s.wantEnd(t)
+		if got := <-status; got == http.StatusAccepted || got == 0 {
+			t.Errorf("answered %d, want that it is not known whether there is a job", got)
 		}
 	})
 }

@@ -10,7 +10,9 @@ import (
 
 var (
 	// ErrShutdown is the cause when a delivery's context ends because the
-	// process shuts down. The image is put back and its attempt given back.
+	// process shuts down, and what keeps an attempt from sending its request
+	// while the process drains. The image is put back and its attempt given
+	// back.
 	ErrShutdown = errors.New("worker: shutting down")
 
 	// errClaimLost is the cause when a delivery's context ends because the

@@ -25,9 +25,10 @@ func (e *farSlotError) Error() string {
 // while the lease goes on being renewed. It returns nil when a request may be
 // sent now. The request may take as long as answer. If the new slot leaves less
 // time than that, or is further away than patience, awaitSlot takes none and
-// fails with a *farSlotError.
+// fails with a *farSlotError. It fails as mayBegin does if nothing new may
+// begin.
 func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
-	for time.Since(a.slot) > slotTolerance {
+	for time.Since(a.slot) > slotTolerance && a.worker.mayBegin(ctx) == nil {
 		a.log.WarnContext(ctx, "slot missed", "late_seconds", time.Since(a.slot).Seconds())
 		patience := a.worker.limits.Patience
 		if deadline, ok := ctx.Deadline(); ok {
@@ -38,9 +39,33 @@ func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
 			return &farSlotError{at}
 		}
 		a.slot = at
-		if !sleep(ctx, time.Until(at)) {
-			return context.Cause(ctx)
+		if err := a.worker.waitFor(ctx, at); err != nil {
+			return err
 		}
 	}
-	return nil
+	return a.worker.mayBegin(ctx)
+}
+
+// waitFor waits for a slot. It fails at once when the process is told to end,
+// or ctx ends.
+func (w *Worker) waitFor(ctx context.Context, slot time.Time) error {
+	timer := time.NewTimer(time.Until(slot))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-w.draining:
+	}
+	return w.mayBegin(ctx)
+}
+
+// mayBegin fails with ErrShutdown if the process has been told to end, and with
+// ctx's cause if ctx has ended. Then no claim and no request may begin.
+func (w *Worker) mayBegin(ctx context.Context) error {
+	select {
+	case <-w.draining:
+		return ErrShutdown
+	default:
+		return context.Cause(ctx)
+	}
 }

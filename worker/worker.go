@@ -137,7 +137,11 @@ type Config struct {
 	Router  Router
 	Cancels Cancels
 	Limits  Limits
-	Log     *slog.Logger
+	// Draining is closed once the process has been told to end. From then on,
+	// nothing is claimed and no request is sent. What was asked for before goes
+	// on until the context of its delivery ends. nil stands for never.
+	Draining <-chan struct{}
+	Log      *slog.Logger
 }
 
 // Worker works on deliveries. It is safe for concurrent use.
@@ -147,6 +151,7 @@ type Worker struct {
 	router   Router
 	cancels  Cancels
 	limits   Limits
+	draining <-chan struct{}
 	log      *slog.Logger
 	quotas   []lane.Lane
 	lanes    map[string]*openLane // by name
@@ -156,7 +161,8 @@ type Worker struct {
 // New returns a worker. There must be at least one lane.
 func New(cfg Config) *Worker {
 	w := &Worker{
-		record: cfg.Record, images: cfg.Images, router: cfg.Router, cancels: cfg.Cancels, limits: cfg.Limits, log: cfg.Log,
+		record: cfg.Record, images: cfg.Images, router: cfg.Router, cancels: cfg.Cancels, limits: cfg.Limits,
+		draining: cfg.Draining, log: cfg.Log,
 		lanes: make(map[string]*openLane, len(cfg.Lanes)), fallback: cfg.Lanes[0].Lane.Name,
 	}
 	for _, l := range cfg.Lanes {
@@ -175,7 +181,9 @@ func New(cfg Config) *Worker {
 func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.limits.DeliveryTimeout)
 	defer cancel()
-
+	if w.mayBegin(ctx) != nil {
+		return VerdictAgain, nil
+	}
 	l, known := w.lanes[t.Lane]
 	if !known {
 		w.log.WarnContext(ctx, "delivery on a lane that is not configured any more", "lane", t.Lane)
@@ -188,7 +196,7 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	if !taken {
 		return w.postpone(ctx, t, l.quota.Name, slot)
 	}
-	if !sleep(ctx, time.Until(slot)) {
+	if w.waitFor(ctx, slot) != nil {
 		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
 	}
 	return w.use(ctx, l, t, slot)
@@ -218,7 +226,7 @@ func (w *Worker) use(ctx context.Context, l *openLane, t job.Task, slot time.Tim
 		}
 		a := w.newAttempt(l, c, slot)
 		verdict, err := a.run(ctx)
-		if err != nil || a.asked || a.requeued || n == maxImages {
+		if err != nil || a.asked || a.requeued || n == maxImages || w.mayBegin(ctx) != nil {
 			return verdict, err
 		}
 		slot = a.slot

@@ -41,7 +41,8 @@ const dispatchDeadline = 10 * time.Minute
 // Service is the service, put together.
 type Service struct {
 	handler http.Handler
-	abort   context.CancelCauseFunc
+	drain   func()                  // begins nothing new from then on
+	abort   context.CancelCauseFunc // cuts what runs
 	redis   *redis.Client
 	queue   *cloudtasks.Client
 	sweeper *sweep.Sweeper
@@ -52,7 +53,8 @@ type Service struct {
 // caller closes the record.
 func New(ctx context.Context, cfg config.Config, rec record.Record, version string, log *slog.Logger) (*Service, error) {
 	process, abort := context.WithCancelCause(context.WithoutCancel(ctx))
-	s := &Service{abort: abort, log: log}
+	draining, drain := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Service{drain: drain, abort: abort, log: log}
 	goredis.SetLogger(redisLog{log})
 	var err error
 	if s.redis, err = redis.NewClient(cfg.RedisURL.Reveal(), log); err != nil {
@@ -101,7 +103,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		if routes.OIDC, err = newOIDC(ctx, cfg.Tasks, log); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		w, err := newWorker(ctx, cfg, s.redis, published, pictures, producer, log)
+		w, err := newWorker(ctx, cfg, s.redis, published, pictures, producer, draining.Done(), log)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -157,7 +159,7 @@ func newOIDC(ctx context.Context, cfg config.Tasks, log *slog.Logger) (*server.O
 
 func newWorker(
 	ctx context.Context, cfg config.Config, client *redis.Client, published *snapshot.Record,
-	pictures *storage.R2, producer *enqueue.Producer, log *slog.Logger,
+	pictures *storage.R2, producer *enqueue.Producer, draining <-chan struct{}, log *slog.Logger,
 ) (*worker.Worker, error) {
 	instance := rand.Text()
 	lanes := make([]worker.LaneConfig, len(cfg.Lanes))
@@ -177,7 +179,7 @@ func newWorker(
 	}
 	return worker.New(worker.Config{
 		Lanes: lanes, Record: published, Images: pictures, Router: producer, Cancels: published,
-		Limits: limits, Log: log,
+		Limits: limits, Draining: draining, Log: log,
 	}), nil
 }
 
@@ -191,14 +193,17 @@ func (s *Service) Sweep(ctx context.Context) {
 	}
 }
 
-// Run serves handler on ln until ctx ends and all work is done or put back. The
+// Run serves handler on ln until ctx ends and all work is done or put back. As
+// soon as ctx ends, no image is claimed any more, and no request is sent. The
 // handler may serve more than Handler does.
 func (s *Service) Run(ctx context.Context, ln net.Listener, handler http.Handler) error {
+	defer context.AfterFunc(ctx, s.drain)()
 	return server.Run(ctx, ln, handler, func() { s.abort(worker.ErrShutdown) }, s.log)
 }
 
 // Close closes all connections.
 func (s *Service) Close() error {
+	s.drain()
 	s.abort(worker.ErrShutdown)
 	err := s.redis.Close()
 	if s.queue != nil {
