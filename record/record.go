@@ -31,8 +31,8 @@ var (
 	// delivered task is processing under a lease that has not run out. The task
 	// must be delivered again, in case that worker dies.
 	ErrHeld = errors.New("record: the task's image is held by another delivery")
-	// ErrLanePaused means that the slot's lane may not be used now. It is
-	// wrapped in a *PausedError.
+	// ErrLanePaused means that a lane may not be used now. Claim wraps it in a
+	// *PausedError.
 	ErrLanePaused = errors.New("record: the lane is paused")
 	// ErrClaimLost means that the claim does not hold, or no longer: its lease
 	// ran out and another delivery took the image, or the image is terminal.
@@ -136,8 +136,11 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// Since while it goes from one pause to the next without a Resume.
 	Pause(ctx context.Context, lanes []string, p Pause) error
 
-	// Resume ends the pause of a lane, if there is one.
-	Resume(ctx context.Context, lane string) error
+	// Resume ends the pause of a lane after which an image was claimed, because
+	// the image's request was answered well. claimed is the image's StartedAt.
+	// If the lane was paused again after that, Resume changes nothing and fails
+	// with ErrLanePaused: the request says nothing of what came later.
+	Resume(ctx context.Context, lane string, claimed time.Time) error
 
 	// The next methods find what a crash left behind. Each returns or moves
 	// limit things at most, and costs next to nothing when there is nothing to

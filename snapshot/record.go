@@ -159,7 +159,9 @@ func (r *Record) Pause(ctx context.Context, lanes []string, p record.Pause) erro
 }
 
 // Resume implements record.Record.
-func (r *Record) Resume(ctx context.Context, lane string) error { return r.record.Resume(ctx, lane) }
+func (r *Record) Resume(ctx context.Context, lane string, claimed time.Time) error {
+	return r.record.Resume(ctx, lane, claimed)
+}
 
 // Unsent implements record.Record.
 func (r *Record) Unsent(ctx context.Context, age time.Duration, limit int) ([]job.Task, error) {

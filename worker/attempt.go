@@ -16,8 +16,10 @@ type attempt struct {
 	worker *Worker
 	lane   *openLane
 	claim  record.Claim
-	slot   time.Time // when the request may be sent
-	log    *slog.Logger
+	// claimed is when the claim was made, on the clock of this process.
+	claimed time.Time
+	slot    time.Time // when the request may be sent
+	log     *slog.Logger
 	// Of an attempt whose image was neither asked for nor requeued, the slot is
 	// left: the image has ended without a request, or is no longer the
 	// attempt's.
@@ -29,7 +31,7 @@ type attempt struct {
 }
 
 func (w *Worker) newAttempt(l *openLane, c record.Claim, slot time.Time) *attempt {
-	return &attempt{worker: w, lane: l, claim: c, slot: slot, log: w.log.With(
+	return &attempt{worker: w, lane: l, claim: c, claimed: time.Now(), slot: slot, log: w.log.With(
 		"job_id", c.Job.ID, "index", c.Index, "attempt", c.Image().Attempts, "tenant", c.Job.Tenant, "lane", l.quota.Name)}
 }
 
@@ -133,10 +135,9 @@ func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	a.asked = true
-	sent := time.Now()
 	pic, err := a.lane.generator.Generate(ctx, req)
 	if err == nil {
-		a.worker.noteAnswer(ctx, a.lane, sent)
+		a.noteAnswer(ctx)
 	}
 	return pic, err
 }

@@ -44,13 +44,13 @@ func (l *openLane) closedFor() time.Duration {
 	return time.Until(l.closed)
 }
 
-// open notes that a request sent at a time was answered well, and reports
-// whether that should be recorded. A request that was sent before the lane was
-// closed says nothing: answers take their time.
-func (l *openLane) open(sent time.Time) (news bool) {
+// open notes that a request was answered well whose image was claimed at a
+// time, and reports whether that should be recorded. An image that was claimed
+// before the lane was closed says nothing: answers take their time.
+func (l *openLane) open(claimed time.Time) (news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if sent.Before(l.since) {
+	if claimed.Before(l.since) {
 		return false
 	}
 	l.breaker.Succeeded()
@@ -59,19 +59,32 @@ func (l *openLane) open(sent time.Time) (news bool) {
 	return news
 }
 
-// noteAnswer handles the answer to a request that was sent at a time. The
-// answer shows that the lane is in order, and ends the pause after which the
-// lane was on probation. A process always records the first such answer:
-// another process may have paused the lane and be gone.
-func (w *Worker) noteAnswer(ctx context.Context, l *openLane, sent time.Time) {
-	if !l.open(sent) {
+// forget makes the next good answer one that should be recorded.
+func (l *openLane) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resumed = false
+}
+
+// noteAnswer handles a good answer to the attempt's request. The answer shows
+// that the lane is in order, and ends the pause after which the lane was on
+// probation. A process always records the first such answer: another process
+// may have paused the lane and be gone. An answer says nothing of a pause that
+// began after its image was claimed.
+func (a *attempt) noteAnswer(ctx context.Context) {
+	l := a.lane
+	if !l.open(a.claimed) {
 		return
 	}
-	if err := w.record.Resume(ctx, l.quota.Name); err != nil {
-		w.log.WarnContext(ctx, "lane works, but is not recorded so", "lane", l.quota.Name, "error", err)
+	err := a.worker.record.Resume(ctx, l.quota.Name, a.claim.Image().StartedAt)
+	if err == nil {
+		a.log.InfoContext(ctx, "lane works")
 		return
 	}
-	w.log.InfoContext(ctx, "lane works", "lane", l.quota.Name)
+	l.forget()
+	if !errors.Is(err, record.ErrLanePaused) {
+		a.log.WarnContext(ctx, "lane works, but is not recorded so", "error", err)
+	}
 }
 
 // noteFailure handles a failure. It may close the lane, or all lanes of its

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -777,5 +778,46 @@ func TestAnOldAnswerDoesNotOpenALane(t *testing.T) {
 	states, err := b.record.LaneStates(t.Context())
 	if err != nil || states[0].Reason == nil {
 		t.Errorf("lanes %+v, %v; want a still closed", states, err)
+	}
+}
+
+// Another process pauses the lane while a request is under way. The answer to
+// that says nothing of the pause. It stays, and the first answer after it ends
+// it.
+func TestAnOldAnswerDoesNotEndThePauseOfAnotherProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _, _ := paced(t)
+		pause := record.Pause{For: time.Minute, Reason: job.Error{Code: job.CodeQuotaExhausted, Message: "Used up."}}
+		draw := b.generator.answer
+		b.generator.answer = func(ctx context.Context) (job.Picture, error) {
+			time.Sleep(time.Second)
+			if err := b.record.Pause(ctx, []string{"a"}, pause); err != nil {
+				t.Error(err)
+			}
+			return draw(ctx)
+		}
+		_, tasks := b.create(t, 2)
+		if _, err := b.deliver(t, tasks[0]); err != nil {
+			t.Fatal(err)
+		}
+		b.wantReason(t, &pause.Reason)
+		time.Sleep(time.Minute)
+		b.generator.answer = draw
+		if _, err := b.deliver(t, tasks[1]); err != nil {
+			t.Fatal(err)
+		}
+		b.wantReason(t, nil)
+	})
+}
+
+// wantReason compares why lane a is paused with why it should be.
+func (b *bundle) wantReason(t *testing.T, want *job.Error) {
+	t.Helper()
+	states, err := b.record.LaneStates(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, states[0].Reason); diff != "" {
+		t.Errorf("why the lane is paused (-want +got):\n%s", diff)
 	}
 }

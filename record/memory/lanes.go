@@ -74,9 +74,13 @@ func (l lane) pausedBy(p record.Pause, now time.Time) lane {
 }
 
 // Resume implements record.Record.
-func (r *Record) Resume(ctx context.Context, name string) error {
+func (r *Record) Resume(ctx context.Context, name string, claimed time.Time) error {
 	return r.update(ctx, func(_ time.Time, c *change) error {
-		if _, known := r.lanes[name]; known {
+		l, known := r.lanes[name]
+		if l.Until.After(claimed) {
+			return record.ErrLanePaused // no claim would have been let through
+		}
+		if known {
 			r.setLane(name, lane{}, c)
 		}
 		return nil

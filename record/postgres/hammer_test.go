@@ -152,7 +152,11 @@ func (h *hammer) sweepOrPause(random *rand.Rand, anyLane func() string) (string,
 		}
 		return some("delete", len(jobs), err)
 	default:
-		return "resume", h.rec.Resume(ctx, anyLane())
+		err := h.rec.Resume(ctx, anyLane(), time.Now())
+		if errors.Is(err, record.ErrLanePaused) {
+			err = nil
+		}
+		return "resume", err
 	}
 }
 

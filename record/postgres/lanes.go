@@ -40,9 +40,16 @@ func (r *Record) Pause(ctx context.Context, lanes []string, p record.Pause) erro
 }
 
 // Resume implements record.Record.
-func (r *Record) Resume(ctx context.Context, lane string) error {
-	if err := r.send(ctx, call{statement: "resume", args: pgx.NamedArgs{"lane": lane}}); err != nil {
+func (r *Record) Resume(ctx context.Context, lane string, claimed time.Time) error {
+	var paused bool
+	err := r.send(ctx, call{
+		statement: "resume", args: pgx.NamedArgs{"lane": lane, "claimed": claimed}, read: oneRow(&paused),
+	})
+	if err != nil {
 		return fmt.Errorf("postgres: resume the lane %q: %w", lane, err)
+	}
+	if paused {
+		return record.ErrLanePaused
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package recordtest
 
 import (
 	"context"
+	"time"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
@@ -38,7 +39,7 @@ func contextCanceled(f *fixture) {
 		"Cancel":     func() error { _, err := f.record.Cancel(ctx, before.ID); return err },
 		"LaneStates": func() error { _, err := f.record.LaneStates(ctx); return err },
 		"Pause":      func() error { return f.record.Pause(ctx, []string{lane}, record.Pause{For: never, Reason: busy}) },
-		"Resume":     func() error { return f.record.Resume(ctx, lane) },
+		"Resume":     func() error { return f.record.Resume(ctx, lane, time.Time{}) },
 		"Unsent":     func() error { _, err := f.record.Unsent(ctx, gone, plenty); return err },
 		"Unheard":    func() error { _, err := f.record.Unheard(ctx, gone, plenty); return err },
 		"Reap":       func() error { _, _, err := f.record.Reap(ctx, gone, plenty); return err },

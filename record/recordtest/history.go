@@ -116,6 +116,7 @@ func kind(err error) string {
 	}
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
+		record.ErrLanePaused,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)
@@ -308,8 +309,8 @@ func (h *history) pause(*rapid.T) {
 }
 
 func (h *history) resume(*rapid.T) {
-	l := h.anyLane()
-	same(h, 0, h.spec.Resume(h.ctx, l), 0, h.real.Resume(h.ctx, l))
+	l, claimed := h.anyLane(), h.now.Add(-h.age())
+	same(h, 0, h.spec.Resume(h.ctx, l, claimed), 0, h.real.Resume(h.ctx, l, claimed))
 }
 
 func (h *history) unsent(*rapid.T) {

@@ -16,6 +16,7 @@ var laneTests = []contractTest{
 	{"let work that has begun go on", lanesPausedWork},
 	{"may be used again when the pause is over", lanesProbation},
 	{"are up again after Resume", lanesResume},
+	{"stay paused whatever an image says that was claimed before", lanesOldAnswer},
 	{"are paused together", lanesTogether},
 	{"keep the longer pause and the graver reason", lanesReasons},
 	{"stay paused since the first pause", lanesSince},
@@ -61,9 +62,10 @@ func (f *fixture) pause(p record.Pause, lanes ...string) {
 	}
 }
 
+// resume ends a lane's pause, for an image that was claimed when it was over.
 func (f *fixture) resume(lane string) {
 	f.Helper()
-	if err := f.record.Resume(f.ctx, lane); err != nil {
+	if err := f.record.Resume(f.ctx, lane, f.lanes()[lane].Until); err != nil {
 		f.Fatalf("Resume: %v", err)
 	}
 }
@@ -188,6 +190,30 @@ func lanesResume(f *fixture) {
 	f.wantEqual("the lane", f.lanes()[lane], record.LaneState{Name: lane, Waiting: 1})
 	f.wantEqual("the other's reason", f.lanes()[spare].Reason, &dead)
 	f.claim(tasks[0], never)
+}
+
+func lanesOldAnswer(f *fixture) {
+	tasks := f.create(3)
+	for name, before := range map[string]func(){
+		"a lane that was up":           func() {},
+		"a lane that was on probation": func() { f.pause(record.Pause{For: gone, Broken: true, Reason: dead}, lane) },
+	} {
+		before()
+		c := f.claim(tasks[0], never)
+		f.pause(record.Pause{For: never, Reason: busy}, lane)
+		paused := f.lanes()[lane]
+		f.wantErr(f.record.Resume(f.ctx, lane, c.Image().StartedAt), record.ErrLanePaused)
+		f.wantEqual(name, f.lanes()[lane], paused)
+		f.noClaim(tasks[1], record.ErrLanePaused)
+		f.resume(lane)
+		tasks = tasks[1:]
+	}
+
+	// One that was claimed after the pause says that it is over.
+	f.pause(record.Pause{For: gone, Broken: true, Reason: dead}, lane)
+	c := f.claim(tasks[0], never)
+	f.wantErr(f.record.Resume(f.ctx, lane, c.Image().StartedAt), nil)
+	f.wantEqual("the lane", f.lanes()[lane], record.LaneState{Name: lane})
 }
 
 func lanesTogether(f *fixture) {
