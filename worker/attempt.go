@@ -28,6 +28,9 @@ type attempt struct {
 	// done under it. All of that shares this one context, or the process would
 	// end too late.
 	late context.Context //nolint:containedctx // it is there to be shared by all steps
+	// uploads ends somewhat before late does, so that there is time to record
+	// that a picture could not be stored.
+	uploads context.Context //nolint:containedctx // as late
 }
 
 func (w *Worker) newAttempt(l *openLane, c record.Claim, slot time.Time) *attempt {
@@ -41,6 +44,9 @@ func (a *attempt) run(ctx context.Context) (Verdict, error) {
 	late, cancel := lastChance(ctx, a.worker.limits.Farewell)
 	defer cancel()
 	a.late = late
+	uploads, cancelUploads := uploadTime(ctx, a.worker.limits.Farewell)
+	defer cancelUploads()
+	a.uploads = uploads
 
 	started := time.Now()
 	obj, err := a.drawUnderLease(ctx)
@@ -159,10 +165,10 @@ func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	return req, nil
 }
 
-// upload uploads the picture until it is stored or time runs out. The picture
+// upload uploads the picture until it is stored or the time for that runs out. The picture
 // is paid for, so it tries again after each failure.
 func (a *attempt) upload(pic job.Picture) (job.Object, error) {
-	ctx := a.late
+	ctx := a.uploads
 	for try := 1; ; try++ {
 		obj, err := a.worker.images.Put(ctx, a.claim.Job.ID, a.claim.Index, pic)
 		if err == nil {

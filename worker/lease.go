@@ -63,3 +63,22 @@ func lastChance(ctx context.Context, farewell time.Duration) (context.Context, c
 		cancel()
 	}
 }
+
+// recordTime is what an upload leaves of a delivery's time, to record how it
+// ended.
+const recordTime = 5 * time.Second
+
+// uploadTime returns a context for uploads. It ends a while before ctx's
+// deadline, or when half of farewell has passed after the end of ctx.
+func uploadTime(ctx context.Context, farewell time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := lastChance(ctx, farewell/2)
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return longer, cancel
+	}
+	limited, cancelLimited := context.WithDeadline(longer, deadline.Add(-recordTime))
+	return limited, func() {
+		cancelLimited()
+		cancel()
+	}
+}
