@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // StatementSQL returns the text that is prepared for a statement, the name
@@ -47,4 +48,20 @@ func Edit(t testing.TB, r *Record, name, old, changed string) {
 	}
 	s.sql, s.function = strings.Replace(s.sql, old, changed, 1), s.function+"_edited"
 	r.statements[name] = s
+}
+
+// MigrateTo brings a database to an earlier version of the schema.
+func MigrateTo(ctx context.Context, url string, version int64) error {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return err
+	}
+	db := stdlib.OpenDB(*cfg)
+	defer db.Close()
+	provider, err := newMigrator(db)
+	if err != nil {
+		return err
+	}
+	_, err = provider.UpTo(ctx, version)
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -59,5 +60,53 @@ func TestMigrateFromManyInstancesAtOnce(t *testing.T) {
 	group.Wait()
 	if all, want := slices.Concat(applied...), migrations(); !cmp.Equal(all, want) {
 		t.Errorf("all together applied %v, want %v", all, want)
+	}
+}
+
+// A service goes on recording jobs while an index is built, even if a transaction
+// is open that the build has to wait for.
+func TestMigrateLetsTheServiceWrite(t *testing.T) {
+	t.Parallel()
+	url := newEmptyURL(t)
+	if err := postgres.MigrateTo(t.Context(), url, 1); err != nil {
+		t.Fatal(err)
+	}
+	pool := newPool(t, url)
+	slow, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const insert = `
+INSERT INTO jobs (id, tenant, priority, input, fingerprint, total, queued, created_at, expires_at)
+VALUES (gen_random_uuid(), 'acme', 0, '{}', '', 1, 1, now(), now())`
+	if _, err := slow.Exec(t.Context(), insert); err != nil {
+		t.Fatal(err)
+	}
+	migrated := make(chan error, 1)
+	go func() {
+		_, err := postgres.Migrate(t.Context(), url)
+		migrated <- err
+	}()
+	for waits := false; !waits; {
+		select {
+		case err := <-migrated:
+			t.Fatalf("it did not wait: %v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+		err := pool.QueryRow(t.Context(), `
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INDEX%')`).
+			Scan(&waits)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := pool.Exec(t.Context(), insert); err != nil { // ends after 15 s
+		t.Errorf("a job cannot be recorded while an index is built: %v", err)
+	}
+	if err := slow.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-migrated; err != nil {
+		t.Error(err)
 	}
 }
