@@ -144,22 +144,22 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, err
 	}
-	sub := record.Draft{
+	draft := record.Draft{
 		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
 		Input: s.Input, Metadata: s.Metadata, Lanes: make([]string, len(lanes)),
 		ExpiresIn: s.ExpiresIn, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
 	}
 	for i, l := range lanes {
-		sub.Lanes[i] = l.Name
+		draft.Lanes[i] = l.Name
 	}
-	if err := p.upload(ctx, &sub, s.Uploads); err != nil {
+	if err := p.upload(ctx, &draft, s.Uploads); err != nil {
 		return job.Job{}, err
 	}
 	noSweep := p.AskForSweep(ctx, time.Now())
 	if noSweep != nil {
 		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", noSweep)
 	}
-	j, tasks, err := p.create(ctx, sub)
+	j, tasks, err := p.create(ctx, draft)
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -168,7 +168,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
 		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
 		if noSweep != nil {
-			return job.Job{}, p.takeBack(ctx, j, sub.IdempotencyKey)
+			return job.Job{}, p.takeBack(ctx, j, draft.IdempotencyKey)
 		}
 	}
 	return j, nil
@@ -217,12 +217,12 @@ func (p *Producer) outlive(ctx context.Context) (_ context.Context, release func
 // upload stores the input pictures before the row that names them is written. A
 // repeated request stores none: the first one did, and these copies would never
 // be deleted.
-func (p *Producer) upload(ctx context.Context, sub *record.Draft, uploads []Upload) error {
+func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Upload) error {
 	if len(uploads) == 0 {
 		return nil
 	}
-	if sub.IdempotencyKey != "" {
-		switch _, err := p.record.ByIdempotencyKey(ctx, *sub); {
+	if draft.IdempotencyKey != "" {
+		switch _, err := p.record.ByIdempotencyKey(ctx, *draft); {
 		case err == nil:
 			return nil
 		case !errors.Is(err, record.ErrNotFound):
@@ -230,11 +230,11 @@ func (p *Producer) upload(ctx context.Context, sub *record.Draft, uploads []Uplo
 		}
 	}
 	for _, u := range uploads {
-		key, err := p.inputs.PutInput(ctx, sub.ID, u.Position, u.Data, u.ContentType)
+		key, err := p.inputs.PutInput(ctx, draft.ID, u.Position, u.Data, u.ContentType)
 		if err != nil {
 			return fmt.Errorf("enqueue: store input image %d: %w", u.Position, err)
 		}
-		sub.Input.InputImages[u.Position] = job.InputImage{Key: key, ContentType: u.ContentType}
+		draft.Input.InputImages[u.Position] = job.InputImage{Key: key, ContentType: u.ContentType}
 	}
 	return nil
 }

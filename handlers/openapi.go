@@ -40,10 +40,11 @@ func newConfig(version string) huma.Config {
 	return cfg
 }
 
-// OpenAPI serves GET /openapi.json.
+// OpenAPI serves GET /openapi.json. The operations of api must be registered: the
+// description is written once, since a stranger may ask for it.
 func OpenAPI(api huma.API) http.HandlerFunc {
+	doc, err := api.OpenAPI().MarshalJSON()
 	return func(w http.ResponseWriter, _ *http.Request) {
-		doc, err := api.OpenAPI().MarshalJSON()
 		if err != nil {
 			WriteProblem(w, http.StatusInternalServerError, "The description cannot be written.")
 			return

@@ -87,7 +87,8 @@ func (c *Client) Close() error { return c.server.Close() }
 func (c *Client) Do(
 	ctx context.Context, what string, timeout time.Duration, op func(context.Context, *goredis.Client) error,
 ) error {
-	if !c.admit() {
+	admitted, tries := c.admit()
+	if !admitted {
 		return ErrResting
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout)
@@ -95,50 +96,44 @@ func (c *Client) Do(
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(grace, cancel) })
 	defer stop()
 	err := op(limited, c.server)
-	if ctx.Err() != nil && err != nil {
-		c.giveUp()
-		return err
-	}
-	c.note(ctx, what, err)
+	c.note(ctx, what, tries, err)
 	return err
 }
 
-// giveUp lets another caller try the server.
-func (c *Client) giveUp() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.trying = false
-}
-
-// admit reports whether the caller may send a command now. Once a rest is
-// over, it lets one caller try the server while the others go on without Redis.
-// So an outage holds up one request at a time.
-func (c *Client) admit() bool {
+// admit reports whether the caller may send a command now, and whether it is
+// the one that tries the server. Once a rest is over, one caller does while the
+// others go on without Redis. So an outage holds up one request at a time.
+func (c *Client) admit() (admitted, tries bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.failing {
-		return true
+		return true, false
 	}
 	if c.trying || time.Now().Before(c.retryAt) {
-		return false
+		return false, false
 	}
 	c.trying = true
-	return true
+	return true, true
 }
 
-// note records how a command ended, and logs it if that is new.
-func (c *Client) note(ctx context.Context, what string, err error) {
+// note records how a command ended, and logs it if that is new. An error of a
+// command whose caller has ended says nothing of the server.
+func (c *Client) note(ctx context.Context, what string, tried bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == nil || errors.Is(err, Nil) {
+	if tried {
+		c.trying = false
+	}
+	switch {
+	case err == nil || errors.Is(err, Nil):
 		if c.failing {
 			c.log.InfoContext(ctx, "Redis answers again")
 		}
-		c.failing, c.trying = false, false
-		return
+		c.failing = false
+	case ctx.Err() == nil:
+		c.failing, c.retryAt = true, time.Now().Add(rest)
+		c.log.WarnContext(ctx, "Redis is not answering; going on without it", "operation", what, "error", err)
 	}
-	c.failing, c.trying, c.retryAt = true, false, time.Now().Add(rest)
-	c.log.WarnContext(ctx, "Redis is not answering; going on without it", "operation", what, "error", err)
 }
 
 // NewSubscription returns a subscription to no channel yet, on a connection of

@@ -64,3 +64,42 @@ func TestDoLeavesAFailingServerAlone(t *testing.T) {
 		want(do(nil), nil, 4)
 	})
 }
+
+// A command that was sent before the server failed, and ends while one caller
+// tries the server, lets no second one try it.
+func TestDoTriesAFailingServerWithOneCaller(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client, err := redis.NewClient("redis://nobody.invalid:6379", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		away, ended := errors.New("away"), make(chan error, 2)
+		send := func(ctx context.Context, takes time.Duration) {
+			go func() {
+				ended <- client.Do(ctx, "ask", time.Minute, func(context.Context, *goredis.Client) error {
+					time.Sleep(takes)
+					return away
+				})
+			}()
+			synctest.Wait()
+		}
+		ask := func() error {
+			return client.Do(t.Context(), "ask", time.Second, func(context.Context, *goredis.Client) error { return away })
+		}
+		gone, leave := context.WithCancel(t.Context())
+		send(gone, 5*time.Second) // before anything is wrong
+		if err := ask(); !errors.Is(err, away) {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		send(t.Context(), 30*time.Second) // tries the server
+		leave()
+		<-ended // of the one that was sent before
+		if err := ask(); !errors.Is(err, redis.ErrResting) {
+			t.Errorf("a second caller tries the server: %v", err)
+		}
+		<-ended
+	})
+}

@@ -46,7 +46,7 @@ func (m *missed) forget(id string) {
 	m.drop(id)
 }
 
-// drop is forget for a caller that holds the mutex.
+// drop removes the snapshot of a job. The caller holds the mutex.
 func (m *missed) drop(id string) {
 	m.bytes -= len(m.byJob[id].JSON)
 	delete(m.byJob, id)

@@ -114,10 +114,7 @@ func (j *Journal[E]) Compact(changes []E) error {
 			return err
 		}
 	}
-	if err := ReplaceFile(j.path, out.Bytes()); err != nil {
-		return err
-	}
-	file, err := os.OpenFile(j.path, os.O_RDWR, 0o600)
+	file, err := replace(j.path, out.Bytes())
 	if err != nil {
 		return err
 	}
@@ -138,14 +135,27 @@ func (j *Journal[E]) Close() error {
 
 // ReplaceFile writes a file so that a reader sees the old one or the new one.
 func ReplaceFile(path string, data []byte) error {
-	temp := path + ".new"
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	file, err := replace(path, data)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(data)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
+	return file.Close()
+}
+
+// replace does what ReplaceFile does, and returns the new file. It is the one
+// that was written, so nothing can fail between the replacing and the opening.
+func replace(path string, data []byte) (*os.File, error) {
+	temp := path + ".new"
+	file, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
 	}
-	return os.Rename(temp, path)
+	_, err = file.Write(data)
+	if err = errors.Join(err, file.Sync()); err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }

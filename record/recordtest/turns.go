@@ -183,7 +183,8 @@ func turnsCanceled(f *fixture) {
 	f.noClaim(stranger(), record.ErrNothingDue)
 }
 
-// A tenant that canceled many images does not wait as if it had had them.
+// turnsAfterCancel checks that a tenant that canceled many images does not wait as
+// if it had had them.
 func turnsAfterCancel(f *fixture) {
 	for range 10 {
 		f.cancel(f.create(job.MaxCount)[0].JobID)
@@ -199,8 +200,8 @@ func turnsAfterCancel(f *fixture) {
 	}
 }
 
-// A tenant whose next image comes when the one before has its slot gets every
-// second slot and no more.
+// turnsOneAtATime checks that a tenant whose next image comes when the one before
+// has its slot gets every second slot and no more.
 func turnsOneAtATime(f *fixture) {
 	f.lineUp(rival, 1, 20)
 	f.lineUp(tenant, 1, 1)
