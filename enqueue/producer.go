@@ -222,7 +222,7 @@ func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Up
 		return nil
 	}
 	if draft.IdempotencyKey != "" {
-		switch _, err := p.record.ByIdempotencyKey(ctx, *draft); {
+		switch _, err := p.record.Recorded(ctx, *draft); {
 		case err == nil:
 			return nil
 		case !errors.Is(err, record.ErrNotFound):

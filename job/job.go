@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -56,6 +57,13 @@ type Input struct {
 	ImageSize   string       `json:"image_size,omitempty"`   // "512", "1K", "2K" or "4K"; empty lets the model choose
 	InputImages []InputImage `json:"input_images,omitempty"`
 	Seed        *int32       `json:"seed,omitempty"`
+	Retry       *Retry       `json:"retry,omitempty"` // nil unless the job is one
+}
+
+// A Retry says which pictures of another job a job draws again.
+type Retry struct {
+	Of     string `json:"of"`     // the other job's id
+	Images []int  `json:"images"` // their indexes there, one for each picture of this job
 }
 
 // MaxCount is the most pictures that one job may ask for.
@@ -70,6 +78,8 @@ func (in Input) Check() error {
 		return errors.New("prompt is empty: say what to draw")
 	case in.Model == "":
 		return errors.New("model is empty: name one")
+	case in.Retry != nil && (len(in.Retry.Images) != in.Count || slices.Min(in.Retry.Images) < 0):
+		return fmt.Errorf("count is %d: a retry of the pictures %v draws as many", in.Count, in.Retry.Images)
 	case in.Seed != nil && *in.Seed > in.MaxSeed():
 		return fmt.Errorf("seed is %d: with count %d it must be at most %d, for seed + count - 1", *in.Seed, in.Count, in.MaxSeed())
 	}
@@ -78,14 +88,24 @@ func (in Input) Check() error {
 
 // MaxSeed returns the greatest seed with which the seeds of all images are in
 // the range of int32.
-func (in Input) MaxSeed() int32 { return math.MaxInt32 - int32(max(in.Count, 1)-1) }
+func (in Input) MaxSeed() int32 {
+	last := max(in.Count, 1) - 1
+	if in.Retry != nil {
+		last = slices.Max(in.Retry.Images)
+	}
+	return math.MaxInt32 - int32(last)
+}
 
 // SeedOf returns the seed of the image at the index, or nil for none. With one
-// seed, all pictures of a job would be the same. Check refuses seeds that are
-// past the range of int32; a job of before it did so goes on from 0.
+// seed, all pictures of a job would be the same. A picture that is drawn again
+// keeps its seed. Check refuses seeds that are past the range of int32; a job of
+// before it did so goes on from 0.
 func (in Input) SeedOf(index int) *int32 {
 	if in.Seed == nil {
 		return nil
+	}
+	if in.Retry != nil {
+		index = in.Retry.Images[index]
 	}
 	seed := int64(*in.Seed) + int64(index)
 	if seed > math.MaxInt32 {

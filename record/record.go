@@ -53,16 +53,26 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// holds the task of its first dispatch. If the same tenant has used
 	// d.IdempotencyKey before, Create records nothing. It then returns the job
 	// of that time, or ErrIdempotencyMismatch if that request had another
-	// fingerprint. The tasks that it returns are those that have not been
-	// reported to Enqueued yet.
+	// fingerprint. If the job is a retry (d.Input.Retry), and a retry of the
+	// same job has not ended, Create records nothing either, and returns that
+	// retry; it fails with ErrNotFound if that ends just then. The tasks that it returns are those that have not been reported to
+	// Enqueued yet.
 	Create(ctx context.Context, d Draft) (job.Job, []job.Task, error)
 
-	// ByIdempotencyKey returns the job that Create would return for d, or
-	// ErrNotFound if it would record a new one.
-	ByIdempotencyKey(ctx context.Context, d Draft) (job.Job, error)
+	// Recorded returns the job that Create would return for d, or ErrNotFound
+	// if it would record a new one.
+	Recorded(ctx context.Context, d Draft) (job.Job, error)
 
 	// Get returns the job, or ErrNotFound. Only Get sets Ahead.
 	Get(ctx context.Context, id string) (job.Job, error)
+
+	// List returns a page of the jobs that a query asks for, the newest first:
+	// by the time of Create, then by id. If the query sifts, List looks at
+	// q.Look() jobs at most. The page may then have fewer jobs than there are,
+	// even none, and still a next one. A page costs the same however many jobs
+	// there are. A job that changes or is removed meanwhile may be shown as it
+	// is then, or be left out.
+	List(ctx context.Context, q Query) (Page, error)
 
 	// Enqueued notes that the tasks are on a queue. It is no transition.
 	Enqueued(ctx context.Context, tasks ...job.Task) error

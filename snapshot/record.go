@@ -125,13 +125,18 @@ func (r *Record) publish(ctx context.Context, err error, jobs ...job.Job) {
 // The methods below are no transitions. They call the inner record, and publish
 // nothing.
 
-// ByIdempotencyKey implements record.Record.
-func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (job.Job, error) {
-	return r.record.ByIdempotencyKey(ctx, d)
+// Recorded implements record.Record.
+func (r *Record) Recorded(ctx context.Context, d record.Draft) (job.Job, error) {
+	return r.record.Recorded(ctx, d)
 }
 
 // Get implements record.Record.
 func (r *Record) Get(ctx context.Context, id string) (job.Job, error) { return r.record.Get(ctx, id) }
+
+// List implements record.Record.
+func (r *Record) List(ctx context.Context, q record.Query) (record.Page, error) {
+	return r.record.List(ctx, q)
+}
 
 // Enqueued implements record.Record.
 func (r *Record) Enqueued(ctx context.Context, tasks ...job.Task) error {

@@ -11,7 +11,7 @@ import (
 // Create implements record.Record.
 func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks []job.Task, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
-		e, err := r.byKey(d)
+		e, err := r.recorded(d)
 		switch {
 		case err != nil:
 			return err
@@ -64,10 +64,10 @@ func (r *Record) waiting(name tenantName) int {
 	}))
 }
 
-// ByIdempotencyKey implements record.Record.
-func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (j job.Job, err error) {
+// Recorded implements record.Record.
+func (r *Record) Recorded(ctx context.Context, d record.Draft) (j job.Job, err error) {
 	err = r.view(ctx, func(time.Time) error {
-		e, err := r.byKey(d)
+		e, err := r.recorded(d)
 		switch {
 		case err != nil:
 			return err
@@ -78,6 +78,22 @@ func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (j job.Jo
 		return nil
 	})
 	return j, err
+}
+
+// recorded returns the job that stands in the way of a new one for d, or nil.
+func (r *Record) recorded(d record.Draft) (*entry, error) {
+	if e, err := r.byKey(d); e != nil || err != nil {
+		return e, err
+	}
+	if d.Input.Retry == nil {
+		return nil, nil //nolint:nilnil // no job is no error
+	}
+	for _, e := range r.open {
+		if retry := e.Job.Input.Retry; retry != nil && retry.Of == d.Input.Retry.Of {
+			return e, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // as above
 }
 
 // byKey returns the job that was recorded for d's idempotency key, or nil.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,12 +19,14 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: encode the input of job %s: %w", d.ID, err)
 	}
+	keys, values := columns(record.Pairs(d.Metadata))
 	j, changed, err := r.runTransition(ctx, "create", pgx.NamedArgs{
 		"id": uuidArg(d.ID), "tenant": d.Tenant, "priority": rank(d.Priority), "input": string(input),
 		"metadata":        pgtype.Text{String: string(d.Metadata), Valid: d.Metadata != nil},
 		"idempotency_key": d.IdempotencyKey, "fingerprint": d.Fingerprint,
 		"total": d.Input.Count, "expires_in": d.ExpiresIn, "model": d.Input.Model,
 		"weight": d.Weight, "lanes": d.Lanes,
+		"search_text": record.SearchText(d.Input.Prompt), "retry_of": retryOf(d), "keys": keys, "values": values,
 	}, "lock_model")
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: create job %s: %w", d.ID, err)
@@ -31,8 +34,8 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	if changed {
 		return j, d.Tasks(), nil
 	}
-	if j, err = r.ByIdempotencyKey(ctx, d); err != nil {
-		return job.Job{}, nil, err
+	if j, err = r.Recorded(ctx, d); err != nil {
+		return job.Job{}, nil, fmt.Errorf("postgres: job %s is not recorded: %w", d.ID, err)
 	}
 	tasks, err := r.queryTasks(ctx, "pending", pgx.NamedArgs{"id": uuidArg(j.ID)})
 	if err != nil {
@@ -41,22 +44,34 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	return j, tasks, nil
 }
 
-// ByIdempotencyKey implements record.Record.
-func (r *Record) ByIdempotencyKey(ctx context.Context, d record.Draft) (job.Job, error) {
-	var id, fingerprint string
-	err := r.send(ctx, call{
-		statement: "by_key", args: pgx.NamedArgs{"tenant": d.Tenant, "key": d.IdempotencyKey},
-		read: oneRow(&id, &fingerprint),
-	})
+// Recorded implements record.Record.
+func (r *Record) Recorded(ctx context.Context, d record.Draft) (job.Job, error) {
+	var byKey, fingerprint, retry string
+	calls := []call{{
+		statement: "by_key", args: pgx.NamedArgs{"tenant": d.Tenant, "key": d.IdempotencyKey}, read: oneRow(&byKey, &fingerprint),
+	}}
+	if d.Input.Retry != nil {
+		calls = append(calls, call{statement: "open_retry", args: pgx.NamedArgs{"retry_of": retryOf(d)}, read: oneRow(&retry)})
+	}
+	err := r.send(ctx, calls...)
 	switch {
 	case err != nil:
-		return job.Job{}, fmt.Errorf("postgres: look up an idempotency key: %w", err)
-	case id == "":
-		return job.Job{}, record.ErrNotFound
-	case fingerprint != d.Fingerprint:
+		return job.Job{}, fmt.Errorf("postgres: look for an earlier job of the same request: %w", err)
+	case byKey != "" && fingerprint != d.Fingerprint:
 		return job.Job{}, record.ErrIdempotencyMismatch
+	case byKey == "" && retry == "":
+		return job.Job{}, record.ErrNotFound
 	}
-	return r.read(ctx, id)
+	return r.read(ctx, cmp.Or(byKey, retry))
+}
+
+// retryOf returns the id of the job whose pictures the draft draws again, or
+// NULL.
+func retryOf(d record.Draft) pgtype.UUID {
+	if d.Input.Retry == nil {
+		return pgtype.UUID{}
+	}
+	return uuidArg(d.Input.Retry.Of)
 }
 
 // rank returns a priority as the number that the record orders by.

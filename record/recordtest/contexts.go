@@ -22,10 +22,11 @@ func contextCanceled(f *fixture) {
 	cancel()
 
 	calls := map[string]func() error{
-		"Create":           func() error { _, _, err := f.record.Create(ctx, s); return err },
-		"ByIdempotencyKey": func() error { _, err := f.record.ByIdempotencyKey(ctx, s); return err },
-		"Get":              func() error { _, err := f.record.Get(ctx, before.ID); return err },
-		"Enqueued":         func() error { return f.record.Enqueued(ctx, tasks...) },
+		"Create":   func() error { _, _, err := f.record.Create(ctx, s); return err },
+		"Recorded": func() error { _, err := f.record.Recorded(ctx, s); return err },
+		"List":     func() error { _, err := f.record.List(ctx, record.Query{Tenant: tenant, Limit: 1}); return err },
+		"Get":      func() error { _, err := f.record.Get(ctx, before.ID); return err },
+		"Enqueued": func() error { return f.record.Enqueued(ctx, tasks...) },
 		"Claim": func() error {
 			_, err := f.record.Claim(ctx, record.ClaimRequest{Model: model, Task: tasks[1], Lease: never})
 			return err
@@ -59,7 +60,7 @@ func contextCanceled(f *fixture) {
 	}
 	f.wantEqual("the job", f.get(before.ID), before)
 	f.wantEqual("the lane", f.lanes()[lane], record.LaneState{Name: lane, Waiting: 1})
-	_, err := f.record.ByIdempotencyKey(f.ctx, s)
+	_, err := f.record.Recorded(f.ctx, s)
 	f.wantErr(err, record.ErrNotFound)
 	f.wantEqual("what the record does afterwards", f.succeed(c).Images[0].Status, job.StatusSucceeded)
 }

@@ -105,11 +105,11 @@ func createAgain(f *fixture) {
 	first, again := submission(2), submission(2)
 	first.IdempotencyKey, again.IdempotencyKey = "key", "key"
 
-	_, err := f.record.ByIdempotencyKey(f.ctx, first)
+	_, err := f.record.Recorded(f.ctx, first)
 	f.wantErr(err, record.ErrNotFound)
 	tasks := f.submit(first)
 
-	j, err := f.record.ByIdempotencyKey(f.ctx, again)
+	j, err := f.record.Recorded(f.ctx, again)
 	f.wantErr(err, nil)
 	f.wantEqual("the job by its key", j, f.get(first.ID))
 	j, pending, err := f.record.Create(f.ctx, again)
@@ -138,7 +138,7 @@ func createMismatch(f *fixture) {
 	f.submit(s)
 	s.ID, s.Fingerprint = newID(), "another"
 
-	_, err := f.record.ByIdempotencyKey(f.ctx, s)
+	_, err := f.record.Recorded(f.ctx, s)
 	f.wantErr(err, record.ErrIdempotencyMismatch)
 	_, _, err = f.record.Create(f.ctx, s)
 	f.wantErr(err, record.ErrIdempotencyMismatch)
@@ -152,7 +152,7 @@ func createTenants(f *fixture) {
 	theirs.Tenant, theirs.Fingerprint = rival, "another"
 	f.submit(mine)
 
-	_, err := f.record.ByIdempotencyKey(f.ctx, theirs)
+	_, err := f.record.Recorded(f.ctx, theirs)
 	f.wantErr(err, record.ErrNotFound)
 	f.submit(theirs)
 	f.wantEqual("their job's tenant", f.get(theirs.ID).Tenant, rival)
@@ -162,7 +162,7 @@ func createNoKey(f *fixture) {
 	one, two := submission(1), submission(1)
 	f.submit(one)
 	f.submit(two)
-	_, err := f.record.ByIdempotencyKey(f.ctx, one)
+	_, err := f.record.Recorded(f.ctx, one)
 	f.wantErr(err, record.ErrNotFound)
 	f.get(one.ID)
 	f.get(two.ID)

@@ -2,6 +2,7 @@ package recordtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,7 +39,7 @@ func Histories(t rapid.TB, open func() Timed) {
 		h.real, h.setTime = timed.Record, timed.SetTime
 		h.setTime(h.now)
 		t.Repeat(map[string]func(*rapid.T){
-			"create": h.create, "createAgain": h.createAgain, "renew": h.renew,
+			"create": h.create, "createAgain": h.createAgain, "retry": h.retry, "list": h.list, "renew": h.renew,
 			"claim": h.claim, "claim2": h.claim, "claim3": h.claim, "claim4": h.claim, // most of what happens
 			"succeed": h.succeed, "fail": h.fail,
 			"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
@@ -139,6 +140,9 @@ func (h *history) draft() record.Draft {
 	for range d.Input.Count {
 		d.Lanes = append(d.Lanes, h.anyLane())
 	}
+	if rapid.Bool().Draw(h.T, "described") {
+		d.Metadata = json.RawMessage(draw(h, "metadata", `{"user":"u1"}`, `{"user":"u2","n":1}`, `[]`))
+	}
 	if rapid.Bool().Draw(h.T, "keyed") {
 		d.IdempotencyKey = draw(h, "key", "k", "l")
 	}
@@ -155,9 +159,36 @@ func (h *history) createAgain(*rapid.T) {
 	h.submit(d)
 }
 
+// retry draws a picture of a job again.
+func (h *history) retry(*rapid.T) {
+	d := h.draft()
+	d.Input.Count, d.Lanes = 1, d.Lanes[:1]
+	d.Input.Retry = &job.Retry{Of: latestOf(h, "job", h.jobs), Images: []int{0}}
+	h.submit(d)
+}
+
+// list walks through all pages of a query.
+func (h *history) list(*rapid.T) {
+	q := record.Query{
+		Tenant: draw(h, "tenant", tenant, rival), Limit: rapid.IntRange(1, 3).Draw(h.T, "limit"),
+		Text:     draw(h, "text", "", "LIGHT", "dark"),
+		Statuses: draw(h, "statuses", nil, []job.Status{job.StatusQueued}, []job.Status{job.StatusCanceled, job.StatusFailed}),
+		Metadata: draw(h, "pairs", nil, nil, []record.Pair{{Key: "user", Value: "u2"}}, []record.Pair{{Key: "n", Value: "1"}, {Key: "user", Value: "u2"}}),
+	}
+	if rapid.Bool().Draw(h.T, "bounded") {
+		q.From, q.To = h.now.Add(-h.age()), h.now.Add(-h.age())
+	}
+	for more := true; more; more = !q.After.IsZero() {
+		want, wantErr := h.spec.List(h.ctx, q)
+		got, gotErr := h.real.List(h.ctx, q)
+		same(h, want, wantErr, got, gotErr)
+		q.After = want.Next
+	}
+}
+
 func (h *history) submit(d record.Draft) {
-	wantByKey, wantErr := h.spec.ByIdempotencyKey(h.ctx, d)
-	gotByKey, gotErr := h.real.ByIdempotencyKey(h.ctx, d)
+	wantByKey, wantErr := h.spec.Recorded(h.ctx, d)
+	gotByKey, gotErr := h.real.Recorded(h.ctx, d)
 	same(h, wantByKey, wantErr, gotByKey, gotErr)
 	want, wantTasks, wantErr := h.spec.Create(h.ctx, d)
 	got, gotTasks, gotErr := h.real.Create(h.ctx, d)

@@ -18,6 +18,8 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		tests []contractTest
 	}{
 		{"Create", createTests},
+		{"List", listTests},
+		{"Retry", retryTests},
 		{"Enqueued", enqueuedTests},
 		{"Claim", claimTests},
 		{"Exchange", exchangeTests},

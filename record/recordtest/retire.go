@@ -132,7 +132,7 @@ func deleteEnded(f *fixture) {
 	f.wantErr(f.record.Delete(f.ctx, s.ID), nil)
 	_, err := f.record.Get(f.ctx, s.ID)
 	f.wantErr(err, record.ErrNotFound)
-	_, err = f.record.ByIdempotencyKey(f.ctx, s)
+	_, err = f.record.Recorded(f.ctx, s)
 	f.wantErr(err, record.ErrNotFound)
 	for _, id := range []string{s.ID, newID(), "", "no-such-id"} {
 		f.wantErr(f.record.Delete(f.ctx, id), record.ErrNotFound)

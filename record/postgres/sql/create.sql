@@ -1,6 +1,7 @@
 -- Writes a job and its images, and gives them their turns. Where the idempotency
--- key is taken it writes nothing, and returns nothing: a second call that runs
--- at the same time waits for the first one's end. Runs under the model's lock,
+-- key is taken, or a retry of the same job has not ended, it writes nothing, and
+-- returns nothing: a second call that runs at the same time waits for the first
+-- one's end. Runs under the model's lock,
 -- without which two jobs of one tenant could begin at the same tag.
 --
 -- The first start tag is the tenant's finish tag, or the virtual time if that is
@@ -8,11 +9,14 @@
 -- wait is one of images that were canceled or expired.
 WITH created AS (
     INSERT INTO jobs (id, tenant, priority, input, metadata, idempotency_key, fingerprint, total, queued,
-                      created_at, expires_at)
+                      created_at, expires_at, search_text, retry_of)
     VALUES (@id, @tenant, @priority, @input, @metadata, nullif(@idempotency_key, ''), @fingerprint, @total, @total,
-            now(), now() + @expires_in::interval)
-    ON CONFLICT (tenant, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING
+            now(), now() + @expires_in::interval, @search_text, @retry_of)
+    ON CONFLICT DO NOTHING
     RETURNING id, created_at, expires_at
+), described AS (
+    INSERT INTO job_metadata (job_id, key, value, tenant, created_at)
+    SELECT id, key, value, @tenant, created_at FROM created, unnest(@keys::text[], @values::text[]) AS of_job (key, value)
 ), began AS (
     SELECT greatest(v.virtual, least(t.finish, v.virtual + (t.waiting + 1) / t.weight)) AS tag
     FROM created
