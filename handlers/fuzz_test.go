@@ -103,7 +103,7 @@ func (f *fuzzer) request(t *testing.T) *http.Request {
 		body = io.MultiReader(body, iotest.ErrReader(io.ErrUnexpectedEOF))
 	}
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", body)
-	r.Method, r.URL = method, &url.URL{Path: path}
+	r.Method, r.URL = method, &url.URL{Path: path, RawQuery: f.query()}
 	if f.IntN(4) == 0 {
 		r.URL.RawPath = r.URL.EscapedPath()
 	}
@@ -117,8 +117,26 @@ func (f *fuzzer) request(t *testing.T) *http.Request {
 
 func (f *fuzzer) path() string {
 	id := pick(f, f.ids[0], strings.ToUpper(f.ids[0]), "{"+f.ids[0]+"}", "nonsense", "", "..", f.text())
-	return pick(f, "/api/jobs/"+id, "/api/jobs/"+id+"/cancel", "/api/jobs/"+id+"/cancel/", "/api/generate-images/",
+	return pick(f, "/api/jobs", "/api/jobs/"+id, "/api/jobs/"+id+"/cancel", "/api/jobs/"+id+"/cancel/", "/api/generate-images/",
 		"/API/generate-images", "/api//jobs", "/health", "/health/lanes", "/openapi.json", "/tasks/generate", "/tasks/sweep", "/", "//", "/"+f.text())
+}
+
+// query returns query parameters, mostly none.
+func (f *fuzzer) query() string {
+	if f.IntN(2) == 0 {
+		return ""
+	}
+	var parts []string
+	for range f.IntN(3) {
+		name := pick(f, "limit", "LIMIT", "cursor", "status", "created_after", "q", "metadata.user", "metadata.", "metadata", f.text())
+		value := pick(f, "1", "100", "-1", "queued", "queued,failed,x", "2026-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "OTk5LmE", "%", "%ff",
+			base64.RawURLEncoding.EncodeToString([]byte("-9223372036854775808."+f.ids[0])), f.text())
+		if f.IntN(8) > 0 {
+			name, value = url.QueryEscape(name), url.QueryEscape(value)
+		}
+		parts = append(parts, name+"="+value)
+	}
+	return strings.Join(parts, pick(f, "&", ";", "&&"))
 }
 
 // text returns a short text, which may be no text at all.

@@ -47,6 +47,7 @@ type Jobs struct {
 	Producer  Producer
 	Snapshots Snapshots
 	Canceler  Canceler
+	Lister    Lister
 	Models    []job.Model // the default one first
 	Log       *slog.Logger
 }

@@ -59,7 +59,7 @@ func setup(t testing.TB) *bundle {
 			Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
 			Process: context.Background(), Log: log,
 		}),
-		Snapshots: published, Canceler: published, Log: log,
+		Snapshots: published, Canceler: published, Lister: published, Log: log,
 		Models: []job.Model{
 			{
 				Name: "banana", ImageSizes: []string{"1K", "2K"}, AspectRatios: []string{"1:1", "16:9"},

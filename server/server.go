@@ -64,6 +64,7 @@ func install(r chi.Router, cfg Config) {
 			r.Use(cfg.Keys.authenticate, limitMemory)
 			api = handlers.NewAPI(r, cfg.Version)
 			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
+			cfg.Jobs.RegisterList(api, http.MethodGet, "/api/jobs")
 			cfg.Jobs.RegisterGet(api, http.MethodGet, snapshot.Path("{id}"))
 			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
 		})

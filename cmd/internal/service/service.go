@@ -93,7 +93,8 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
-			Producer: producer, Snapshots: published, Canceler: published, Models: models(cfg), Log: log,
+			Producer: producer, Snapshots: published, Canceler: published, Lister: published,
+			Models: models(cfg), Log: log,
 		}
 		for _, key := range cfg.APIKeys {
 			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
