@@ -49,8 +49,9 @@ type Config struct {
 	Bucket          string
 	PublicURL       string // where the bucket is public; if empty, URLs are presigned
 
-	AttemptTimeout time.Duration // for one HTTP exchange; 0 is 30 s
-	MaxBackoff     time.Duration // longest pause between the attempts of one call; 0 is 20 s
+	Now            func() time.Time // the clock; nil is time.Now
+	AttemptTimeout time.Duration    // for one HTTP exchange; 0 is 30 s
+	MaxBackoff     time.Duration    // longest pause between the attempts of one call; 0 is 20 s
 }
 
 // R2 is a bucket. Its methods may be called from many goroutines. Each tries up
@@ -61,7 +62,9 @@ type R2 struct {
 	reachable bool   // whether the endpoint can be reached from the internet, and so by the model
 	secrets   *strings.Replacer
 	client    *s3.Client
-	presigner *s3.PresignClient
+	now       func() time.Time
+	presigner *s3.PresignClient // signs as of now
+	stable    *s3.PresignClient // signs as of the day's beginning
 }
 
 // NewR2 returns the bucket that cfg names. It does not dial.
@@ -80,13 +83,19 @@ func NewR2(cfg Config) *R2 {
 		ResponseChecksumValidation:   aws.ResponseChecksumValidationWhenRequired,
 		ContinueHeaderThresholdBytes: neverExpectContinue,
 	})
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
 	return &R2{
 		bucket:    cfg.Bucket,
 		publicURL: strings.TrimRight(cfg.PublicURL, "/"),
 		reachable: strings.HasPrefix(cfg.Endpoint, "https://"),
 		secrets:   newRedactor(cfg),
 		client:    client,
-		presigner: s3.NewPresignClient(client),
+		now:       now,
+		presigner: newPresigner(client, now),
+		stable:    newPresigner(client, func() time.Time { return dayOf(now()) }),
 	}
 }
 

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -25,22 +27,57 @@ const (
 
 // URL returns where anybody can fetch the object under key. If there is a public
 // URL, it is below that and valid without end. Otherwise it is at the S3
-// endpoint, the only place where R2 accepts signatures, and valid for seven days.
+// endpoint, the only place where R2 accepts signatures, and valid until
+// URLsExpire. It is signed as of the beginning of the day (UTC), so that it is
+// the same for everybody until the next day, and caches can keep what is there.
 // URL sends no request, and does not check whether the object exists.
 func (r *R2) URL(key string) (string, error) {
 	if r.publicURL != "" {
 		return r.publicURL + "/" + key, nil
 	}
-	return r.presign(key, urlLifetime)
+	return r.presign(r.stable, key, urlLifetime)
 }
 
-func (r *R2) presign(key string, lifetime time.Duration) (string, error) {
+// URLsExpire returns until when the URLs are valid that URL returns now: between
+// six and seven days from now. It returns the zero time if they do not expire.
+func (r *R2) URLsExpire() time.Time {
+	if r.publicURL != "" {
+		return time.Time{}
+	}
+	return dayOf(r.now()).Add(urlLifetime)
+}
+
+// dayOf returns the beginning of a time's day, in UTC.
+func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
+
+func (r *R2) presign(by *s3.PresignClient, key string, lifetime time.Duration) (string, error) {
 	// Signing with static credentials waits for nothing that a context could end.
-	request, err := r.presigner.PresignGetObject(context.Background(), r.get(key), s3.WithPresignExpires(lifetime))
+	request, err := by.PresignGetObject(context.Background(), r.get(key), s3.WithPresignExpires(lifetime))
 	if err != nil {
 		return "", r.fail("sign", key, err)
 	}
 	return request.URL, nil
+}
+
+// newPresigner returns a client that signs URLs as of the time that now returns.
+func newPresigner(client *s3.Client, now func() time.Time) *s3.PresignClient {
+	return s3.NewPresignClient(client, func(o *s3.PresignOptions) {
+		o.Presigner = signer{v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }), now}
+	})
+}
+
+// A signer signs as of a time of its own. The client hands it the present time.
+type signer struct {
+	next *v4.Signer
+	now  func() time.Time
+}
+
+// PresignHTTP implements s3.HTTPPresignerV4.
+func (s signer) PresignHTTP(
+	ctx context.Context, credentials aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time,
+	options ...func(*v4.SignerOptions),
+) (url string, signed http.Header, err error) {
+	return s.next.PresignHTTP(ctx, credentials, r, payloadHash, service, region, s.now(), options...)
 }
 
 // Source returns in as the model gets it. A caller's URL stays as it is. A stored
@@ -55,7 +92,7 @@ func (r *R2) Source(ctx context.Context, in job.InputImage) (job.Source, error) 
 	if !r.reachable {
 		return r.inline(ctx, in)
 	}
-	link, err := r.presign(in.Key, sourceLifetime)
+	link, err := r.presign(r.presigner, in.Key, sourceLifetime)
 	return job.Source{URL: link, ContentType: in.ContentType}, err
 }
 

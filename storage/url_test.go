@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -168,5 +169,33 @@ func BenchmarkURL(b *testing.B) {
 		if _, err := r2.URL("images/x/0"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// All of a day get one URL, so that browsers and caches keep what is there. On
+// another day it is another one, which is valid for as long.
+func TestPresignedURLsAreTheSameForADay(t *testing.T) {
+	now := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	cfg := config(endpoint)
+	cfg.Now = func() time.Time { return now }
+	r2 := storage.NewR2(cfg)
+	seen := make(map[string]time.Time)
+	for _, at := range []time.Duration{0, 12 * time.Hour, 24*time.Hour - 1, 24 * time.Hour, 30 * time.Hour} {
+		now = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC).Add(at)
+		link, err := r2.URL("images/x/0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[link] = r2.URLsExpire()
+		if left := r2.URLsExpire().Sub(now); left <= 6*24*time.Hour || left > 7*24*time.Hour {
+			t.Errorf("at %s a URL is valid for %s more, want 6 to 7 days", now, left)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("on two days there are %d URLs: %v", len(seen), seen)
+	}
+	cfg.PublicURL = "https://img.example.com"
+	if at := storage.NewR2(cfg).URLsExpire(); !at.IsZero() {
+		t.Errorf("public URLs expire at %s", at)
 	}
 }
