@@ -70,6 +70,8 @@ func install(r chi.Router, cfg Config) {
 		})
 		// People who write a client read this.
 		r.Get("/openapi.json", handlers.OpenAPI(api))
+		r.Get("/docs", handlers.Docs(api))
+		r.Get("/docs/style.css", handlers.DocsStyle)
 	}
 
 	if cfg.Tasks != nil {
