@@ -30,3 +30,8 @@ func (s *Sender) StopBeforeConnecting(resolver *net.Resolver, connecting func(ad
 	}
 	s.transport = newTransport(dialer)
 }
+
+const (
+	AtOnce      = atOnce
+	PerReceiver = perReceiver
+)
