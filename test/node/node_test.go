@@ -1,31 +1,47 @@
-// Package node_test runs cloudtasks.test.js against the emulator.
+// Package node_test holds other people's Node.js packages against this
+// project: cloudtasks.test.js runs against the emulator, and webhook.test.js
+// against a webhook that was sent.
 package node_test
 
 import (
 	"context"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 	"github.com/ai-worker/ai-worker/test/need"
 )
 
-func TestNodeClient(t *testing.T) {
+func TestNode(t *testing.T) {
 	t.Parallel()
 	requireNode(t)
+	run(t, nil, "npm", "ci", "--prefer-offline")
+	t.Run("client of Cloud Tasks", testCloudTasks)
+	t.Run("verification of webhooks", testWebhook)
+}
 
+func testCloudTasks(t *testing.T) {
 	emulator, err := cloudtasks.Start("127.0.0.1:0", cloudtasks.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = emulator.Close(context.Background()) })
 
-	run(t, nil, "npm", "ci", "--prefer-offline")
 	run(t, []string{
 		"CLOUD_TASKS_EMULATOR_HOST=" + emulator.Addr(),
 		"METADATA_SERVER_DETECTION=none", // there is no Google Cloud to look for
-	}, "node", "--test", "--test-reporter=spec")
+	}, "node", "--test", "--test-reporter=spec", "cloudtasks.test.js")
+}
+
+func testWebhook(t *testing.T) {
+	secrets := []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"}
+	run(t, []string{
+		"ARRIVED=" + sentWebhook(t, secrets...),
+		"SECRETS=" + strings.Join(secrets, " "),
+		"EXAMPLE=" + webhookExample(t),
+	}, "node", "--test", "--test-reporter=spec", "webhook.test.js")
 }
 
 func requireNode(t *testing.T) {
@@ -37,7 +53,7 @@ func requireNode(t *testing.T) {
 	}
 	// go test runs the test again when a file that it has looked at has
 	// changed.
-	for _, file := range []string{"cloudtasks.test.js", "package-lock.json"} {
+	for _, file := range []string{"cloudtasks.test.js", "webhook.test.js", "package-lock.json"} {
 		if _, err := os.Stat(file); err != nil {
 			t.Fatal(err)
 		}
