@@ -32,10 +32,20 @@ type Job struct {
 	CompletedAt time.Time // when the last image ended; zero before
 	ExpiresAt   time.Time // past this, what has not finished fails with CodeDeadlineExceeded
 
-	// Ahead is how many images will start before this job's first one, as far
-	// as can be told. It is nil once one has started, and where it was not
-	// asked for.
+	// Ahead is how many images will start before the next of this job's queued
+	// ones, as far as can be told. It is nil if none is queued, and where it was
+	// not asked for.
 	Ahead *int
+	// Paused are the lanes that no image may start on now, whatever model they
+	// serve, by name. It is asked for together with Ahead.
+	Paused []PausedLane
+}
+
+// A PausedLane is a lane that no image may start on until a time.
+type PausedLane struct {
+	Name  string
+	Until time.Time
+	Code  Code // why it is paused
 }
 
 // Priority says which images go first, whatever their tenant.
@@ -140,6 +150,11 @@ type Image struct {
 	// Error says why the image failed. While the image waits for its next
 	// attempt, it says why the latest one failed. Otherwise it is nil.
 	Error *Error
+
+	// NotBefore is when the image's next attempt may begin. It is zero unless
+	// the image is queued and waits for a time.
+	NotBefore time.Time
+	Parked    bool // no lane serves it; it has no task
 
 	StartedAt   time.Time // start of the latest attempt; zero before the first
 	CompletedAt time.Time // zero until the status is terminal

@@ -63,7 +63,10 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// if it would record a new one.
 	Recorded(ctx context.Context, d Draft) (job.Job, error)
 
-	// Get returns the job, or ErrNotFound. Only Get sets Ahead.
+	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused, and
+	// only while an image of the job is queued. Ahead is about the first of its
+	// images that is ready, or else the first that is queued. The cost does not
+	// grow with how many images wait.
 	Get(ctx context.Context, id string) (job.Job, error)
 
 	// List returns a page of the jobs that a query asks for, the newest first:

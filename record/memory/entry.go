@@ -104,7 +104,11 @@ func (e *entry) snapshot() job.Job {
 	j := e.Job
 	j.Metadata = slices.Clone(e.Metadata)
 	for _, i := range e.Images {
-		j.Images = append(j.Images, i.Image)
+		img := i.Image
+		if i.queued() && !i.Ready {
+			img.NotBefore = i.DueAt
+		}
+		j.Images = append(j.Images, img)
 	}
 	j.Status = j.Progress().Status(!j.StartedAt.IsZero())
 	return j

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -12,26 +13,50 @@ import (
 
 // Get implements record.Record.
 func (r *Record) Get(ctx context.Context, id string) (j job.Job, err error) {
-	err = r.view(ctx, func(time.Time) error {
+	err = r.view(ctx, func(now time.Time) error {
 		e := r.jobs[id]
 		if e == nil {
 			return record.ErrNotFound
 		}
 		j = e.snapshot()
-		if j.Status == job.StatusQueued {
-			n := r.ahead(e)
-			j.Ahead = &n
+		if next := e.next(); next != nil {
+			n := r.ahead(place{e, next})
+			j.Ahead, j.Paused = &n, r.paused(now)
 		}
 		return nil
 	})
 	return j, err
 }
 
-// ahead estimates how many images start before the first one of a job that has
-// not started. It looks at tenants and not at each of their images: it must
-// give the same answer as a record in which a million images wait.
-func (r *Record) ahead(e *entry) int {
-	first := place{e, e.Images[slices.IndexFunc(e.Images, (*image).queued)]}
+// next returns the first of the job's images that is ready, or else the first
+// that is queued, or nil if none is.
+func (e *entry) next() *image {
+	i := slices.IndexFunc(e.Images, func(i *image) bool { return i.queued() && i.Ready })
+	if i < 0 {
+		i = slices.IndexFunc(e.Images, (*image).queued)
+	}
+	if i < 0 {
+		return nil
+	}
+	return e.Images[i]
+}
+
+// paused returns the lanes that may not be used now, by name.
+func (r *Record) paused(now time.Time) []job.PausedLane {
+	var paused []job.PausedLane
+	for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
+		if l := r.lanes[name]; l.Until.After(now) {
+			paused = append(paused, job.PausedLane{Name: name, Until: l.Until, Code: l.Reason.Code})
+		}
+	}
+	return paused
+}
+
+// ahead estimates how many images start before a queued one. It looks at tenants
+// and not at each of their images: it must give the same answer as a record in
+// which a million images wait.
+func (r *Record) ahead(first place) int {
+	e := first.entry
 	n := 0
 	for name, t := range r.tenants {
 		if name.Class.Model == e.Job.Input.Model && rank(name.Class.Priority) <= rank(e.Job.Priority) {
@@ -44,7 +69,19 @@ func (r *Record) ahead(e *entry) int {
 		return p.entry.class() == e.class() && p.image.StartTag == first.image.StartTag &&
 			p.image.queued() && p.image.Ready && p.compareRecorded(first) < 0
 	})
-	return n + len(level)
+	return max(0, n+len(level)-e.passedOver(first.image))
+}
+
+// passedOver returns how many of the job's images have an earlier turn than one
+// of them, and wait for a time.
+func (e *entry) passedOver(by *image) int {
+	n := 0
+	for _, i := range e.Images {
+		if i.queued() && !i.Ready && i.StartTag < by.StartTag {
+			n++
+		}
+	}
+	return n
 }
 
 // tenantsTurns estimates how many images of a tenant go before another image.

@@ -75,14 +75,35 @@ func TestAheadCostsTheSameWithAnyBacklog(t *testing.T) {
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
 	seed(t, pool, backlog{count: 100_000, tenants: 10})
 	execSQL(t, pool, "ANALYZE jobs, images, tenants")
-	j, err := postgres.New(pool).Get(t.Context(), backlogTask(77_777).JobID)
-	if err != nil {
-		t.Fatal(err)
+	rec := postgres.New(pool)
+	get := func() job.Job {
+		tr.reset()
+		j, err := rec.Get(t.Context(), backlogTask(77_777).JobID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tr.roundTrips != 1 || len(tr.statements) != 3 {
+			t.Errorf("Get takes %d statements in %d round trips, want 3 in one", len(tr.statements), tr.roundTrips)
+		}
+		explain(t, pool, tr.find(t, "ahead")).wantBlocks(t, "Ahead", aheadBlocks)
+		explain(t, pool, tr.find(t, "paused_lanes")).wantBlocks(t, "the paused lanes", nothingBlocks)
+		return j
 	}
+	j := get()
 	if want := 77_777; j.Ahead == nil || *j.Ahead != want {
 		t.Errorf("Ahead is %v, want %d", j.Ahead, want)
 	}
-	explain(t, pool, tr.find(t, "ahead")).wantBlocks(t, "Ahead", aheadBlocks)
+	execSQL(t, pool, "UPDATE images SET start_tag = -1 WHERE job_id = '"+j.ID+"'") // it is its turn
+	c, err := rec.Claim(t.Context(), request(77_777))
+	if err != nil || c.Job.ID != j.ID {
+		t.Fatalf("claimed %s, %v", c.Job.ID, err)
+	}
+	if _, _, err := rec.Requeue(t.Context(), c, record.Requeue{Lane: lane, After: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	if j = get(); j.Ahead == nil || *j.Ahead != 0 || j.Images[0].NotBefore.IsZero() {
+		t.Errorf("after an attempt, Ahead is %v and the image waits until %v; want 0, and a time", j.Ahead, j.Images[0].NotBefore)
+	}
 }
 
 func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {

@@ -18,9 +18,14 @@ func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 	args := pgx.NamedArgs{"id": uuidArg(id)}
 	var j job.Job
 	var ahead *int
+	var paused []job.PausedLane
 	err := r.send(ctx,
 		call{statement: "read_job", args: args, read: readInto(&j)},
 		call{statement: "ahead", args: args, read: oneRow(&ahead)},
+		call{statement: "paused_lanes", read: func(rows pgx.Rows) (err error) {
+			paused, err = collectPaused(rows)
+			return err
+		}},
 	)
 	switch {
 	case err != nil:
@@ -28,13 +33,22 @@ func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 	case j.ID == "":
 		return job.Job{}, record.ErrNotFound
 	}
-	if j.Status == job.StatusQueued { // otherwise it started between the two
-		j.Ahead = ahead
+	if ahead != nil && j.Progress().Queued > 0 { // otherwise it started or ended between the two
+		j.Ahead, j.Paused = ahead, paused
 	}
 	return j, nil
 }
 
-// read returns the job as Get does, but without Ahead.
+func collectPaused(rows pgx.Rows) ([]job.PausedLane, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (job.PausedLane, error) {
+		var l job.PausedLane
+		err := row.Scan(&l.Name, &l.Until, &l.Code)
+		l.Until = l.Until.UTC()
+		return l, err
+	})
+}
+
+// read returns the job as Get does, but without Ahead and Paused.
 func (r *Record) read(ctx context.Context, id string) (job.Job, error) {
 	var j job.Job
 	err := r.send(ctx, call{statement: "read_job", args: pgx.NamedArgs{"id": uuidArg(id)}, read: readInto(&j)})
@@ -88,10 +102,11 @@ func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 		errorMessage         string
 		jobStarted, jobEnded *time.Time
 		imgStarted, imgEnded *time.Time
+		notBefore            *time.Time
 	)
 	err = rows.Scan(&j.ID, &j.Tenant, &j.Version, &j.Status, &priority, &input, &metadata,
 		&j.CreatedAt, &jobStarted, &jobEnded, &j.ExpiresAt,
-		&img.Index, &img.Status, &img.Attempts,
+		&img.Index, &img.Status, &img.Attempts, &notBefore,
 		&img.Object.Key, &img.Object.ContentType, &img.Object.Width, &img.Object.Height,
 		&img.Object.Bytes, &img.Object.SHA256, &img.Object.ModelVersion, &img.CostMicros,
 		&errorCode, &errorMessage, &imgStarted, &imgEnded)
@@ -111,6 +126,7 @@ func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 	j.CreatedAt, j.ExpiresAt = j.CreatedAt.UTC(), j.ExpiresAt.UTC()
 	j.StartedAt, j.CompletedAt = timeOrZero(jobStarted), timeOrZero(jobEnded)
 	img.StartedAt, img.CompletedAt = timeOrZero(imgStarted), timeOrZero(imgEnded)
+	img.NotBefore = timeOrZero(notBefore)
 	return j, img, nil
 }
 

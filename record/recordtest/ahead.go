@@ -10,15 +10,17 @@ import (
 var aheadTests = []contractTest{
 	{"is the queue position where one tenant waits", aheadPosition},
 	{"is exact for one tenant at any time", aheadExact},
-	{"is gone once an image started", aheadStarted},
-	{"is gone once the job ended", aheadEnded},
+	{"is about the next queued image once one started", aheadStarted},
+	{"is about the first image that is ready", aheadReady},
+	{"is gone once no image is queued", aheadEnded},
+	{"comes with the lanes that are paused", aheadPaused},
 	{"counts normal images before low ones", aheadPriority},
 	{"counts other tenants' turns by their weight", aheadTenants},
 	{"is never negative where a turn was passed over", aheadPassed},
 	{"is never negative nor more than what waits", aheadBounds},
 }
 
-// wantAhead checks the Ahead that Get returns for a job that has not started.
+// wantAhead checks the Ahead that Get returns for a job of which images are queued.
 func (f *fixture) wantAhead(id string, want int) {
 	f.Helper()
 	j, err := f.record.Get(f.ctx, id)
@@ -90,11 +92,30 @@ func aheadExact(f *fixture) {
 }
 
 func aheadStarted(f *fixture) {
-	tasks := f.create(2)
+	first, tasks := f.create(2), f.create(2)
 	c := f.claim(tasks[0], never)
-	f.wantNoAhead(c.Job.ID)
+	f.wantImage(c, first[0])
+	f.wantAhead(first[0].JobID, 0)
+	f.wantAhead(tasks[0].JobID, 1)
+	f.useSlots(2)
+	f.wantAhead(tasks[0].JobID, 0) // its second one
 	f.requeue(c, record.Requeue{Lane: lane})
-	f.wantNoAhead(c.Job.ID)
+	f.wantAhead(first[0].JobID, 0)
+	f.wantAhead(tasks[0].JobID, 1)
+}
+
+// What waits for a time keeps its turn, and still another one may come before.
+func aheadReady(f *fixture) {
+	mine := f.create(3)
+	c := f.claim(mine[0], never)
+	s := submission(4)
+	s.Tenant = rival
+	f.submit(s)
+	f.requeue(c, record.Requeue{Lane: lane, After: never})
+	f.wantAhead(c.Job.ID, 1) // the rival's first
+	f.useSlots(4)
+	f.wantAhead(c.Job.ID, 0) // only the one that waits for a time is left
+	f.wantEqual("the images that wait", f.get(c.Job.ID).Progress().Queued, 1)
 }
 
 func aheadEnded(f *fixture) {
@@ -102,8 +123,31 @@ func aheadEnded(f *fixture) {
 	f.cancel(canceled[0].JobID)
 	f.wantNoAhead(canceled[0].JobID)
 	succeeded := f.create(1)
-	f.succeed(f.claim(succeeded[0], never))
+	c := f.claim(succeeded[0], never)
 	f.wantNoAhead(succeeded[0].JobID)
+	f.succeed(c)
+	f.wantNoAhead(succeeded[0].JobID)
+}
+
+func aheadPaused(f *fixture) {
+	mine := f.create(2)
+	for name, p := range map[string]record.Pause{
+		spare: {For: never, Broken: true, Reason: blocked}, lane: {For: 2 * never, Reason: busy}, "c": {Reason: busy},
+	} {
+		f.wantErr(f.record.Pause(f.ctx, []string{name}, p), nil)
+	}
+	states, err := f.record.LaneStates(f.ctx)
+	f.wantErr(err, nil)
+	want := []job.PausedLane{
+		{Name: lane, Until: states[0].Until, Code: busy.Code}, {Name: spare, Until: states[1].Until, Code: blocked.Code},
+	}
+	j, err := f.record.Get(f.ctx, mine[0].JobID)
+	f.wantErr(err, nil)
+	f.wantEqual("the lanes", j.Paused, want)
+	f.cancel(mine[0].JobID)
+	j, err = f.record.Get(f.ctx, mine[0].JobID)
+	f.wantErr(err, nil)
+	f.wantEqual("of a job that ended", len(j.Paused), 0)
 }
 
 func aheadPriority(f *fixture) {
@@ -174,8 +218,8 @@ func aheadBounds(f *fixture) {
 	for _, id := range ids {
 		j, err := f.record.Get(f.ctx, id)
 		f.wantErr(err, nil)
-		if (j.Ahead != nil) != (j.Status == job.StatusQueued) {
-			f.Errorf("a %s job has %v images ahead", j.Status, j.Ahead)
+		if (j.Ahead != nil) != (j.Progress().Queued > 0) {
+			f.Errorf("a job with %+v has %v images ahead", j.Progress(), j.Ahead)
 		}
 		if j.Ahead != nil && (*j.Ahead < 0 || *j.Ahead >= waiting) {
 			f.Errorf("%d images are ahead of the job, where %d wait in all", *j.Ahead, waiting)

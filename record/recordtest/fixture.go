@@ -88,14 +88,15 @@ func (f *fixture) submit(s record.Draft) []job.Task {
 	return tasks
 }
 
-// get returns a job as the other methods do, without Ahead.
+// get returns a job as the other methods do, without Ahead and
+// Paused.
 func (f *fixture) get(id string) job.Job {
 	f.Helper()
 	j, err := f.record.Get(f.ctx, id)
 	if err != nil {
 		f.Fatalf("Get: %v", err)
 	}
-	j.Ahead = nil
+	j.Ahead, j.Paused = nil, nil
 	return j
 }
 

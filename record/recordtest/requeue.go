@@ -1,6 +1,8 @@
 package recordtest
 
 import (
+	"time"
+
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
@@ -8,6 +10,7 @@ import (
 var requeueTests = []contractTest{
 	{"puts the image back with its next task", requeueBack},
 	{"shows its reason until the next claim", requeueReason},
+	{"tells until when the image waits", requeueNotBefore},
 	{"gives the attempt back", requeueGiveBack},
 	{"numbers dispatches by the image and not by the task", requeueNumbers},
 	{"keeps the image's place in the order", requeueOrder},
@@ -41,6 +44,26 @@ func requeueReason(f *fixture) {
 	f.wantEqual("the reason under the next claim", c.Image().Error, (*job.Error)(nil))
 	j, _ = f.requeue(c, record.Requeue{Lane: lane})
 	f.wantEqual("the reason after a requeue without", j.Images[0].Error, (*job.Error)(nil))
+}
+
+// An image that waits for a time says so until a slot may take it.
+func requeueNotBefore(f *fixture) {
+	tasks := f.create(2)
+	c := f.claim(tasks[0], never)
+	j, next := f.requeue(c, record.Requeue{Lane: lane, After: never})
+	wait := j.Images[0].NotBefore.Sub(c.Image().StartedAt)
+	if wait < never || wait > never+time.Minute {
+		f.Errorf("the image waits for %s from its claim on, want %s", wait, never)
+	}
+	f.wantEqual("that of another image", j.Images[1].NotBefore, time.Time{})
+	next = f.postpone(next, spare)
+	f.wantEqual("with another task", f.get(next.JobID).Images[0].NotBefore, j.Images[0].NotBefore)
+	c = f.claim(next, never)
+	f.wantEqual("under a claim", c.Image().NotBefore, time.Time{})
+	j, _ = f.requeue(c, record.Requeue{Lane: lane})
+	f.wantEqual("without a time", j.Images[0].NotBefore, time.Time{})
+	f.requeue(f.claim(tasks[1], never), record.Requeue{Lane: lane, After: never})
+	f.wantEqual("of a job that ended", f.cancel(c.Job.ID).Images[0].NotBefore, time.Time{})
 }
 
 func requeueGiveBack(f *fixture) {
