@@ -34,8 +34,8 @@ func TestGenerateRecordsAJob(t *testing.T) {
 	}
 	want := fmt.Sprintf(`{"id":%q,"status":"queued","version":1,"tenant":"web","priority":"normal",`+
 		`"input":{"prompt":"a fox","model":"banana","count":2,"aspect_ratio":"16:9","image_size":"1K","seed":7},`+
-		`"images":[{"index":0,"status":"queued","url":null,"attempts":0,"error":null},`+
-		`{"index":1,"status":"queued","url":null,"attempts":0,"error":null}],"output":[],"error":null,`+
+		`"images":[{"index":0,"status":"queued","url":null,"attempts":0,"error":null,"waiting_for":"turn","retry_at":null},`+
+		`{"index":1,"status":"queued","url":null,"attempts":0,"error":null,"waiting_for":"turn","retry_at":null}],"output":[],"error":null,`+
 		`"progress":{"total":2,"queued":2,"processing":0,"succeeded":0,"failed":0,"canceled":0},`+
 		`"metrics":{"queue_seconds":null,"run_seconds":null},"cost_usd":0,"metadata":{"b":1,"a":[1.0]},`+
 		`"created_at":%q,"started_at":null,"completed_at":null,"expires_at":%q,`+

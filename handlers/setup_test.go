@@ -46,7 +46,7 @@ func setup(t testing.TB) *bundle {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	published := snapshot.NewRecord(memory.New(), client, snapshot.Renderer{
-		RPM: map[string]int{"banana": 60}, Now: func() time.Time { return now },
+		Lanes: []snapshot.Lane{{Name: "a", Models: []string{"banana"}, RPM: 60}}, Now: func() time.Time { return now },
 		BaseURL:  "https://api.example.com",
 		ImageURL: func(key string) (string, error) { return "https://pictures.example.com/" + key, nil },
 	}, log)

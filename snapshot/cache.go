@@ -26,7 +26,7 @@ func EventsChannel(id string) string { return "job:" + id + ":events" }
 const CancelChannel = "jobs:canceled"
 
 const (
-	// TTL is how long a snapshot stays after its last change.
+	// TTL is how long a snapshot stays after its last change, or a little less.
 	TTL = 24 * time.Hour
 	// MaxAge is how long the snapshot of an unfinished job is believed. A
 	// reader learns of a change that Redis missed after this time at the
@@ -84,11 +84,17 @@ func (c *cache) put(ctx context.Context, snap Snapshot) {
 }
 
 // store stores a snapshot in Redis, unless a newer one is there. It reports
-// whether Redis has the snapshot, or a newer one, now.
+// whether Redis has the snapshot, or a newer one, now. A partial snapshot is
+// stored as one that is too old to be believed: whoever looks next reads the
+// record, and so completes it.
 func (c *cache) store(ctx context.Context, snap Snapshot) bool {
+	lives := TTL
+	if snap.partial {
+		lives -= MaxAge + time.Second
+	}
 	keys := []string{Key(snap.ID), VersionKey(snap.ID), EventsChannel(snap.ID)}
 	return c.redis.Do(ctx, "store a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) error {
-		return putScript.Run(ctx, r, keys, snap.JSON, snap.Version, TTL.Milliseconds()).Err()
+		return putScript.Run(ctx, r, keys, snap.JSON, snap.Version, lives.Milliseconds()).Err()
 	}) == nil
 }
 

@@ -57,23 +57,29 @@ func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
 	look := time.NewTicker(recheck)
 	defer look.Stop()
 	snap, err := r.Snapshot(ctx, id)
+	heard := false // snap is an event, which tells less than the record
 	for err == nil && !snap.Status.Terminal() && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 		case doc := <-news:
 			if next, bad := Parse([]byte(doc)); bad == nil && next.Version > snap.Version {
-				snap = next
+				snap, heard = next, true
 			}
 		case <-look.C:
 			snap, err = r.Snapshot(ctx, id)
+			heard = false
 		}
 	}
-	if err == nil || ctx.Err() == nil {
+	if ctx.Err() == nil || err == nil && (!heard || snap.Status.Terminal()) {
 		return snap, err
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRead)
 	defer cancel()
-	return r.Snapshot(last, id)
+	final, lastErr := r.Snapshot(last, id)
+	if lastErr != nil && err == nil {
+		return snap, nil
+	}
+	return final, lastErr
 }
 
 // OnCancel calls f once the job is canceled, perhaps more than once, until stop

@@ -33,7 +33,7 @@ import (
 // renderer returns a renderer with a clock of its own.
 func renderer() snapshot.Renderer {
 	return snapshot.Renderer{
-		RPM: map[string]int{"m": 60}, Now: func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) },
+		Lanes: []snapshot.Lane{{Name: "a", Models: []string{"m"}, RPM: 60}}, Now: func() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) },
 		BaseURL:  "https://api.example.com",
 		ImageURL: func(key string) (string, error) { return "https://pictures.example.com/" + key, nil },
 	}

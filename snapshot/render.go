@@ -3,6 +3,7 @@ package snapshot
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -10,7 +11,7 @@ import (
 
 // A Renderer makes snapshots of jobs.
 type Renderer struct {
-	RPM      map[string]int // of all lanes together, by model
+	Lanes    []Lane // all that are configured
 	Now      func() time.Time
 	BaseURL  string                           // where callers reach the API
 	ImageURL func(key string) (string, error) // where callers reach a stored picture
@@ -29,7 +30,10 @@ func (r Renderer) Render(j job.Job) (Snapshot, error) {
 	if err != nil {
 		return Snapshot{}, fmt.Errorf("snapshot: render job %s: %w", j.ID, err)
 	}
-	return Snapshot{JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status}, nil
+	return Snapshot{
+		JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status,
+		partial: j.Ahead == nil && slices.ContainsFunc(j.Images, waits),
+	}, nil
 }
 
 func (r Renderer) job(j job.Job) (JobResource, error) {
@@ -50,15 +54,13 @@ func (r Renderer) job(j job.Job) (JobResource, error) {
 		CreatedAt: j.CreatedAt, StartedAt: optional(j.StartedAt), CompletedAt: optional(j.CompletedAt), ExpiresAt: j.ExpiresAt,
 		URLs: LinksResource{Get: r.BaseURL + Path(j.ID), Cancel: r.BaseURL + Path(j.ID) + "/cancel"},
 	}
-	if rpm := r.RPM[j.Input.Model]; j.Ahead != nil && rpm > 0 {
-		start := r.Now().Add(time.Duration(float64(*j.Ahead) / float64(rpm) * float64(time.Minute))).UTC()
-		resource.QueuePosition, resource.EstimatedStartAt = j.Ahead, &start
-	}
+	o := r.outlook(j)
+	resource.QueuePosition, resource.EstimatedStartAt = o.next(j)
 	if resource.Metadata == nil {
 		resource.Metadata = json.RawMessage("{}")
 	}
 	for i, img := range j.Images {
-		if resource.Images[i], err = r.image(img); err != nil {
+		if resource.Images[i], err = r.image(img, o); err != nil {
 			return JobResource{}, fmt.Errorf("image %d: %w", i, err)
 		}
 		if url := resource.Images[i].URL; url != nil {
@@ -89,7 +91,7 @@ func (r Renderer) input(in job.Input) (InputResource, error) {
 	return resource, nil
 }
 
-func (r Renderer) image(img job.Image) (ImageResource, error) {
+func (r Renderer) image(img job.Image, o outlook) (ImageResource, error) {
 	obj := img.Object
 	resource := ImageResource{
 		Index: img.Index, Status: string(img.Status), Attempts: img.Attempts,
@@ -102,6 +104,10 @@ func (r Renderer) image(img job.Image) (ImageResource, error) {
 			return ImageResource{}, err
 		}
 		resource.URL = &url
+	}
+	if img.Status == job.StatusQueued {
+		what, at := o.waitingFor(img)
+		resource.WaitingFor, resource.RetryAt = &what, at
 	}
 	if img.Error != nil {
 		resource.Error = &ErrorResource{Code: string(img.Error.Code), Message: img.Error.Message}

@@ -27,8 +27,8 @@ type JobResource struct {
 	CompletedAt *time.Time `json:"completed_at" doc:"When the last image ended."`
 	ExpiresAt   time.Time  `json:"expires_at" doc:"Images that have not ended by then fail with deadline_exceeded."`
 
-	QueuePosition    *int       `json:"queue_position" doc:"How many pictures go before this job's first; null once that has started."`
-	EstimatedStartAt *time.Time `json:"estimated_start_at" doc:"When it should start, by the rate of the quota; null once it has."`
+	QueuePosition    *int       `json:"queue_position" doc:"How many pictures go before the next of this job's that waits; null if none does."`
+	EstimatedStartAt *time.Time `json:"estimated_start_at" doc:"When that should start, by the rates of the quotas and the pauses of lanes; null if none waits."`
 
 	URLs LinksResource `json:"urls"`
 }
@@ -57,6 +57,8 @@ type ImageResource struct {
 	ModelVersion string         `json:"model_version,omitempty" doc:"The model that answered."`
 	Attempts     int            `json:"attempts"`
 	Error        *ErrorResource `json:"error" doc:"Why it failed, or why its latest attempt did."`
+	WaitingFor   *Waiting       `json:"waiting_for" enum:"turn,quota,lane,backoff,budget,model" doc:"What it waits for while it is queued; null otherwise."`
+	RetryAt      *time.Time     `json:"retry_at" doc:"When its next attempt may begin, if it waits for a time."`
 }
 
 // ErrorResource says why an image failed.

@@ -25,6 +25,10 @@ type Snapshot struct {
 	Tenant  string     `json:"tenant"`
 	Version int64      `json:"version"`
 	Status  job.Status `json:"status"`
+
+	// partial tells that images wait, and that the snapshot does not say for how
+	// long: it was made by a transition, and only a read of the record tells.
+	partial bool
 }
 
 // Parse reads a snapshot from a job object as callers see it.

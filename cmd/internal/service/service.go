@@ -68,12 +68,12 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		Bucket: cfg.R2.Bucket, PublicURL: cfg.R2.PublicURL,
 	})
 	lanes := make([]lane.Lane, len(cfg.Lanes))
-	rpm := make(map[string]int)
+	shown := make([]snapshot.Lane, len(cfg.Lanes))
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
-		rpm[l.Lane.Model] += l.Lane.RPM
+		shown[i] = snapshot.Lane{Name: l.Lane.Name, Models: []string{l.Lane.Model}, RPM: l.Lane.RPM}
 	}
-	renderer := snapshot.Renderer{RPM: rpm, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
+	renderer := snapshot.Renderer{Lanes: shown, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
 	published := snapshot.NewRecord(rec, s.redis, renderer, log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, Process: process, Log: log,

@@ -1,0 +1,159 @@
+package snapshot
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// Waiting is what a queued image waits for, as callers see it.
+type Waiting string
+
+// Values of waiting_for. They are part of the API.
+const (
+	WaitingTurn    Waiting = "turn"    // the images before it
+	WaitingQuota   Waiting = "quota"   // the provider's quota has no room now
+	WaitingLane    Waiting = "lane"    // no lane of its model works now: a key is refused, or an operator paused it
+	WaitingBackoff Waiting = "backoff" // its next attempt, after one that failed
+	WaitingBudget  Waiting = "budget"  // its tenant's budget
+	WaitingModel   Waiting = "model"   // a lane that serves its model
+)
+
+// A Lane is what the configuration says of a lane, as far as callers wait for it.
+type Lane struct {
+	Name   string
+	Models []string // that it serves
+	RPM    int      // requests a minute; positive
+	Paused bool     // by its configuration: it takes no image
+}
+
+// An outlook is when the lanes of a model can send requests.
+type outlook struct {
+	now time.Time
+	// openings are the lanes that serve the model, the first to open first.
+	openings []opening
+	// known tells that it is known which lanes are closed; otherwise all of them
+	// count as open.
+	known bool
+	// switchedOff tells that a lane serves the model, but that its configuration
+	// pauses it.
+	switchedOff bool
+}
+
+// An opening is from when on a lane sends requests.
+type opening struct {
+	at   time.Time // not before now
+	rpm  int
+	code job.Code // why it does not send now; empty if it does
+}
+
+// outlook returns the outlook of the job's model.
+func (r Renderer) outlook(j job.Job) outlook {
+	o := outlook{now: r.Now().UTC(), known: j.Ahead != nil}
+	for _, l := range r.Lanes {
+		switch {
+		case !slices.Contains(l.Models, j.Input.Model):
+		case l.Paused:
+			o.switchedOff = true
+		default:
+			o.openings = append(o.openings, o.opening(l, j.Paused))
+		}
+	}
+	slices.SortStableFunc(o.openings, func(a, b opening) int { return a.at.Compare(b.at) })
+	return o
+}
+
+func (o outlook) opening(l Lane, paused []job.PausedLane) opening {
+	for _, p := range paused {
+		if p.Name == l.Name && p.Until.After(o.now) {
+			return opening{at: p.Until, rpm: l.RPM, code: p.Code}
+		}
+	}
+	return opening{at: o.now, rpm: l.RPM}
+}
+
+// waitingFor returns what a queued image waits for, and when its next attempt
+// may begin if it waits for a time.
+func (o outlook) waitingFor(img job.Image) (Waiting, *time.Time) {
+	var opens time.Time // when the first lane does, if all are closed
+	if len(o.openings) > 0 && o.openings[0].at.After(o.now) {
+		opens = o.openings[0].at
+	}
+	switch {
+	case img.Parked || len(o.openings) == 0:
+		if o.switchedOff {
+			return WaitingLane, nil
+		}
+		return WaitingModel, nil
+	case img.NotBefore.After(o.now):
+		at := img.NotBefore
+		if opens.After(at) {
+			at = opens
+		}
+		return waitingAfter(img.Error, WaitingBackoff), &at
+	case !opens.IsZero() && o.openings[0].code == job.CodeQuotaExhausted:
+		return WaitingQuota, &opens
+	case !opens.IsZero():
+		return WaitingLane, &opens
+	case !o.known: // the latest attempt tells of the lanes, if anything does
+		return waitingAfter(img.Error, WaitingTurn), nil
+	default:
+		return WaitingTurn, nil
+	}
+}
+
+// waitingAfter returns what an image waits for whose latest attempt ended with
+// an error. It is otherwise if that was not for want of a lane.
+func waitingAfter(err *job.Error, otherwise Waiting) Waiting {
+	switch {
+	case err == nil:
+		return otherwise
+	case err.Code == job.CodeQuotaExhausted:
+		return WaitingQuota
+	case err.Code == job.CodeLaneUnavailable:
+		return WaitingLane
+	default:
+		return otherwise
+	}
+}
+
+// next returns how many images go before the job's next one, and when that
+// should start. Both are nil if none waits for its turn, or if that is not known.
+func (o outlook) next(j job.Job) (ahead *int, start *time.Time) {
+	if j.Ahead == nil || len(o.openings) == 0 {
+		return nil, nil
+	}
+	var ready *time.Time // when the first of them may start
+	for _, img := range j.Images {
+		if waits(img) && (ready == nil || img.NotBefore.Before(*ready)) {
+			ready = &img.NotBefore
+		}
+	}
+	if ready == nil {
+		return nil, nil
+	}
+	at := sentBy(*j.Ahead, o.openings)
+	if ready.After(at) {
+		at = *ready
+	}
+	return j.Ahead, &at
+}
+
+// waits reports whether the image waits for its turn.
+func waits(img job.Image) bool { return img.Status == job.StatusQueued && !img.Parked }
+
+// sentBy returns when lanes have sent n requests more. Each sends them evenly,
+// from its opening on. lanes must not be empty, and be ordered by when they open.
+func sentBy(n int, lanes []opening) time.Time {
+	var rate float64 // of the lanes that are open, in requests a second
+	left, at := float64(n), lanes[0].at
+	for _, l := range lanes {
+		sent := rate * l.at.Sub(at).Seconds()
+		if rate > 0 && sent >= left {
+			break
+		}
+		left, at, rate = left-sent, l.at, rate+float64(l.rpm)/60
+	}
+	return at.Add(time.Duration(left / rate * float64(time.Second)))
+}
