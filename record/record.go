@@ -182,6 +182,11 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// left them.
 	Expire(ctx context.Context, reason job.Error, limit int) ([]job.Job, error)
 
+	// ExpireJob does what Expire does to one job, and returns the job as that
+	// left it. If there is nothing to fail, it returns the job as it is. It fails
+	// with ErrNotFound.
+	ExpireJob(ctx context.Context, id string, reason job.Error) (job.Job, error)
+
 	// Retired returns jobs that ended at least age ago, the oldest first.
 	Retired(ctx context.Context, age time.Duration, limit int) ([]job.Job, error)
 

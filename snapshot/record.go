@@ -97,6 +97,13 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 	return jobs, err
 }
 
+// ExpireJob implements record.Record.
+func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (job.Job, error) {
+	j, err := r.record.ExpireJob(ctx, id, reason)
+	r.publish(ctx, err, j)
+	return j, err
+}
+
 // Delete implements record.Record, and removes the job's snapshot.
 func (r *Record) Delete(ctx context.Context, id string) error {
 	err := r.record.Delete(ctx, id)

@@ -108,8 +108,14 @@ func setup(t *testing.T) *bundle {
 
 func (b *bundle) create(t *testing.T, count int) (job.Job, []job.Task) {
 	t.Helper()
+	return b.createFor(t, count, time.Hour)
+}
+
+// createFor records a job that expires after a time.
+func (b *bundle) createFor(t *testing.T, count int, expiresIn time.Duration) (job.Job, []job.Task) {
+	t.Helper()
 	j, tasks, err := b.Create(t.Context(), record.Draft{
-		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal, ExpiresIn: time.Hour,
+		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal, ExpiresIn: expiresIn,
 		Lanes: slices.Repeat([]string{"a"}, count),
 		Input: job.Input{Prompt: `say "version":99`, Model: "m", Count: count},
 		// Deeper than Redis' own JSON decoder goes, and with a version of its own.
@@ -188,6 +194,14 @@ func TestEveryTransitionLeavesASnapshotAndAnEvent(t *testing.T) {
 	c = b.claim(t, tasks[1])
 	check(c.Job, nil)
 	check(b.Fail(t.Context(), c, job.Error{Code: job.CodeBlocked, Message: "No."}))
+	overdue, _ := b.createFor(t, 1, 0)
+	sub = b.client.Subscribe(t.Context(), snapshot.EventsChannel(overdue.ID))
+	defer sub.Close()
+	if _, err := sub.Receive(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	j = overdue
+	check(b.ExpireJob(t.Context(), j.ID, job.DeadlineExceeded()))
 }
 
 // The budget is one command for each change, and none for a renewed lease.

@@ -32,6 +32,7 @@ func (r Renderer) Render(j job.Job) (Snapshot, error) {
 	}
 	return Snapshot{
 		JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status,
+		ExpiresAt: j.ExpiresAt, Progress: resource.Progress,
 		partial: j.Ahead == nil && slices.ContainsFunc(j.Images, waits),
 	}, nil
 }

@@ -12,6 +12,7 @@ package snapshot
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/ai-worker/ai-worker/job"
 )
@@ -25,10 +26,18 @@ type Snapshot struct {
 	Tenant  string     `json:"tenant"`
 	Version int64      `json:"version"`
 	Status  job.Status `json:"status"`
+	// ExpiresAt and Progress tell whether images wait past the job's deadline.
+	ExpiresAt time.Time        `json:"expires_at"`
+	Progress  ProgressResource `json:"progress"`
 
 	// partial tells that images wait, and that the snapshot does not say for how
 	// long: it was made by a transition, and only a read of the record tells.
 	partial bool
+}
+
+// overdue reports whether images wait although the job's deadline has passed.
+func (s Snapshot) overdue(now time.Time) bool {
+	return s.Progress.Queued > 0 && !s.ExpiresAt.After(now)
 }
 
 // Parse reads a snapshot from a job object as callers see it.

@@ -136,7 +136,9 @@ func TestImagesSayWhatTheyWaitFor(t *testing.T) {
 
 func TestSentBy(t *testing.T) {
 	t.Parallel()
-	at := func(minutes float64, rpm int) snapshot.Opening { return snapshot.Opening{At: *later(minutes), RPM: rpm} }
+	at := func(minutes float64, rpm int) snapshot.Opening {
+		return snapshot.Opening{At: *later(minutes), RPM: rpm}
+	}
 	for name, tt := range map[string]struct {
 		n     int
 		lanes []snapshot.Opening
@@ -163,7 +165,9 @@ func TestSentBy(t *testing.T) {
 // one waits.
 func TestEstimates(t *testing.T) {
 	t.Parallel()
-	waits := func(minutes float64) job.Image { return job.Image{Status: job.StatusQueued, NotBefore: *later(minutes)} }
+	waits := func(minutes float64) job.Image {
+		return job.Image{Status: job.StatusQueued, NotBefore: *later(minutes)}
+	}
 	ready, parked := job.Image{Status: job.StatusQueued}, job.Image{Status: job.StatusQueued, Parked: true}
 	ended, runs := job.Image{Status: job.StatusFailed}, job.Image{Status: job.StatusProcessing}
 	for name, tt := range map[string]struct {

@@ -87,9 +87,7 @@ func entries(found []place) []*entry {
 // fail together.
 func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) (jobs []job.Job, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
-		overdue := r.places(func(p place) bool {
-			return !p.entry.Job.ExpiresAt.After(now) && (p.image.queued() || p.image.lapsed(now))
-		})
+		overdue := r.places(func(p place) bool { return p.overdue(now) })
 		slices.SortFunc(overdue, func(p, q place) int {
 			return cmp.Or(p.entry.Job.ExpiresAt.Compare(q.entry.Job.ExpiresAt), p.compareName(q))
 		})
@@ -109,6 +107,33 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) (jobs 
 		return nil
 	})
 	return jobs, err
+}
+
+// overdue reports whether the image fails for its job's deadline: it waits, or
+// its lease has run out.
+func (p place) overdue(now time.Time) bool {
+	return !p.entry.Job.ExpiresAt.After(now) && (p.image.queued() || p.image.lapsed(now))
+}
+
+// ExpireJob implements record.Record.
+func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (j job.Job, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		e := r.jobs[id]
+		if e == nil {
+			return record.ErrNotFound
+		}
+		overdue := r.places(func(p place) bool { return p.entry == e && p.overdue(now) })
+		for _, p := range overdue {
+			p.image.end(job.EventFail, &reason, now)
+		}
+		if len(overdue) > 0 {
+			e.raiseVersion(now)
+			r.setJob(e, c)
+		}
+		j = e.snapshot()
+		return nil
+	})
+	return j, err
 }
 
 // Retired implements record.Record.

@@ -120,6 +120,8 @@ func (h *hammer) step(random *rand.Rand) (name string, err error) {
 		_, tasks, err := h.rec.Reap(ctx, 0, 10)
 		h.keep(tasks, nil, nil, nil)
 		return some("reap", len(tasks), err)
+	case n == 17 && task != nil && random.IntN(2) == 0:
+		return "expire", ignore(h.rec.ExpireJob(ctx, task.JobID, job.Error{Code: job.CodeDeadlineExceeded}))
 	case n == 17:
 		jobs, err := h.rec.Expire(ctx, job.Error{Code: job.CodeDeadlineExceeded}, 10)
 		return some("expire", len(jobs), err)

@@ -7,8 +7,10 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // Reap implements record.Record. It moves all images of a job in one
@@ -49,6 +51,20 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 		return nil, fmt.Errorf("postgres: fail overdue images: %w", err)
 	}
 	return jobs, nil
+}
+
+// ExpireJob implements record.Record.
+func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (job.Job, error) {
+	j, _, err := r.runTransition(ctx, "expire", pgx.NamedArgs{
+		"id": uuidArg(id), "jobs": []pgtype.UUID{uuidArg(id)}, "error_code": reason.Code, "error_message": reason.Message,
+	}, "lock_job")
+	switch {
+	case err != nil:
+		return job.Job{}, fmt.Errorf("postgres: fail overdue images of job %s: %w", id, err)
+	case j.ID == "":
+		return job.Job{}, record.ErrNotFound
+	}
+	return j, nil
 }
 
 // found is a list of images to move. Each image has the same place in all three

@@ -45,6 +45,7 @@ func contextCanceled(f *fixture) {
 		"Unheard":    func() error { _, err := f.record.Unheard(ctx, gone, plenty); return err },
 		"Reap":       func() error { _, _, err := f.record.Reap(ctx, gone, plenty); return err },
 		"Expire":     func() error { _, err := f.record.Expire(ctx, timedOut, plenty); return err },
+		"ExpireJob":  func() error { _, err := f.record.ExpireJob(ctx, before.ID, timedOut); return err },
 		"Retired":    func() error { _, err := f.record.Retired(ctx, gone, plenty); return err },
 		"Delete":     func() error { return f.record.Delete(ctx, before.ID) },
 		"Backlog":    func() error { _, err := f.record.Backlog(ctx, gone); return err },

@@ -45,7 +45,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
 			"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
 			"pause": h.pause, "resume": h.resume,
-			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire,
+			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
 			"retired": h.retired, "delete": h.remove,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
@@ -371,6 +371,13 @@ func (h *history) expire(*rapid.T) {
 	limit := h.limit()
 	want, wantErr := h.spec.Expire(h.ctx, timedOut, limit)
 	got, gotErr := h.real.Expire(h.ctx, timedOut, limit)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) expireJob(*rapid.T) {
+	id := latestOf(h, "job", h.jobs)
+	want, wantErr := h.spec.ExpireJob(h.ctx, id, timedOut)
+	got, gotErr := h.real.ExpireJob(h.ctx, id, timedOut)
 	same(h, want, wantErr, got, gotErr)
 }
 

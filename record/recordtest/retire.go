@@ -11,6 +11,7 @@ var retireTests = []contractTest{
 	{"fails what is past its deadline", expireAll},
 	{"leaves who is at work past the deadline", expireWorked},
 	{"fails jobs a page at a time", expirePages},
+	{"fails one job that is past its deadline", expireOne},
 	{"finds jobs to be removed, the oldest first", retiredOrder},
 	{"removes a job that ended", deleteEnded},
 }
@@ -96,6 +97,42 @@ func expirePages(f *fixture) {
 		}
 	}
 	f.wantEqual("the jobs", got, want)
+}
+
+// Of one job it does the same, and leaves the others alone.
+func expireOne(f *fixture) {
+	expire := func(id string) job.Job {
+		j, err := f.record.ExpireJob(f.ctx, id, timedOut)
+		f.wantErr(err, nil)
+		f.check(j)
+		return j
+	}
+	early, other := f.create(1), f.submit(overdue(1))
+	before := f.get(early[0].JobID)
+	f.wantEqual("a job in time", expire(before.ID), before)
+
+	tasks := f.submit(overdue(4))
+	f.cancel(early[0].JobID)
+	f.wantImage(f.claim(tasks[0], never), other[0])
+	live, stale := f.claim(tasks[1], never), f.claim(tasks[2], gone)
+	waiting := f.claim(tasks[3], never)
+	f.requeue(waiting, record.Requeue{Lane: lane, After: never})
+	j := expire(live.Job.ID)
+	f.wantEqual("the images", j.Progress(), job.Progress{Total: 4, Processing: 1, Failed: 3})
+	f.wantEqual("the version", j.Version, waiting.Job.Version+2)
+	for i := range 3 {
+		f.wantEqual("the reason", j.Images[i+1].Error, &timedOut)
+	}
+	f.refused(stale)
+	f.refused(waiting)
+	f.wantWaiting(map[string]int{lane: 0})
+	f.wantEqual("a second time", expire(live.Job.ID), j)
+	ended := f.succeed(live)
+	f.wantEqual("a third time", expire(live.Job.ID), ended)
+	for _, id := range []string{newID(), "", "no-such-id"} {
+		_, err := f.record.ExpireJob(f.ctx, id, timedOut)
+		f.wantErr(err, record.ErrNotFound)
+	}
 }
 
 func retiredOrder(f *fixture) {
