@@ -236,7 +236,7 @@ func (r *reader) own() []Setting {
 		},
 		{
 			Name: "RETENTION_DAYS", Default: "0",
-			Purpose: "ended jobs are removed after that, with their pictures; 0 keeps them",
+			Purpose: "ended jobs are removed after that, with their pictures, and so is what the bucket has of no job; 0 keeps all",
 			read:    days(&c.Retention, maxRetention),
 		},
 		{

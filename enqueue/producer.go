@@ -36,6 +36,8 @@ type InputStore interface {
 	// PutInput stores the bytes of a job's n-th input picture and returns
 	// their key.
 	PutInput(ctx context.Context, jobID string, n int, data []byte, contentType string) (key string, err error)
+	// RemoveInput deletes that picture, if it is stored.
+	RemoveInput(ctx context.Context, jobID string, n int) error
 }
 
 // Producer records jobs and enqueues their images.
@@ -152,7 +154,9 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	for i, l := range lanes {
 		draft.Lanes[i] = l.Name
 	}
-	if err := p.upload(ctx, &draft, s.Uploads); err != nil {
+	stored, err := p.upload(ctx, &draft, s.Uploads)
+	if err != nil {
+		p.removeInputs(ctx, draft.ID, stored)
 		return job.Job{}, err
 	}
 	noSweep := p.AskForSweep(ctx, time.Now())
@@ -160,6 +164,9 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 		p.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", noSweep)
 	}
 	j, tasks, err := p.create(ctx, draft)
+	if unrecorded(err) || err == nil && j.ID != draft.ID {
+		p.removeInputs(ctx, draft.ID, stored)
+	}
 	if err != nil {
 		return job.Job{}, err
 	}
@@ -190,11 +197,14 @@ func (p *Producer) takeBack(ctx context.Context, j job.Job, key string) error {
 // was cut. It is less than what a process has left to answer the caller.
 const createGrace = time.Second
 
+// errNotBegun means that a submission was cut before its row.
+var errNotBegun = errors.New("enqueue: nothing is recorded")
+
 // create records a job. If ctx ends while the row is being written, create goes
 // on for a while: nobody would know whether there is a job.
 func (p *Producer) create(ctx context.Context, d record.Draft) (job.Job, []job.Task, error) {
 	if err := ctx.Err(); err != nil {
-		return job.Job{}, nil, fmt.Errorf("enqueue: nothing is recorded: %w", err)
+		return job.Job{}, nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -212,31 +222,6 @@ func (p *Producer) outlive(ctx context.Context) (_ context.Context, release func
 		stop()
 		cancel(context.Canceled)
 	}
-}
-
-// upload stores the input pictures before the row that names them is written. A
-// repeated request stores none: the first one did, and these copies would never
-// be deleted.
-func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Upload) error {
-	if len(uploads) == 0 {
-		return nil
-	}
-	if draft.IdempotencyKey != "" {
-		switch _, err := p.record.Recorded(ctx, *draft); {
-		case err == nil:
-			return nil
-		case !errors.Is(err, record.ErrNotFound):
-			return err
-		}
-	}
-	for _, u := range uploads {
-		key, err := p.inputs.PutInput(ctx, draft.ID, u.Position, u.Data, u.ContentType)
-		if err != nil {
-			return fmt.Errorf("enqueue: store input image %d: %w", u.Position, err)
-		}
-		draft.Input.InputImages[u.Position] = job.InputImage{Key: key, ContentType: u.ContentType}
-	}
-	return nil
 }
 
 // ErrNotEnqueued means that a job has neither its tasks nor a sweep that would

@@ -27,6 +27,8 @@ type Deliverer interface {
 // A Sweeper finds and mends what crashes left behind.
 type Sweeper interface {
 	Sweep(context.Context) (sweep.Swept, error)
+	// SweepDaily does what costs too much to be done with every sweep, too.
+	SweepDaily(context.Context) (sweep.Swept, error)
 }
 
 // Tasks takes deliveries from Cloud Tasks.
@@ -49,6 +51,9 @@ func answers() map[worker.Verdict]int {
 	}
 }
 
+// taskNameHeader is set on everything that Cloud Tasks delivers.
+const taskNameHeader = "X-CloudTasks-TaskName"
+
 // maxTaskBody is far above the size of any body of ours, in bytes.
 const maxTaskBody = 4 << 10
 
@@ -65,7 +70,7 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		// A second delivery of it could not be read either.
 		h.Log.ErrorContext(ctx, "a delivery cannot be read; its task is dropped",
-			"error", err, "task", r.Header.Get("X-CloudTasks-TaskName"))
+			"error", err, "task", r.Header.Get(taskNameHeader))
 		w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -78,9 +83,14 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 
 // Sweep serves POST /tasks/sweep. It answers with what the sweep did. A step
 // that failed is logged, and the next sweep repeats it. If no next sweep could
-// be asked for, the answer makes this one come again.
+// be asked for, the answer makes this one come again. A sweep that does not come
+// from a queue is the daily one of Cloud Scheduler.
 func (h *Tasks) Sweep(w http.ResponseWriter, r *http.Request) {
-	swept, err := h.Sweeper.Sweep(r.Context())
+	mend := h.Sweeper.Sweep
+	if r.Header.Get(taskNameHeader) == "" {
+		mend = h.Sweeper.SweepDaily
+	}
+	swept, err := mend(r.Context())
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "sweep met trouble", "error", err)
 	}

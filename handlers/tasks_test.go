@@ -111,6 +111,32 @@ type sweepFunc func() (sweep.Swept, error)
 
 func (f sweepFunc) Sweep(context.Context) (sweep.Swept, error) { return f() }
 
+func (f sweepFunc) SweepDaily(context.Context) (sweep.Swept, error) {
+	swept, err := f()
+	swept.Orphans = 7
+	return swept, err
+}
+
+// What comes from a queue comes every ten minutes while there is work.
+func TestOnlySweepsFromElsewhereAreDaily(t *testing.T) {
+	for name, tt := range map[string]struct {
+		header string
+		want   string
+	}{
+		"Cloud Tasks":     {"X-CloudTasks-TaskName", `"orphans":0`},
+		"Cloud Scheduler": {"X-CloudScheduler-JobName", `"orphans":7`},
+	} {
+		h := &handlers.Tasks{Sweeper: sweepFunc(func() (sweep.Swept, error) { return sweep.Swept{}, nil })}
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/tasks/sweep", http.NoBody)
+		r.Header.Set(tt.header, "sweep-1")
+		w := httptest.NewRecorder()
+		h.Sweep(w, r)
+		if !strings.Contains(w.Body.String(), tt.want) {
+			t.Errorf("a sweep by %s answers %s, want %s in it", name, w.Body, tt.want)
+		}
+	}
+}
+
 // A sweep after which no other would come must come again.
 func TestSweepIsRepeatedOnlyIfItIsTheLast(t *testing.T) {
 	for _, tt := range []struct {

@@ -11,6 +11,12 @@ type Object struct {
 	ModelVersion string // the model that really answered: requests for retired models are re-routed silently
 }
 
+// A StoredObject is an object in the bucket, and the job that it was stored for.
+type StoredObject struct {
+	Key   string
+	JobID string
+}
+
 // A Picture is what a model produced, not yet stored.
 type Picture struct {
 	Data         []byte // the provider's bytes, unchanged, provenance metadata included

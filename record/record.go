@@ -194,6 +194,9 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// is none. It does nothing to a job that has not ended.
 	Delete(ctx context.Context, id string) error
 
+	// Known returns those of the ids that a job has, in order.
+	Known(ctx context.Context, ids ...string) ([]string, error)
+
 	Reporter
 }
 

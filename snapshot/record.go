@@ -190,6 +190,11 @@ func (r *Record) Retired(ctx context.Context, age time.Duration, limit int) ([]j
 	return r.record.Retired(ctx, age, limit)
 }
 
+// Known implements record.Record.
+func (r *Record) Known(ctx context.Context, ids ...string) ([]string, error) {
+	return r.record.Known(ctx, ids...)
+}
+
 // Backlog implements record.Record.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {
 	return r.record.Backlog(ctx, unsent)

@@ -1,6 +1,6 @@
 // Package sweep finds what crashes left behind, and mends it: tasks that never
 // reached their queue or are gone from it, images whose worker died, jobs past
-// their deadline, and jobs past retention. It asks for the next sweep as long
+// their deadline, jobs past retention, and what is stored for no job. It asks for the next sweep as long
 // as there is work.
 package sweep
 
@@ -50,6 +50,7 @@ type Swept struct {
 	Reaped  int `json:"reaped"`  // images whose worker died
 	Expired int `json:"expired"` // jobs past their deadline
 	Removed int `json:"removed"` // jobs past retention
+	Orphans int `json:"orphans"` // stored objects past retention that are no job's
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -65,25 +66,39 @@ type Producer interface {
 	AskForSweep(ctx context.Context, now time.Time) error
 }
 
-// A Remover deletes a job's stored pictures.
-type Remover interface {
+// Objects are the stored pictures.
+type Objects interface {
+	// RemoveJob deletes all that may be stored for a job.
+	RemoveJob(ctx context.Context, j job.Job) error
+	// Remove deletes objects. One that does not exist counts as deleted.
 	Remove(ctx context.Context, keys ...string) error
+	// List returns a page of the objects of jobs made before a time, and what to
+	// pass as after to get the next page; empty after the last.
+	List(ctx context.Context, after string, before time.Time) (page []job.StoredObject, next string, err error)
 }
 
 // Sweeper finds what crashes left behind, and mends it. Sweeps may overlap.
 type Sweeper struct {
 	Record    record.Record
 	Producer  Producer
-	Objects   Remover
+	Objects   Objects
 	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
 	Log       *slog.Logger
+
+	now func() time.Time // nil is time.Now; which jobs are past retention, the record's clock tells
 }
 
 // Sweep does one round: each step, page by page, until there is nothing left or
 // the time is up. It goes on after a step that fails, and returns the errors of
 // all steps. It logs what it did, and what waits then. If there is work left,
 // it asks for the next sweep; if it cannot, the error wraps ErrNoNextSweep.
-func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
+func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) { return s.sweep(ctx, false) }
+
+// SweepDaily does what Sweep does. It also lists what is stored past retention,
+// and removes what is no job's. Each page of the list costs money.
+func (s *Sweeper) SweepDaily(ctx context.Context) (Swept, error) { return s.sweep(ctx, true) }
+
+func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	var swept Swept
 	var errs []error
 	end := time.Now().Add(timeLimit)
@@ -97,6 +112,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
 		{"remove", &swept.Removed, s.remove},
+		{"remove orphans", &swept.Orphans, s.orphans(daily)},
 	} {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(ctx)
@@ -125,7 +141,7 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) {
 func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error) {
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
-		"expired", swept.Expired, "removed", swept.Removed,
+		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
@@ -248,7 +264,7 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	}
 	var errs []error
 	for _, j := range jobs {
-		err := s.Objects.Remove(ctx, objectKeys(j)...)
+		err := s.Objects.RemoveJob(ctx, j)
 		if err == nil {
 			err = s.Record.Delete(ctx, j.ID)
 		}
@@ -259,20 +275,4 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 		n++
 	}
 	return n, len(jobs) == page, errors.Join(errs...)
-}
-
-// objectKeys returns the keys of all objects that are stored for a job.
-func objectKeys(j job.Job) []string {
-	var keys []string
-	for _, in := range j.Input.InputImages {
-		if in.Key != "" {
-			keys = append(keys, in.Key)
-		}
-	}
-	for _, img := range j.Images {
-		if img.Object.Key != "" {
-			keys = append(keys, img.Object.Key)
-		}
-	}
-	return keys
 }

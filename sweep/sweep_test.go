@@ -25,15 +25,21 @@ import (
 	"github.com/ai-worker/ai-worker/sweep"
 )
 
-// remover notes which objects are removed.
+// remover notes which jobs' objects are removed.
 type remover struct {
-	keys []string
+	jobs []string
 	err  error
 }
 
-func (r *remover) Remove(_ context.Context, keys ...string) error {
-	r.keys = append(r.keys, keys...)
+func (r *remover) RemoveJob(_ context.Context, j job.Job) error {
+	r.jobs = append(r.jobs, j.ID)
 	return r.err
+}
+
+func (r *remover) Remove(context.Context, ...string) error { return r.err }
+
+func (r *remover) List(context.Context, string, time.Time) ([]job.StoredObject, string, error) {
+	return nil, "", errors.New("a sweep that is not daily listed the bucket")
 }
 
 const (
@@ -264,9 +270,9 @@ func TestSweepRemovesWhatIsPastRetention(t *testing.T) {
 		t.Errorf("got %v, want the bucket's error", err)
 	}
 	b.job(t, j.ID) // it is still there, or its picture would never be deleted
-	b.removed.err, b.removed.keys = nil, nil
-	if swept := b.sweepOnce(t); swept.Removed != 1 || strings.Join(b.removed.keys, " ") != "images/x/0" {
-		t.Errorf("swept %+v, removed %v", swept, b.removed.keys)
+	b.removed.err, b.removed.jobs = nil, nil
+	if swept := b.sweepOnce(t); swept.Removed != 1 || strings.Join(b.removed.jobs, " ") != j.ID {
+		t.Errorf("swept %+v, removed %v", swept, b.removed.jobs)
 	}
 	if _, err := b.record.Get(t.Context(), j.ID); !errors.Is(err, record.ErrNotFound) {
 		t.Errorf("the job is still there: %v", err)
@@ -288,7 +294,7 @@ func TestSweepTellsWhatWaits(t *testing.T) {
 	}
 	want := map[string]any{
 		"level": "INFO", "msg": "swept", "waiting": 0., "oldest_waiting_seconds": 0.,
-		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0.,
+		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0., "orphans": 0.,
 	}
 	if diff := cmp.Diff(want, swept()); diff != "" {
 		t.Errorf("of nothing (-want +got):\n%s", diff)

@@ -198,7 +198,7 @@ variable "r2" {
 }
 
 variable "retention_days" {
-  description = "Jobs that ended so many days ago are removed, with their pictures. 0 keeps them."
+  description = "Jobs that ended so many days ago are removed, with their pictures, and so is what the bucket has of no job. 0 keeps all."
   type        = number
   default     = 0
   nullable    = false

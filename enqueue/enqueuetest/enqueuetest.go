@@ -60,7 +60,7 @@ func (q *Queue) GetTask(
 
 // Inputs notes the keys of the pictures that are uploaded.
 type Inputs struct {
-	Stored []string
+	Stored []string // and not removed
 	Err    error
 }
 
@@ -69,4 +69,10 @@ func (i *Inputs) PutInput(_ context.Context, jobID string, n int, _ []byte, _ st
 	key := jobID + "/" + strconv.Itoa(n)
 	i.Stored = append(i.Stored, key)
 	return key, i.Err
+}
+
+// RemoveInput forgets the key.
+func (i *Inputs) RemoveInput(_ context.Context, jobID string, n int) error {
+	i.Stored = slices.DeleteFunc(i.Stored, func(key string) bool { return key == jobID+"/"+strconv.Itoa(n) })
+	return nil
 }

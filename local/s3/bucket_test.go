@@ -127,7 +127,9 @@ func TestList(t *testing.T) {
 		"":                           {"images/a/0", "images/a/1", "images/b/0", "inputs/a/0"},
 		"prefix=images/a/":           {"images/a/0", "images/a/1"},
 		"prefix=images/&delimiter=/": {"images/a/", "images/b/"},
-		"list-type=2&max-keys=1":     {"images/a/0", "images/a/1", "images/b/0", "inputs/a/0"}, // one page
+		"list-type=2&max-keys=1":     {"images/a/0"},
+		"list-type=2&max-keys=2&start-after=images/a/0&prefix=images/": {"images/a/1", "images/b/0"},
+		"list-type=2&start-after=images/a/7":                           {"images/b/0", "inputs/a/0"},
 	}
 	for query, want := range tests {
 		if diff := cmp.Diff(want, list(t, srv, query)); diff != "" {

@@ -7,13 +7,11 @@ import (
 	"github.com/johannesboyne/gofakes3"
 )
 
-// ListBucket lists everything that matches in one page, however many there are.
+// ListBucket lists a page of the keys that match, or all common prefixes, however
+// many there are.
 func (b *bucket) ListBucket(
 	name string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage,
 ) (*gofakes3.ObjectList, error) {
-	if !page.IsEmpty() {
-		return nil, gofakes3.ErrInternalPageNotImplemented // gofakes3 then asks for the one page
-	}
 	if err := b.check(name); err != nil {
 		return nil, err
 	}
@@ -25,6 +23,13 @@ func (b *bucket) ListBucket(
 		return nil, err
 	}
 	list := gofakes3.NewObjectList()
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		return page.HasMarker && key <= page.Marker || !prefix.Match(key, nil)
+	})
+	if n := int(page.MaxKeys); 0 < n && n < len(keys) && !prefix.HasDelimiter {
+		keys = keys[:n]
+		list.IsTruncated, list.NextMarker = true, keys[n-1]
+	}
 	for _, key := range keys {
 		if err := b.addTo(list, key, prefix); err != nil {
 			return nil, err

@@ -28,6 +28,21 @@ func (r *Record) Get(ctx context.Context, id string) (j job.Job, err error) {
 	return j, err
 }
 
+// Known implements record.Record.
+func (r *Record) Known(ctx context.Context, ids ...string) (known []string, err error) {
+	err = r.view(ctx, func(time.Time) error {
+		for _, id := range ids {
+			if r.jobs[id] != nil {
+				known = append(known, id)
+			}
+		}
+		slices.Sort(known)
+		known = slices.Compact(known)
+		return nil
+	})
+	return known, err
+}
+
 // next returns the first of the job's images that is ready, or else the first
 // that is queued, or nil if none is.
 func (e *entry) next() *image {

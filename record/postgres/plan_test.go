@@ -106,6 +106,23 @@ func TestAheadCostsTheSameWithAnyBacklog(t *testing.T) {
 	}
 }
 
+// The sweep looks up a page of the bucket's listing at once.
+func TestKnownCostsWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+	seed(t, pool, backlog{count: 100_000, tenants: 3})
+	var ids []string
+	for i := range 1_000 {
+		ids = append(ids, backlogTask(99_500+i).JobID) // half of them are there
+	}
+	known, err := postgres.New(pool).Known(t.Context(), ids...)
+	if err != nil || len(known) != 500 {
+		t.Errorf("%d jobs are known, %v; want 500", len(known), err)
+	}
+	const downAnIndex = 5 // for each id
+	explain(t, pool, tr.find(t, "known")).wantBlocks(t, "Known", len(ids)*downAnIndex)
+}
+
 func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 	t.Parallel()
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
@@ -42,6 +43,23 @@ func (r *Record) Retired(ctx context.Context, age time.Duration, limit int) ([]j
 		return nil, fmt.Errorf("postgres: find retired jobs: %w", err)
 	}
 	return jobs, nil
+}
+
+// Known implements record.Record.
+func (r *Record) Known(ctx context.Context, ids ...string) ([]string, error) {
+	asked := make([]pgtype.UUID, len(ids))
+	for i, id := range ids {
+		asked[i] = uuidArg(id)
+	}
+	var known []string
+	err := r.send(ctx, call{statement: "known", args: pgx.NamedArgs{"ids": asked}, read: func(rows pgx.Rows) (err error) {
+		known, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("postgres: look up %d jobs: %w", len(ids), err)
+	}
+	return known, nil
 }
 
 // Delete implements record.Record.

@@ -47,6 +47,7 @@ func contextCanceled(f *fixture) {
 		"Expire":     func() error { _, err := f.record.Expire(ctx, timedOut, plenty); return err },
 		"ExpireJob":  func() error { _, err := f.record.ExpireJob(ctx, before.ID, timedOut); return err },
 		"Retired":    func() error { _, err := f.record.Retired(ctx, gone, plenty); return err },
+		"Known":      func() error { _, err := f.record.Known(ctx, before.ID); return err },
 		"Delete":     func() error { return f.record.Delete(ctx, before.ID) },
 		"Backlog":    func() error { _, err := f.record.Backlog(ctx, gone); return err },
 		"Outcomes":   func() error { _, err := f.record.Outcomes(ctx, never); return err },

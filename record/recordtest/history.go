@@ -46,7 +46,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
 			"pause": h.pause, "resume": h.resume,
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
-			"retired": h.retired, "delete": h.remove,
+			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
@@ -391,6 +391,13 @@ func (h *history) retired(*rapid.T) {
 func (h *history) remove(*rapid.T) {
 	id := latestOf(h, "job", h.jobs)
 	same(h, 0, h.spec.Delete(h.ctx, id), 0, h.real.Delete(h.ctx, id))
+}
+
+func (h *history) known(*rapid.T) {
+	ids := []string{latestOf(h, "job", h.jobs), latestOf(h, "job", h.jobs), "ffffffff-0000-7000-8000-000000000000"}
+	want, wantErr := h.spec.Known(h.ctx, ids...)
+	got, gotErr := h.real.Known(h.ctx, ids...)
+	same(h, want, wantErr, got, gotErr)
 }
 
 func (h *history) get(*rapid.T) { h.compareJob(latestOf(h, "job", h.jobs)) }

@@ -14,6 +14,7 @@ var retireTests = []contractTest{
 	{"fails one job that is past its deadline", expireOne},
 	{"finds jobs to be removed, the oldest first", retiredOrder},
 	{"removes a job that ended", deleteEnded},
+	{"tells which jobs there are", knownJobs},
 }
 
 func (f *fixture) expire(limit int) []job.Job {
@@ -177,4 +178,18 @@ func deleteEnded(f *fixture) {
 	f.refused(last)
 	f.wantImage(f.claim(tasks[0], never), kept[0])
 	f.noClaim(kept[0], record.ErrNothingDue)
+}
+
+func knownJobs(f *fixture) {
+	known := func(ids ...string) []string {
+		got, err := f.record.Known(f.ctx, ids...)
+		f.wantErr(err, nil)
+		return got
+	}
+	f.wantEqual("of nothing", len(known()), 0)
+	open, ended := f.create(1)[0].JobID, f.cancel(f.create(2)[0].JobID).ID
+	f.wantEqual("the jobs", known(newID(), ended, "no-such-id", open, ended, ""), []string{open, ended})
+	f.wantErr(f.record.Delete(f.ctx, ended), nil)
+	f.wantEqual("without the one removed", known(open, ended), []string{open})
+	f.wantEqual("of none", len(known(newID(), newID())), 0)
 }

@@ -1,0 +1,60 @@
+package enqueue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// upload stores the input pictures before the row that names them is written. It
+// returns the positions of those that it stored or, after an error, may have
+// stored. A repeated request stores none, since the first one did.
+func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Upload) (stored []int, err error) {
+	if len(uploads) == 0 {
+		return nil, nil
+	}
+	if draft.IdempotencyKey != "" {
+		switch _, err := p.record.Recorded(ctx, *draft); {
+		case err == nil:
+			return nil, nil
+		case !errors.Is(err, record.ErrNotFound):
+			return nil, err
+		}
+	}
+	for _, u := range uploads {
+		stored = append(stored, u.Position)
+		key, err := p.inputs.PutInput(ctx, draft.ID, u.Position, u.Data, u.ContentType)
+		if err != nil {
+			return stored, fmt.Errorf("enqueue: store input image %d: %w", u.Position, err)
+		}
+		draft.Input.InputImages[u.Position] = job.InputImage{Key: key, ContentType: u.ContentType}
+	}
+	return stored, nil
+}
+
+// removeTimeout bounds how much longer a submission takes because its pictures
+// are of no use. It is part of what a process has left to answer the caller.
+const removeTimeout = time.Second
+
+// removeInputs deletes input pictures of a job that is not recorded. What cannot
+// be deleted now, the daily sweep finds.
+func (p *Producer) removeInputs(ctx context.Context, jobID string, stored []int) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	for _, n := range stored {
+		if err := p.inputs.RemoveInput(ctx, jobID, n); err != nil {
+			p.log.WarnContext(ctx, "an input picture of no job stays in the bucket until a daily sweep past retention",
+				"job_id", jobID, "error", err)
+		}
+	}
+}
+
+// unrecorded reports whether an error says that no job was recorded. Other errors
+// leave that open: a row may be there, and name its pictures.
+func unrecorded(err error) bool {
+	return errors.Is(err, errNotBegun) || errors.Is(err, record.ErrIdempotencyMismatch)
+}
