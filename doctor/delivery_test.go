@@ -116,6 +116,8 @@ type noSweep struct{}
 
 func (noSweep) Sweep(context.Context) (sweep.Swept, error) { return sweep.Swept{}, nil }
 
+func (noSweep) SweepDaily(context.Context) (sweep.Swept, error) { return sweep.Swept{}, nil }
+
 func TestWorkerOutOfReach(t *testing.T) {
 	t.Parallel()
 	expect(t, examineWorker(t, "http://"+nobody(t)), want{doctor.Failed, "worker", "does not answer: dial tcp", "WORKER_URL"})

@@ -93,9 +93,9 @@ func TestNoUploadIsLeftWithoutItsJob(t *testing.T) {
 		b.met = meeting.Done
 		var mu sync.Mutex
 		var wg sync.WaitGroup
-		for _, print := range []string{"one", "one", "another"} {
+		for _, fingerprint := range []string{"one", "one", "another"} {
 			wg.Go(func() {
-				j, err := producer(&together{rec, &meeting}).Submit(t.Context(), uploading(fmt.Sprint(key), print))
+				j, err := producer(&together{rec, &meeting}).Submit(t.Context(), uploading(fmt.Sprint(key), fingerprint))
 				if err != nil && !errors.Is(err, record.ErrIdempotencyMismatch) {
 					t.Error(err)
 					return
@@ -150,7 +150,9 @@ func (r *together) Create(ctx context.Context, d record.Draft) (job.Job, []job.T
 type doubtful struct{ record.Record }
 
 func (r doubtful) Create(ctx context.Context, d record.Draft) (job.Job, []job.Task, error) {
-	_, _, _ = r.Record.Create(ctx, d)
+	if _, _, err := r.Record.Create(ctx, d); err != nil {
+		return job.Job{}, nil, err
+	}
 	return job.Job{}, nil, errors.New("the connection broke")
 }
 
