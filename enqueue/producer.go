@@ -36,6 +36,12 @@ type InputStore interface {
 	// PutInput stores the bytes of a job's n-th input picture and returns
 	// their key.
 	PutInput(ctx context.Context, jobID string, n int, data []byte, contentType string) (key string, err error)
+	// TakeUpload stores a tenant's upload as a job's n-th input picture. It
+	// fails with job.ErrNoUpload.
+	TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error)
+	// CopyInput stores a stored picture once more, as a job's n-th input
+	// picture.
+	CopyInput(ctx context.Context, key, contentType, jobID string, n int) (job.InputImage, error)
 	// RemoveInput deletes that picture, if it is stored.
 	RemoveInput(ctx context.Context, jobID string, n int) error
 }
@@ -85,7 +91,7 @@ type Submission struct {
 	Weight         float64 // the tenant's share of turns, against 1
 	Priority       job.Priority
 	Input          job.Input // its InputImages name the pictures that the caller gave by URL
-	Uploads        []Upload  // input pictures that the caller sent as bytes
+	Uploads        []Upload  // input pictures that have to be stored for the job
 	Metadata       []byte
 	ExpiresIn      time.Duration
 	IdempotencyKey string // empty for none
@@ -118,11 +124,14 @@ func (s Submission) check() error {
 	return nil
 }
 
-// An Upload is an input picture sent as bytes.
+// An Upload is an input picture that has to be stored for the job. It has the
+// picture's bytes, or ID, or Key.
 type Upload struct {
 	Position    int // among Input.InputImages
 	Data        []byte
-	ContentType string
+	ContentType string // of Data, or of what is under Key
+	ID          string // of a picture that the caller put into the bucket; see job.UploadTicket
+	Key         string // of a picture that is stored for another job
 }
 
 // Submit accepts a job: when it returns without an error, the job is recorded

@@ -17,7 +17,7 @@ func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Up
 	if len(uploads) == 0 {
 		return nil, nil
 	}
-	if draft.IdempotencyKey != "" {
+	if draft.IdempotencyKey != "" || draft.Input.Retry != nil {
 		switch _, err := p.record.Recorded(ctx, *draft); {
 		case err == nil:
 			return nil, nil
@@ -27,13 +27,25 @@ func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Up
 	}
 	for _, u := range uploads {
 		stored = append(stored, u.Position)
-		key, err := p.inputs.PutInput(ctx, draft.ID, u.Position, u.Data, u.ContentType)
+		img, err := p.store(ctx, draft, u)
 		if err != nil {
 			return stored, fmt.Errorf("enqueue: store input image %d: %w", u.Position, err)
 		}
-		draft.Input.InputImages[u.Position] = job.InputImage{Key: key, ContentType: u.ContentType}
+		draft.Input.InputImages[u.Position] = img
 	}
 	return stored, nil
+}
+
+// store stores one input picture.
+func (p *Producer) store(ctx context.Context, draft *record.Draft, u Upload) (job.InputImage, error) {
+	switch {
+	case u.ID != "":
+		return p.inputs.TakeUpload(ctx, draft.Tenant, u.ID, draft.ID, u.Position)
+	case u.Key != "":
+		return p.inputs.CopyInput(ctx, u.Key, u.ContentType, draft.ID, u.Position)
+	}
+	key, err := p.inputs.PutInput(ctx, draft.ID, u.Position, u.Data, u.ContentType)
+	return job.InputImage{Key: key, ContentType: u.ContentType}, err
 }
 
 // removeTimeout bounds how much longer a submission takes because its pictures

@@ -25,10 +25,16 @@ import (
 // A Producer accepts jobs.
 type Producer interface {
 	Submit(context.Context, enqueue.Submission) (job.Job, error)
+	// Retry accepts a job for the pictures of another one that it has not.
+	Retry(context.Context, job.Job, enqueue.Retry) (job.Job, error)
 }
 
-// A Canceler ends jobs. It fails with record.ErrNotFound.
-type Canceler interface {
+// A Record is the part of the record that callers ask for. The methods that take
+// an id fail with record.ErrNotFound.
+type Record interface {
+	Get(ctx context.Context, id string) (job.Job, error)
+	List(ctx context.Context, q record.Query) (record.Page, error)
+	// Cancel ends a job.
 	Cancel(ctx context.Context, id string) (job.Job, error)
 }
 
@@ -46,8 +52,9 @@ type Snapshots interface {
 type Jobs struct {
 	Producer  Producer
 	Snapshots Snapshots
-	Canceler  Canceler
-	Lister    Lister
+	Record    Record
+	Remover   Remover
+	Uploader  Uploader
 	Models    []job.Model // the default one first
 	Log       *slog.Logger
 }
@@ -211,7 +218,7 @@ func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) 
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
-	j, err := h.Canceler.Cancel(ctx, own.ID)
+	j, err := h.Record.Cancel(ctx, own.ID)
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
@@ -236,9 +243,8 @@ func output(s snapshot.Snapshot) *jobOutput {
 	return &jobOutput{
 		ContentType:  "application/json",
 		CacheControl: "private, no-cache",
-		// It is weak, because a presigned URL may differ from one answer to the
-		// next.
-		ETag: fmt.Sprintf(`W/"%d"`, s.Version),
+		// It is weak, because estimates differ from one answer to the next.
+		ETag: `W/"` + s.Tag() + `"`,
 		Body: s.JSON,
 	}
 }

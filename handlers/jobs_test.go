@@ -40,7 +40,8 @@ func TestGenerateRecordsAJob(t *testing.T) {
 		`"metrics":{"queue_seconds":null,"run_seconds":null},"cost_usd":0,"metadata":{"b":1,"a":[1.0]},`+
 		`"created_at":%q,"started_at":null,"completed_at":null,"expires_at":%q,`+
 		`"queue_position":0,"estimated_start_at":"2026-11-23T12:00:00Z",`+
-		`"urls":{"get":"https://api.example.com/api/jobs/%[1]s","cancel":"https://api.example.com/api/jobs/%[1]s/cancel"}}`,
+		`"urls":{"get":"https://api.example.com/api/jobs/%[1]s","cancel":"https://api.example.com/api/jobs/%[1]s/cancel",`+
+		`"retry":"https://api.example.com/api/jobs/%[1]s/retry"},"retry_of":null,"url_expires_at":null}`,
 		j.ID, j.CreatedAt.Format(time.RFC3339Nano), j.ExpiresAt.Format(time.RFC3339Nano))
 	if diff := cmp.Diff(want, a.body); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)

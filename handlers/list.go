@@ -23,11 +23,6 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// A Lister finds jobs.
-type Lister interface {
-	List(ctx context.Context, q record.Query) (record.Page, error)
-}
-
 // JobList is a page of jobs.
 type JobList struct {
 	Jobs       []snapshot.JobResource `json:"jobs" doc:"The newest first. Their queue_position and estimated_start_at are null."`
@@ -119,7 +114,7 @@ func (h *Jobs) list(ctx context.Context, in *listInput) (*jobOutput, error) {
 	}
 	slices.Sort(q.Statuses)
 	q.Statuses = slices.Compact(q.Statuses)
-	page, err := h.Lister.List(ctx, q)
+	page, err := h.Record.List(ctx, q)
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}

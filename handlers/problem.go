@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -33,6 +34,12 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, enqueue.ErrNoLane):
 		return huma.Error503ServiceUnavailable("No quota is configured for this model.")
+	case errors.Is(err, job.ErrNoUpload):
+		return huma.Error422UnprocessableEntity("An input picture cannot be used: " + err.Error())
+	case errors.Is(err, enqueue.ErrNotEnded):
+		return huma.Error409Conflict("The job has not ended. Wait for its end, or cancel it, before it is retried.")
+	case errors.Is(err, enqueue.ErrNothingToRetry):
+		return huma.Error409Conflict("No picture of the job failed or was canceled.")
 	case errors.Is(err, record.ErrIdempotencyMismatch):
 		return huma.Error422UnprocessableEntity("The Idempotency-Key was used for another request. " +
 			"Send the same body again, or use a new key.")

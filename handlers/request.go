@@ -1,12 +1,10 @@
 package handlers
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"image/jpeg"
-	"image/png"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,11 +13,11 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/image/webp"
-
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/picture"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 )
 
 // GenerateRequest is what a caller asks for.
@@ -29,7 +27,7 @@ type GenerateRequest struct {
 	Count       int             `json:"count,omitempty" minimum:"1" maximum:"16" default:"1" doc:"Pictures to draw."`
 	AspectRatio string          `json:"aspect_ratio,omitempty" enum:"1:1,1:4,4:1,1:8,8:1,2:3,3:2,3:4,4:3,4:5,5:4,9:16,16:9,21:9" doc:"The model's choice if absent."`
 	ImageSize   string          `json:"image_size,omitempty" enum:"512,1K,2K,4K" doc:"The model's choice if absent."`
-	InputImages []string        `json:"input_images,omitempty" maxItems:"14" doc:"Pictures to start from: https URLs or data URIs."`
+	InputImages []string        `json:"input_images,omitempty" maxItems:"14" doc:"Pictures to start from: https URLs, data URIs, or ids of uploads."`
 	Seed        *int32          `json:"seed,omitempty" minimum:"-2147483648" maximum:"2147483647" doc:"The picture at index i is drawn with seed + i, which is at most 2147483647."`
 	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"Any JSON object up to 4 KiB; handed back as it is."`
 	Priority    string          `json:"priority,omitempty" enum:"normal,low" default:"normal" doc:"low waits until no normal picture of its model does."`
@@ -161,8 +159,10 @@ func (c *checker) checkInputImages(refs []string, m job.Model) ([]job.InputImage
 				c.addFault(field, err.Error())
 			}
 			uploads = append(uploads, enqueue.Upload{Position: i, Data: data, ContentType: contentType})
+		} else if id, err := uuid.Parse(ref); err == nil && id.String() == ref {
+			uploads = append(uploads, enqueue.Upload{Position: i, ID: ref})
 		} else if img.URL = ref; !httpsURL(ref) {
-			c.addFault(field, fmt.Sprintf("must be a data URI or an https URL of at most %d characters", maxInputURL))
+			c.addFault(field, fmt.Sprintf("must be a data URI, the id of an upload, or an https URL of at most %d characters", maxInputURL))
 		}
 		images = append(images, img)
 	}
@@ -173,6 +173,9 @@ func httpsURL(ref string) bool {
 	u, err := url.Parse(ref)
 	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && len(ref) <= maxInputURL
 }
+
+// notPicture is what a caller is told of bytes that are no picture.
+const notPicture = "must be a picture: one of image/png, image/jpeg, image/webp"
 
 // decodeDataURI reads data:image/png;base64,… (RFC 2397). The type is the
 // bytes' own and not the URI's word.
@@ -185,26 +188,9 @@ func decodeDataURI(uri string) (data []byte, contentType string, err error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("is not valid base64")
 	}
-	contentType = http.DetectContentType(data)
-	if !isPicture(data, contentType) {
-		return nil, "", fmt.Errorf("must be a picture: one of image/png, image/jpeg, image/webp")
+	inside, err := picture.Inspect(data)
+	if err != nil {
+		return nil, "", errors.New(notPicture)
 	}
-	return data, contentType, nil
-}
-
-// isPicture reports whether the header of a picture of the type can be read. The
-// type itself follows from the first bytes alone.
-func isPicture(data []byte, contentType string) bool {
-	var err error
-	switch r := bytes.NewReader(data); contentType {
-	case "image/png":
-		_, err = png.DecodeConfig(r)
-	case "image/jpeg":
-		_, err = jpeg.DecodeConfig(r)
-	case "image/webp":
-		_, err = webp.DecodeConfig(r)
-	default:
-		return false
-	}
-	return err == nil
+	return data, inside.ContentType, nil
 }

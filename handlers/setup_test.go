@@ -22,6 +22,8 @@ import (
 	"github.com/ai-worker/ai-worker/redis"
 	"github.com/ai-worker/ai-worker/server"
 	"github.com/ai-worker/ai-worker/snapshot"
+	"github.com/ai-worker/ai-worker/storage"
+	"github.com/ai-worker/ai-worker/sweep"
 )
 
 const (
@@ -59,7 +61,9 @@ func setup(t testing.TB) *bundle {
 			Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
 			Process: context.Background(), Log: log,
 		}),
-		Snapshots: published, Canceler: published, Lister: published, Log: log,
+		Snapshots: published, Record: published, Log: log,
+		Remover:  &sweep.Sweeper{Record: published, Objects: noObjects{}},
+		Uploader: storage.NewR2(storage.Config{Endpoint: "https://s3.example.com", AccessKeyID: "id", SecretAccessKey: "secret", Bucket: "b"}),
 		Models: []job.Model{
 			{
 				Name: "banana", ImageSizes: []string{"1K", "2K"}, AspectRatios: []string{"1:1", "16:9"},
@@ -75,6 +79,11 @@ func setup(t testing.TB) *bundle {
 	t.Cleanup(srv.Close)
 	return &bundle{t: t, url: srv.URL, routes: routes, record: published}
 }
+
+// noObjects is a bucket that is empty.
+type noObjects struct{ sweep.Objects }
+
+func (noObjects) RemoveJob(context.Context, job.Job) error { return nil }
 
 // An answer is what came back.
 type answer struct {

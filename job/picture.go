@@ -1,5 +1,10 @@
 package job
 
+import (
+	"errors"
+	"time"
+)
+
 // An Object is a stored picture.
 type Object struct {
 	Key          string // its name in the bucket; empty when there is none
@@ -16,6 +21,20 @@ type StoredObject struct {
 	Key   string
 	JobID string
 }
+
+// An UploadTicket lets a caller put one input picture into the bucket by itself:
+// with one PUT to URL, with exactly these headers.
+type UploadTicket struct {
+	ID        string // names the picture in a request for pictures
+	URL       string
+	Header    map[string]string
+	ExpiresAt time.Time // of URL
+}
+
+// ErrNoUpload means that there is no input picture that can be used under an ID:
+// nothing was put there, by this tenant, in the last day, or it is no picture. It
+// is wrapped in an error that says which.
+var ErrNoUpload = errors.New("no such upload")
 
 // A Picture is what a model produced, not yet stored.
 type Picture struct {

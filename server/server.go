@@ -65,7 +65,10 @@ func install(r chi.Router, cfg Config) {
 			api = handlers.NewAPI(r, cfg.Version)
 			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
 			cfg.Jobs.RegisterList(api, http.MethodGet, "/api/jobs")
+			cfg.Jobs.RegisterUpload(api, http.MethodPost, "/api/uploads")
 			cfg.Jobs.RegisterGet(api, http.MethodGet, snapshot.Path("{id}"))
+			cfg.Jobs.RegisterDelete(api, http.MethodDelete, snapshot.Path("{id}"))
+			cfg.Jobs.RegisterRetry(api, http.MethodPost, snapshot.Path("{id}")+"/retry")
 			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
 		})
 		// People who write a client read this.

@@ -15,6 +15,9 @@ type Renderer struct {
 	Now      func() time.Time
 	BaseURL  string                           // where callers reach the API
 	ImageURL func(key string) (string, error) // where callers reach a stored picture
+	// URLsExpire returns until when the URLs of pictures are valid, or the zero
+	// time; nil stands for that.
+	URLsExpire func() time.Time
 }
 
 // Path returns a job's path in the API.
@@ -33,6 +36,7 @@ func (r Renderer) Render(j job.Job) (Snapshot, error) {
 	return Snapshot{
 		JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status,
 		ExpiresAt: j.ExpiresAt, Progress: resource.Progress,
+		QueuePosition: resource.QueuePosition, URLExpiresAt: resource.URLExpiresAt,
 		partial: j.Ahead == nil && slices.ContainsFunc(j.Images, waits),
 	}, nil
 }
@@ -53,10 +57,16 @@ func (r Renderer) job(j job.Job) (JobResource, error) {
 		CostUSD:   cost(j),
 		Metadata:  j.Metadata,
 		CreatedAt: j.CreatedAt, StartedAt: optional(j.StartedAt), CompletedAt: optional(j.CompletedAt), ExpiresAt: j.ExpiresAt,
-		URLs: LinksResource{Get: r.BaseURL + Path(j.ID), Cancel: r.BaseURL + Path(j.ID) + "/cancel"},
+		URLs: LinksResource{Get: r.BaseURL + Path(j.ID), Cancel: r.BaseURL + Path(j.ID) + "/cancel", Retry: r.BaseURL + Path(j.ID) + "/retry"},
 	}
 	o := r.outlook(j)
 	resource.QueuePosition, resource.EstimatedStartAt = o.next(j)
+	if r.URLsExpire != nil {
+		resource.URLExpiresAt = optional(r.URLsExpire())
+	}
+	if retry := j.Input.Retry; retry != nil {
+		resource.RetryOf = &retry.Of
+	}
 	if resource.Metadata == nil {
 		resource.Metadata = json.RawMessage("{}")
 	}

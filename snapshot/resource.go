@@ -31,6 +31,9 @@ type JobResource struct {
 	EstimatedStartAt *time.Time `json:"estimated_start_at" doc:"When that should start, by the rates of the quotas and the pauses of lanes; null if none waits."`
 
 	URLs LinksResource `json:"urls"`
+
+	RetryOf      *string    `json:"retry_of" format:"uuid" doc:"The job whose pictures this one draws again; null if it is no retry."`
+	URLExpiresAt *time.Time `json:"url_expires_at" doc:"Until when the URLs of the pictures are valid; null if they do not expire. A later answer has later ones."`
 }
 
 // InputResource is what the caller asked for, with defaults filled in.
@@ -87,4 +90,5 @@ type MetricsResource struct {
 type LinksResource struct {
 	Get    string `json:"get" format:"uri"`
 	Cancel string `json:"cancel" format:"uri"`
+	Retry  string `json:"retry" format:"uri"`
 }

@@ -12,6 +12,7 @@ package snapshot
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -29,10 +30,27 @@ type Snapshot struct {
 	// ExpiresAt and Progress tell whether images wait past the job's deadline.
 	ExpiresAt time.Time        `json:"expires_at"`
 	Progress  ProgressResource `json:"progress"`
+	// QueuePosition and URLExpiresAt change without a new version.
+	QueuePosition *int       `json:"queue_position"`
+	URLExpiresAt  *time.Time `json:"url_expires_at"`
 
 	// partial tells that images wait, and that the snapshot does not say for how
 	// long: it was made by a transition, and only a read of the record tells.
 	partial bool
+}
+
+// Tag returns a text that is another one once callers should look again: with a
+// new version, when the job has moved up in the queue, and when there are newer
+// URLs of its pictures.
+func (s Snapshot) Tag() string {
+	tag := strconv.FormatInt(s.Version, 10)
+	if s.QueuePosition != nil {
+		tag += ".q" + strconv.Itoa(*s.QueuePosition)
+	}
+	if s.URLExpiresAt != nil {
+		tag += ".u" + strconv.FormatInt(s.URLExpiresAt.Unix(), 36)
+	}
+	return tag
 }
 
 // overdue reports whether images wait although the job's deadline has passed.

@@ -12,6 +12,7 @@ import (
 const (
 	imagePrefix   = "images/"
 	inputPrefix   = "inputs/"
+	uploadPrefix  = "uploads/"
 	inspectPrefix = "doctor/"
 )
 

@@ -193,6 +193,9 @@ func (e *endless) List(_ context.Context, after string, _ time.Time) ([]job.Stor
 	return []job.StoredObject{{Key: "images/" + id + "/0", JobID: id}}, fmt.Sprint(len(e.listed)), e.err
 }
 
+// RemoveUploads finds nothing.
+func (e *endless) RemoveUploads(context.Context, time.Time) (int, bool, error) { return 0, false, nil }
+
 // What a sweep lists has a bound, since it costs money.
 func TestDailySweepListsABoundedPart(t *testing.T) {
 	b := setup(t, "")

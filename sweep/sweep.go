@@ -51,6 +51,7 @@ type Swept struct {
 	Expired int `json:"expired"` // jobs past their deadline
 	Removed int `json:"removed"` // jobs past retention
 	Orphans int `json:"orphans"` // stored objects past retention that are no job's
+	Uploads int `json:"uploads"` // input pictures that a caller uploaded more than a day ago
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -72,6 +73,9 @@ type Objects interface {
 	RemoveJob(ctx context.Context, j job.Job) error
 	// Remove deletes objects. One that does not exist counts as deleted.
 	Remove(ctx context.Context, keys ...string) error
+	// RemoveUploads deletes uploads that were signed before a time, and reports
+	// whether there may be more.
+	RemoveUploads(ctx context.Context, before time.Time) (n int, more bool, err error)
 	// List returns a page of the objects of jobs made before a time, and what to
 	// pass as after to get the next page; empty after the last.
 	List(ctx context.Context, after string, before time.Time) (page []job.StoredObject, next string, err error)
@@ -113,6 +117,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"renew", &swept.Renewed, s.renew},
 		{"remove", &swept.Removed, s.remove},
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
+		{"remove uploads", &swept.Uploads, s.uploads(daily)},
 	} {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(ctx)
@@ -141,7 +146,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error) {
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
-		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans,
+		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
@@ -264,15 +269,23 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	}
 	var errs []error
 	for _, j := range jobs {
-		err := s.Objects.RemoveJob(ctx, j)
-		if err == nil {
-			err = s.Record.Delete(ctx, j.ID)
-		}
-		if err != nil && !errors.Is(err, record.ErrNotFound) {
+		if err := s.Remove(ctx, j); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		n++
 	}
 	return n, len(jobs) == page, errors.Join(errs...)
+}
+
+// Remove removes a job that has ended: its pictures first, so that a removal
+// which is cut short can be repeated. A job that is gone counts as removed.
+func (s *Sweeper) Remove(ctx context.Context, j job.Job) error {
+	if err := s.Objects.RemoveJob(ctx, j); err != nil {
+		return err
+	}
+	if err := s.Record.Delete(ctx, j.ID); err != nil && !errors.Is(err, record.ErrNotFound) {
+		return err
+	}
+	return nil
 }

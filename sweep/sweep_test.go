@@ -38,6 +38,10 @@ func (r *remover) RemoveJob(_ context.Context, j job.Job) error {
 
 func (r *remover) Remove(context.Context, ...string) error { return r.err }
 
+func (r *remover) RemoveUploads(context.Context, time.Time) (int, bool, error) {
+	return 0, false, errors.New("a sweep that is not daily listed the uploads")
+}
+
 func (r *remover) List(context.Context, string, time.Time) ([]job.StoredObject, string, error) {
 	return nil, "", errors.New("a sweep that is not daily listed the bucket")
 }
@@ -294,7 +298,7 @@ func TestSweepTellsWhatWaits(t *testing.T) {
 	}
 	want := map[string]any{
 		"level": "INFO", "msg": "swept", "waiting": 0., "oldest_waiting_seconds": 0.,
-		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0., "orphans": 0.,
+		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0., "orphans": 0., "uploads": 0.,
 	}
 	if diff := cmp.Diff(want, swept()); diff != "" {
 		t.Errorf("of nothing (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/googleapis/gax-go/v2"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/ai-worker/ai-worker/job"
 )
 
 // A Queue notes the requests to create tasks on it. It answers the first of
@@ -69,6 +72,24 @@ func (i *Inputs) PutInput(_ context.Context, jobID string, n int, _ []byte, _ st
 	key := jobID + "/" + strconv.Itoa(n)
 	i.Stored = append(i.Stored, key)
 	return key, i.Err
+}
+
+// TakeUpload notes the key. It finds an upload if its ID begins with "0".
+func (i *Inputs) TakeUpload(_ context.Context, _, id, jobID string, n int) (job.InputImage, error) {
+	if !strings.HasPrefix(id, "0") {
+		return job.InputImage{}, job.ErrNoUpload
+	}
+	return i.keep(jobID, n, "image/png")
+}
+
+// CopyInput notes the key.
+func (i *Inputs) CopyInput(_ context.Context, _, contentType, jobID string, n int) (job.InputImage, error) {
+	return i.keep(jobID, n, contentType)
+}
+
+func (i *Inputs) keep(jobID string, n int, contentType string) (job.InputImage, error) {
+	key, err := i.PutInput(context.Background(), jobID, n, nil, contentType)
+	return job.InputImage{Key: key, ContentType: contentType}, err
 }
 
 // RemoveInput forgets the key.

@@ -34,8 +34,8 @@ func kept(offered map[string]string) map[string]string {
 	return meta
 }
 
-// withCORS lets a page of any origin read, as a public bucket's CORS policy
-// does. An app under development has another port and so another origin.
+// withCORS lets a page of any origin read, and put what it has a signed URL for,
+// as a bucket's CORS policy does. An app under development has another port and so another origin.
 func withCORS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -45,7 +45,7 @@ func withCORS(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, PUT")
 		h.Set("Access-Control-Allow-Headers", "*")
 		w.WriteHeader(http.StatusNoContent)
 	})

@@ -218,7 +218,7 @@ func TestPreflight(t *testing.T) {
 	srv := start(t, "")
 	got, header := do(t, srv, "OPTIONS", "k", "", "Origin", "http://localhost:3000", "Access-Control-Request-Method", "GET")
 	check(t, "OPTIONS", answer{204, ""}, got)
-	want := []string{"*", "GET, HEAD", "*"}
+	want := []string{"*", "GET, HEAD, PUT", "*"}
 	gotHeaders := []string{
 		header.Get("Access-Control-Allow-Origin"),
 		header.Get("Access-Control-Allow-Methods"),

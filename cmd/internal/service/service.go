@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		lanes[i] = l.Lane
 		shown[i] = snapshot.Lane{Name: l.Lane.Name, Models: []string{l.Lane.Model}, RPM: l.Lane.RPM}
 	}
-	renderer := snapshot.Renderer{Lanes: shown, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL}
+	renderer := snapshot.Renderer{Lanes: shown, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire}
 	published := snapshot.NewRecord(rec, s.redis, renderer, log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, Process: process, Log: log,
@@ -93,7 +93,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
-			Producer: producer, Snapshots: published, Canceler: published, Lister: published,
+			Producer: producer, Snapshots: published, Record: published, Remover: s.sweeper, Uploader: pictures,
 			Models: models(cfg), Log: log,
 		}
 		for _, key := range cfg.APIKeys {

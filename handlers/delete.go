@@ -1,0 +1,50 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/snapshot"
+)
+
+// A Remover removes a job that has ended with all that is stored for it.
+type Remover interface {
+	Remove(ctx context.Context, j job.Job) error
+}
+
+// RegisterDelete adds the operation that removes a job to api.
+func (h *Jobs) RegisterDelete(api huma.API, method, path string) {
+	huma.Register(api, huma.Operation{
+		OperationID: "delete-job", Method: method, Path: path,
+		Summary:       "Remove a job and its pictures",
+		Description:   "Only a job that has ended can be removed. What was removed cannot be brought back.",
+		DefaultStatus: http.StatusNoContent,
+		Errors:        []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict},
+	}, h.remove)
+}
+
+type deleteInput struct {
+	ID string `path:"id" doc:"The job's id."`
+}
+
+// remove serves DELETE /api/jobs/{id}.
+func (h *Jobs) remove(ctx context.Context, in *deleteInput) (*struct{}, error) {
+	own, err := h.getOwn(ctx, in.ID)
+	if err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	j, err := h.Record.Get(ctx, own.ID)
+	if err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	if !j.Status.Terminal() {
+		return nil, huma.Error409Conflict("The job is " + string(j.Status) + ". Cancel it first: POST " + snapshot.Path(own.ID) + "/cancel" + ".")
+	}
+	if err := h.Remover.Remove(ctx, j); err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	return nil, nil
+}

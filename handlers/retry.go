@@ -1,0 +1,62 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/snapshot"
+)
+
+// RegisterRetry adds the operation that draws failed pictures again to api.
+func (h *Jobs) RegisterRetry(api huma.API, method, path string) {
+	huma.Register(api, huma.Operation{
+		OperationID: "retry-job", Method: method, Path: path,
+		Summary: "Draw what failed again",
+		Description: "Records a new job for the pictures of a job that failed or were canceled, with the same input and metadata. " +
+			"The job that ended stays as it is. While one retry of it has not ended, the answer is that one.",
+		DefaultStatus: http.StatusAccepted,
+		Responses:     jobResponses(api, http.StatusAccepted),
+		Errors:        []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity},
+	}, h.retry)
+}
+
+type retryInput struct {
+	ID             string `path:"id" doc:"The job's id."`
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes a repeated request return the first one's job."`
+}
+
+// retry serves POST /api/jobs/{id}/retry.
+func (h *Jobs) retry(ctx context.Context, in *retryInput) (*jobOutput, error) {
+	c := &checker{}
+	c.checkIdempotencyKey(in.IdempotencyKey)
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	own, err := h.getOwn(ctx, in.ID)
+	if err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	j, err := h.Record.Get(ctx, own.ID)
+	if err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	again, err := h.Producer.Retry(ctx, j, enqueue.Retry{
+		Weight: tenant(ctx).Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + own.ID)),
+	})
+	if err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	snap, err := h.Snapshots.Snapshot(ctx, again.ID)
+	if err != nil { // the job is accepted, and the answer can say so
+		snap, err = h.Snapshots.Render(again)
+	}
+	if err != nil {
+		return nil, toProblem(ctx, h.Log, err)
+	}
+	out := output(snap)
+	out.Status, out.Location = http.StatusAccepted, snapshot.Path(again.ID)
+	return out, nil
+}

@@ -1,0 +1,135 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/picture"
+)
+
+const (
+	// ticketLifetime is how long a caller may take to begin an upload.
+	ticketLifetime = 15 * time.Minute
+	// UploadLifetime is for how long an upload can be used. After that a sweep
+	// removes it.
+	UploadLifetime = 24 * time.Hour
+)
+
+// uploadKey returns the key of a tenant's upload. It begins with the ID, which
+// begins with the time, so that a list has the oldest first. A tenant's name may
+// hold what a key should not.
+func uploadKey(tenant, id string) string {
+	return uploadPrefix + id + "/" + base64.RawURLEncoding.EncodeToString([]byte(tenant))
+}
+
+// SignUpload returns a ticket for a picture of a tenant's. Size, in bytes, and
+// type are part of the signature: the bucket refuses anything else.
+// SignUpload sends no request.
+func (r *R2) SignUpload(tenant, contentType string, size int64) (job.UploadTicket, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return job.UploadTicket{}, fmt.Errorf("storage: new upload: %w", err)
+	}
+	key := uploadKey(tenant, id.String())
+	// Signing with static credentials waits for nothing that a context could end.
+	signed, err := r.presigner.PresignPutObject(context.Background(), &s3.PutObjectInput{
+		Bucket: aws.String(r.bucket), Key: aws.String(key),
+		ContentType: aws.String(contentType), ContentLength: aws.Int64(size),
+	}, s3.WithPresignExpires(ticketLifetime))
+	if err != nil {
+		return job.UploadTicket{}, r.fail("sign", key, err)
+	}
+	return job.UploadTicket{
+		ID: id.String(), URL: signed.URL, Header: map[string]string{"Content-Type": contentType},
+		ExpiresAt: r.now().Add(ticketLifetime).UTC().Truncate(time.Second),
+	}, nil
+}
+
+// TakeUpload stores a tenant's upload as the n-th input of a job. It may be
+// repeated, and the upload may be taken by other jobs too. It fails with
+// job.ErrNoUpload if the upload is not there or is no picture.
+func (r *R2) TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error) {
+	key := uploadKey(tenant, id)
+	head, err := r.beginning(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return job.InputImage{}, fmt.Errorf("%w: %s: put the picture to the URL of POST /api/uploads first; it can be used for %s",
+			job.ErrNoUpload, id, UploadLifetime)
+	}
+	if err != nil {
+		return job.InputImage{}, err
+	}
+	inside, err := picture.Inspect(head)
+	if err != nil {
+		return job.InputImage{}, fmt.Errorf("%w: %s is no picture: upload one of %s", job.ErrNoUpload, id, strings.Join(picture.Types(), ", "))
+	}
+	return r.CopyInput(ctx, key, inside.ContentType, jobID, n)
+}
+
+// beginning returns the first bytes of an object, enough to inspect a picture.
+func (r *R2) beginning(ctx context.Context, key string) ([]byte, error) {
+	in := r.get(key)
+	in.Range = aws.String("bytes=0-" + strconv.Itoa(picture.MaxHeader-1))
+	out, err := r.client.GetObject(ctx, in)
+	if err != nil {
+		return nil, r.fail("get", key, err)
+	}
+	defer out.Body.Close()
+	var head bytes.Buffer
+	if _, err := io.Copy(&head, io.LimitReader(out.Body, picture.MaxHeader)); err != nil {
+		return nil, r.fail("get", key, err)
+	}
+	return head.Bytes(), nil
+}
+
+// CopyInput stores the object under key once more, as the n-th input of a job.
+func (r *R2) CopyInput(ctx context.Context, key, contentType, jobID string, n int) (job.InputImage, error) {
+	to := inputKey(jobID, n)
+	_, err := r.client.CopyObject(ctx, &s3.CopyObjectInput{
+		Bucket: aws.String(r.bucket), Key: aws.String(to), CopySource: aws.String(r.bucket + "/" + key),
+		MetadataDirective: "REPLACE", ContentType: aws.String(contentType),
+		ContentDisposition: aws.String("attachment"), // as PutInput
+	})
+	if statusOf(err) == http.StatusNotFound {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return job.InputImage{}, r.fail("copy", key, err)
+	}
+	return job.InputImage{Key: to, ContentType: contentType}, nil
+}
+
+// RemoveUploads deletes uploads that were signed before a time, a page at most,
+// and reports whether there may be more. It costs one operation of class A.
+func (r *R2) RemoveUploads(ctx context.Context, before time.Time) (n int, more bool, err error) {
+	out, err := r.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+		Bucket: aws.String(r.bucket), Prefix: aws.String(uploadPrefix),
+	})
+	if err != nil {
+		return 0, false, r.fail("list", uploadPrefix, err)
+	}
+	end := uploadPrefix + firstID(before)
+	for _, o := range out.Contents {
+		key := aws.ToString(o.Key)
+		if key >= end {
+			return n, false, nil
+		}
+		if err := r.Remove(ctx, key); err != nil {
+			return n, false, err
+		}
+		n++
+	}
+	return n, aws.ToBool(out.IsTruncated), nil
+}

@@ -1,0 +1,22 @@
+package sweep
+
+import (
+	"context"
+	"time"
+)
+
+// uploadAge is how old an upload is when it is removed. Jobs that took it have
+// copies of their own.
+const uploadAge = 25 * time.Hour
+
+// uploads returns the step that removes uploads that cannot be used any more. A
+// list costs money, so only a daily sweep takes it.
+func (s *Sweeper) uploads(daily bool) func(context.Context) (n int, more bool, err error) {
+	before := s.clock().Add(-uploadAge)
+	return func(ctx context.Context) (int, bool, error) {
+		if !daily {
+			return 0, false, nil
+		}
+		return s.Objects.RemoveUploads(ctx, before)
+	}
+}
