@@ -28,8 +28,9 @@ var (
 	// delivered task is no longer needed.
 	ErrNothingDue = errors.New("record: nothing is due")
 	// ErrHeld means that nothing is due, but that the image which holds the
-	// delivered task is processing under a lease that has not run out. The task
-	// must be delivered again, in case that worker dies.
+	// delivered task is processing under a lease that has not run out, or waits
+	// for what another image finds out. The task must be delivered again, in
+	// case that worker dies.
 	ErrHeld = errors.New("record: the task's image is held by another delivery")
 	// ErrLanePaused means that a lane may not be used now. Claim wraps it in a
 	// *PausedError.
@@ -100,6 +101,12 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// holds the delivered task. The image that held that task gets the task of
 	// the claimed one.
 	//
+	// While r.Task.Lane is on probation, another image than those that have
+	// struck a lane finds out whether it works; see Strike. An image that has
+	// struck goes after all others that are ready. It is taken by the task that
+	// it holds only, and not while an image is processing that was claimed on
+	// this probation: then Claim fails with ErrHeld.
+	//
 	// Claim fails with ErrLanePaused if r.Task.Lane is paused, otherwise with
 	// ErrHeld or ErrNothingDue.
 	Claim(ctx context.Context, r ClaimRequest) (Claim, error)
@@ -136,7 +143,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// the task of that, or fails with ErrClaimLost.
 	Requeue(ctx context.Context, c Claim, r Requeue) (job.Job, job.Task, error)
 
-	// The next three methods are about what all instances know of the lanes.
+	// The next four methods are about what all instances know of the lanes.
 	// Claim goes by it.
 
 	// LaneStates returns what is known of each lane that has ever been paused
@@ -153,7 +160,23 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// the image's request was answered well. claimed is the image's StartedAt.
 	// If the lane was paused again after that, Resume changes nothing and fails
 	// with ErrLanePaused: the request says nothing of what came later.
+	//
+	// In any case the answer proves that the lane was in order at the time of
+	// the claim; see Strike.
 	Resume(ctx context.Context, lane string, claimed time.Time) error
+
+	// Strike notes that the request of the claimed image was refused in a way
+	// that closes lanes. It returns how many strikes of the image others have
+	// disproved so far. Strike is no transition. It fails with ErrClaimLost.
+	//
+	// The next strike finds out whether the one before was disproved: whether
+	// one of its lanes was proved to be in order since, by an image that was
+	// claimed after it. Of strikes that follow each other before that, only one
+	// counts, because the lane may have been broken all that time. Once one was
+	// disproved, each further strike counts at once, unless one of its lanes is
+	// paused or on probation: then another image has struck that too. A claim
+	// strikes once, however often Strike is called.
+	Strike(ctx context.Context, c Claim, lanes []string) (disproved int, err error)
 
 	// The next methods find what a crash left behind. Each returns or moves
 	// limit things at most, and costs next to nothing when there is nothing to
@@ -275,6 +298,10 @@ type Claim struct {
 	Index     int     // of the claimed image
 	Dispatch  int     // how often the claimed image was put on a queue so far
 	Reclaimed bool    // the image was claimed before, so its picture may already be stored
+	Struck    bool    // the image has struck a lane before; see Record.Strike
+	// Probation tells that the lane of the delivered task was paused and not
+	// resumed: a good answer to this image's request shows that it works.
+	Probation bool
 }
 
 // Image returns the claimed image as the claim left it.

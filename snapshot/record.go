@@ -175,6 +175,11 @@ func (r *Record) Resume(ctx context.Context, lane string, claimed time.Time) err
 	return r.record.Resume(ctx, lane, claimed)
 }
 
+// Strike implements record.Record.
+func (r *Record) Strike(ctx context.Context, c record.Claim, lanes []string) (int, error) {
+	return r.record.Strike(ctx, c, lanes)
+}
+
 // Unsent implements record.Record.
 func (r *Record) Unsent(ctx context.Context, age time.Duration, limit int) ([]job.Task, error) {
 	return r.record.Unsent(ctx, age, limit)

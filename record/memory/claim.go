@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -20,13 +21,15 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim reco
 		if err := r.checkUsable(req.Task.Lane, now); err != nil {
 			return err
 		}
-		p, err := r.pick(req, now)
+		probation := !r.lanes[req.Task.Lane].Since.IsZero()
+		p, err := r.pick(req, probation, now)
 		if err != nil {
 			return err
 		}
 		r.exchange(p, req.Task, now, c)
 		r.advanceVirtualTime(p, c)
 		claim = r.take(p, req, now, c)
+		claim.Probation = probation
 		return nil
 	})
 	return claim, err
@@ -35,20 +38,35 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim reco
 // pick chooses the image whose turn it is. It chooses among the images that any
 // slot of the model may take, and the image that this delivery was for. With
 // the task, the time of that image has come, even if it waits for a later time,
-// or if it was claimed and its lease has run out.
-func (r *Record) pick(req record.ClaimRequest, now time.Time) (place, error) {
+// or if it was claimed and its lease has run out. On probation, another image
+// than those that have struck finds out whether the lane works.
+func (r *Record) pick(req record.ClaimRequest, probation bool, now time.Time) (place, error) {
+	last := func(p place) bool { return probation && p.image.struck() }
+	probed := probation && r.probed(req.Task.Lane, now)
 	due := r.places(func(p place) bool {
-		anybodys := p.image.queued() && p.image.Ready && p.entry.Job.Input.Model == req.Model
+		anybodys := p.image.queued() && p.image.Ready && p.entry.Job.Input.Model == req.Model && !last(p)
 		own := p.image.holds(req.Task) && (p.image.queued() || p.image.lapsed(now))
-		return anybodys || own
+		return anybodys || own && (!probed || !last(p))
 	})
 	if len(due) > 0 {
-		return slices.MinFunc(due, place.compare), nil
+		return slices.MinFunc(due, func(p, q place) int {
+			return cmp.Or(compareBool(last(p), last(q)), p.compare(q))
+		}), nil
 	}
 	if _, held := r.holder(req.Task); held {
-		return place{}, record.ErrHeld // under a lease; otherwise it would be due
+		return place{}, record.ErrHeld // under a lease, or it waits for a probe; otherwise it would be due
 	}
 	return place{}, record.ErrNothingDue
+}
+
+// probed reports whether an image is being worked on that was claimed on the
+// lane's probation.
+func (r *Record) probed(lane string, now time.Time) bool {
+	return len(r.places(func(p place) bool {
+		i := p.image
+		return i.Image.Status == job.StatusProcessing && !i.lapsed(now) &&
+			i.Task.Lane == lane && !i.Image.StartedAt.Before(r.lanes[lane].Until)
+	})) > 0
 }
 
 // exchange gives p's task to the image that holds the delivered one, so that
@@ -91,6 +109,7 @@ func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change
 	r.setJob(e, c)
 	return record.Claim{
 		Token: i.Claim, Job: e.snapshot(), Index: i.Image.Index, Dispatch: i.Dispatch, Reclaimed: i.Claims > 1,
+		Struck: i.struck(),
 	}
 }
 

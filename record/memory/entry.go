@@ -39,6 +39,12 @@ type image struct {
 	// While the image is queued: since when, or from when on, a delivery is
 	// awaited. While it is processing: the end of its lease.
 	DueAt time.Time
+
+	// The strike that others may disprove, and how many they have disproved.
+	// These are zero if the image never struck.
+	StruckAt    time.Time // when it last struck a lane that was not in StruckLanes yet
+	StruckLanes []string
+	Strikes     int
 }
 
 // A class is the images that share one order of turns.

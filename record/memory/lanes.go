@@ -11,13 +11,14 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// A lane is the pause of a lane. The zero lane is one that is not paused. The
+// A lane is the pause of a lane. The zero lane is one that was never paused. The
 // images that wait on a lane are counted when that is asked.
 type lane struct {
 	Until  time.Time
 	Since  time.Time
 	Broken bool
 	Reason *job.Error
+	Proved time.Time // when the last image was claimed that had a good answer after a pause
 }
 
 // LaneStates implements record.Record.
@@ -65,7 +66,7 @@ func (l lane) pausedBy(p record.Pause, now time.Time) lane {
 	if l.Until.After(until) {
 		return l
 	}
-	next := lane{Until: until, Since: l.Since, Broken: l.Broken || p.Broken, Reason: &p.Reason}
+	next := lane{Until: until, Since: l.Since, Broken: l.Broken || p.Broken, Reason: &p.Reason, Proved: l.Proved}
 	if l.Broken && !p.Broken {
 		next.Reason = l.Reason
 	}
@@ -75,16 +76,22 @@ func (l lane) pausedBy(p record.Pause, now time.Time) lane {
 
 // Resume implements record.Record.
 func (r *Record) Resume(ctx context.Context, name string, claimed time.Time) error {
-	return r.update(ctx, func(_ time.Time, c *change) error {
+	var again bool // no claim is let through during a pause, so it began later
+	err := r.update(ctx, func(_ time.Time, c *change) error {
 		l, known := r.lanes[name]
-		if l.Until.After(claimed) {
-			return record.ErrLanePaused // no claim would have been let through
+		if again = l.Until.After(claimed); !again {
+			l = lane{Proved: l.Proved}
 		}
+		l.Proved = latest(l.Proved, claimed)
 		if known {
-			r.setLane(name, lane{}, c)
+			r.setLane(name, l, c)
 		}
 		return nil
 	})
+	if err == nil && again {
+		return record.ErrLanePaused
+	}
+	return err
 }
 
 // addLanes adds lanes that are given tasks and are not known yet.

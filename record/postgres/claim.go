@@ -25,7 +25,7 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 		holder job.Status
 		paused pausedRow
 	)
-	fields := append([]any{&c.Index, &c.Dispatch, &claims, &holder}, paused.fields()...)
+	fields := append([]any{&c.Index, &c.Dispatch, &claims, &holder, &c.Struck, &c.Probation}, paused.fields()...)
 	err := r.send(ctx,
 		call{statement: "lock_claim", args: args},
 		call{statement: "claim", args: args, read: oneRow(fields...)},

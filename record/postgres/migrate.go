@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -31,6 +33,10 @@ const (
 	lockRetries      = 300
 )
 
+// codeLockTimeout is the code of a migration that waited for a table for too
+// long.
+const codeLockTimeout = "55P03"
+
 // Migrate brings the database at url to the newest schema, and returns the
 // names of the migrations that it applied. Several instances may run it at the
 // same time. It needs a direct connection and not a transaction pooler's,
@@ -47,6 +53,9 @@ func Migrate(ctx context.Context, url string) ([]string, error) {
 		return nil, err
 	}
 	results, err := provider.Up(ctx)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == codeLockTimeout {
+		return nil, fmt.Errorf("postgres: migrate: somebody holds a table; end what does (a dump, an open transaction) and run it again: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("postgres: migrate: %w", err)
 	}

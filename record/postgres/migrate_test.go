@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -24,7 +25,7 @@ func newEmptyURL(t *testing.T) string {
 // migrations returns all that Migrate applies to an empty database, in order.
 func migrations() []string {
 	return []string{
-		"00001_jobs.sql", "00002_jobs_open.sql", fmt.Sprintf("functions of %d statements", len(postgres.StatementNames())),
+		"00001_jobs.sql", "00002_jobs_open.sql", "00004_strikes.sql", fmt.Sprintf("functions of %d statements", len(postgres.StatementNames())),
 	}
 }
 
@@ -107,6 +108,33 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() A
 		t.Fatal(err)
 	}
 	if err := <-migrated; err != nil {
+		t.Error(err)
+	}
+}
+
+// Somebody reads a table for long, as a dump does. A migration that needs the
+// table gives up, says so and can be run again. Meanwhile the service, which
+// would queue up behind it, waits for some seconds at most.
+func TestMigrateDoesNotWaitForATableForLong(t *testing.T) {
+	t.Parallel()
+	url := newEmptyURL(t)
+	if err := postgres.MigrateTo(t.Context(), url, 2); err != nil {
+		t.Fatal(err)
+	}
+	dump, err := newPool(t, url).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dump.Exec(t.Context(), "SELECT count(*) FROM images"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.Migrate(t.Context(), url); err == nil || !strings.Contains(err.Error(), "run it again") {
+		t.Errorf("got the error %v, want one that says to run it again", err)
+	}
+	if err := dump.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := postgres.Migrate(t.Context(), url); err != nil {
 		t.Error(err)
 	}
 }

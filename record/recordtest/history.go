@@ -44,7 +44,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"succeed": h.succeed, "fail": h.fail,
 			"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
 			"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
-			"pause": h.pause, "resume": h.resume,
+			"pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
 			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
@@ -341,6 +341,28 @@ func (h *history) pause(*rapid.T) {
 
 func (h *history) resume(*rapid.T) {
 	l, claimed := h.anyLane(), h.now.Add(-h.age())
+	same(h, 0, h.spec.Resume(h.ctx, l, claimed), 0, h.real.Resume(h.ctx, l, claimed))
+}
+
+// strike lets an image strike lanes, and mostly puts it back as its claimant
+// does.
+func (h *history) strike(*rapid.T) {
+	c, lanes := latestOf(h, "claim", h.claims), []string{h.anyLane(), h.anyLane()}
+	want, wantErr := h.spec.Strike(h.ctx, c.spec, lanes)
+	got, gotErr := h.real.Strike(h.ctx, c.real, lanes)
+	same(h, want, wantErr, got, gotErr)
+	h.pass(draw(h, "time", time.Microsecond, 0, time.Second))
+	if wantErr == nil && rapid.IntRange(0, 3).Draw(h.T, "put back") > 0 {
+		if next, moved := h.putBack(c, h.drawRequeue()); moved && rapid.Bool().Draw(h.T, "deliver") {
+			h.deliver(next)
+		}
+	}
+}
+
+// answer notes that the request of a claimed image was answered well.
+func (h *history) answer(*rapid.T) {
+	c := latestOf(h, "claim", h.claims).spec
+	l, claimed := h.anyLane(), c.Image().StartedAt
 	same(h, 0, h.spec.Resume(h.ctx, l, claimed), 0, h.real.Resume(h.ctx, l, claimed))
 }
 

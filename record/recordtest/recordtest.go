@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Postpone", postponeTests},
 		{"Cancel", cancelTests},
 		{"Lanes", laneTests},
+		{"Strikes", strikeTests},
 		{"Sweep", sweepTests},
 		{"Reap", reapTests},
 		{"Retire", retireTests},

@@ -4,6 +4,10 @@
 -- row in any case: what it took, the state of the image that held the task
 -- before, and the lane if that is paused.
 --
+-- While the lane is on probation, images that have struck a lane go last, by the
+-- task that they hold only, and not while another image finds out whether the
+-- lane works.
+--
 -- A ready image that is locked is just being looked at by the sweep, so it is
 -- passed over. The holder is waited for. Images are locked before jobs, as
 -- everywhere: claimed names holder only for that.
@@ -15,26 +19,34 @@ WITH paused AS (
     SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since,
            paused_until - now() AS remains
     FROM lanes WHERE name = @lane AND paused_until > now()
+), probation AS (
+    SELECT paused_until FROM lanes WHERE name = @lane AND paused_until <= now()
 ), turn AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
-           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at
     FROM images
     WHERE model = @model AND status = 'queued' AND ready AND NOT EXISTS (SELECT FROM paused)
+      AND NOT (struck_at IS NOT NULL AND EXISTS (SELECT FROM probation))
     ORDER BY priority, start_tag, recorded_at, job_id, idx
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), own AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
-           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at
     FROM images
     WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
       AND status IN ('queued', 'processing')
       AND (status = 'queued' OR due_at <= now()) AND NOT EXISTS (SELECT FROM paused)
+      AND NOT (struck_at IS NOT NULL AND EXISTS (
+          SELECT FROM images p, probation
+          WHERE p.status = 'processing' AND p.due_at > now() AND p.task_lane = @lane AND p.started_at >= paused_until
+      ))
     LIMIT 1 FOR UPDATE
 ), picked AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
            task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
     FROM (TABLE turn UNION ALL TABLE own) AS candidates
-    ORDER BY priority, start_tag, recorded_at, job_id, idx LIMIT 1
+    ORDER BY struck_at IS NOT NULL AND EXISTS (SELECT FROM probation), priority, start_tag, recorded_at, job_id, idx
+    LIMIT 1
 ), holder AS (
     SELECT job_id, idx, status, task_lane FROM images
     WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
@@ -56,6 +68,7 @@ WITH paused AS (
     FROM picked p LEFT JOIN holder h ON true
     WHERE i.job_id = p.job_id AND i.idx = p.idx
     RETURNING i.job_id, i.idx, i.dispatch, i.claims, i.model, i.priority, i.start_tag,
+        i.struck_at IS NOT NULL AS struck,
         (p.status = 'queued')::int AS was_queued,
         CASE WHEN h.status = 'queued' THEN h.task_lane ELSE p.task_lane END AS waited_on
 ), counted AS (
@@ -81,5 +94,5 @@ SELECT coalesce(c.idx, 0), coalesce(c.dispatch, 0), coalesce(c.claims, 0),
            WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
              AND status IN ('queued', 'processing')
            LIMIT 1
-       ), ''), p.*
+       ), ''), coalesce(c.struck, false), EXISTS (SELECT FROM probation), p.*
 FROM (VALUES (1)) AS always LEFT JOIN counted c ON true LEFT JOIN paused p ON true
