@@ -205,13 +205,14 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, time.Time{})
 	}
 	img := a.claim.Image()
-	a.log.WarnContext(ctx, "attempt failed", "code", f.Public.Code, "billable", f.Billable, "error", err)
+	attrs := []any{"code", f.Public.Code, "billable", f.Billable, "error", err}
+	if strikes(f) {
+		return a.strike(ctx, f, attrs)
+	}
+	a.log.WarnContext(ctx, "attempt failed", attrs...)
 	a.worker.noteFailure(a.late, a.lane, f)
 	if f.Final(img.Attempts, a.worker.limits.MaxAttempts) {
-		return a.write("failed", func(ctx context.Context) error {
-			_, err := a.worker.record.Fail(ctx, a.claim, f.Public)
-			return err
-		})
+		return a.fail(f.Public)
 	}
 	to, at := a.worker.nextLane(ctx, a.lane, f)
 	r := record.Requeue{Lane: to, GiveBack: !f.SpendsAttempt(), Reason: &f.Public}
@@ -220,6 +221,14 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 		at = latest(at, time.Now().Add(r.After))
 	}
 	return a.requeue(r, at)
+}
+
+// fail records that the image ends with a reason.
+func (a *attempt) fail(reason job.Error) (Verdict, error) {
+	return a.write("failed", func(ctx context.Context) error {
+		_, err := a.worker.record.Fail(ctx, a.claim, reason)
+		return err
+	})
 }
 
 // requeue records that the image waits, and puts its next task on the queue, to

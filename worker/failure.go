@@ -33,6 +33,15 @@ func deadlineFailure() *job.Failure {
 	}
 }
 
+// faultOf returns why an image fails that is at fault for closing lanes.
+func faultOf(f *job.Failure) job.Error {
+	return job.Error{
+		Code: job.CodeInvalidRequest,
+		Message: "The provider refused this request again and again, and accepted others meanwhile. " +
+			"Change the prompt, the image size or the input images. Its last refusal: " + f.Public.Message,
+	}
+}
+
 func exhaustedFailure(maxAttempts int) *job.Failure {
 	return &job.Failure{
 		Public: job.Error{

@@ -24,7 +24,7 @@ type openLane struct {
 	mu      sync.Mutex
 	closed  time.Time // the lane is paused until then
 	since   time.Time // when this process last heard that
-	resumed bool      // the record is known to say that the lane is in order
+	resumed time.Time // when this process last recorded a good answer
 }
 
 // close notes that the lane is paused for d from now.
@@ -32,7 +32,7 @@ func (l *openLane) close(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	l.since, l.resumed = now, false
+	l.since = now
 	l.closed = latest(l.closed, now.Add(d))
 }
 
@@ -45,17 +45,20 @@ func (l *openLane) closedFor() time.Duration {
 }
 
 // open notes that a request was answered well whose image was claimed at a
-// time, and reports whether that should be recorded. An image that was claimed
-// before the lane was closed says nothing: answers take their time.
-func (l *openLane) open(claimed time.Time) (news bool) {
+// time. If the lane was on probation then, open reports whether the answer
+// should be recorded. It need not be if another image's was, after the claim. An
+// image that was claimed before the lane was closed does not open it: answers
+// take their time.
+func (l *openLane) open(claimed time.Time, probation bool) (news bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if claimed.Before(l.since) {
-		return false
+	if !claimed.Before(l.since) {
+		l.breaker.Succeeded()
+		l.closed = time.Time{}
 	}
-	l.breaker.Succeeded()
-	news = !l.resumed
-	l.closed, l.resumed = time.Time{}, true
+	if news = probation && l.resumed.Before(claimed); news {
+		l.resumed = time.Now()
+	}
 	return news
 }
 
@@ -63,17 +66,17 @@ func (l *openLane) open(claimed time.Time) (news bool) {
 func (l *openLane) forget() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.resumed = false
+	l.resumed = time.Time{}
 }
 
 // noteAnswer handles a good answer to the attempt's request. The answer shows
 // that the lane is in order, and ends the pause after which the lane was on
-// probation. A process always records the first such answer: another process
-// may have paused the lane and be gone. An answer says nothing of a pause that
-// began after its image was claimed.
+// probation, whichever process began that. The answer does not end a pause that
+// began after its image was claimed, but is recorded all the same: it disproves
+// what images said of the lane before; see strike.
 func (a *attempt) noteAnswer(ctx context.Context) {
 	l := a.lane
-	if !l.open(a.claimed) {
+	if !l.open(a.claimed, a.claim.Probation) {
 		return
 	}
 	err := a.worker.record.Resume(ctx, l.quota.Name, a.claim.Image().StartedAt)
@@ -81,8 +84,8 @@ func (a *attempt) noteAnswer(ctx context.Context) {
 		a.log.InfoContext(ctx, "lane works")
 		return
 	}
-	l.forget()
 	if !errors.Is(err, record.ErrLanePaused) {
+		l.forget()
 		a.log.WarnContext(ctx, "lane works, but is not recorded so", "error", err)
 	}
 }

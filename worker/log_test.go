@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,11 +27,22 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// find returns the log entry with a message, with those attributes only.
+// find returns the first log entry with a message, with those attributes only.
 func (l *lines) find(t *testing.T, message string, attrs ...string) map[string]any {
+	t.Helper()
+	found := l.all(t, message, attrs...)
+	if len(found) == 0 {
+		t.Fatalf("nothing says %q in %s", message, l.text.Bytes())
+	}
+	return found[0]
+}
+
+// all returns the log entries with a message, with those attributes only.
+func (l *lines) all(t *testing.T, message string, attrs ...string) []map[string]any {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	var found []map[string]any
 	for line := range bytes.Lines(l.text.Bytes()) {
 		var all map[string]any
 		if err := json.Unmarshal(line, &all); err != nil {
@@ -44,10 +57,9 @@ func (l *lines) find(t *testing.T, message string, attrs ...string) map[string]a
 				some[a] = v
 			}
 		}
-		return some
+		found = append(found, some)
 	}
-	t.Fatalf("nothing says %q in %s", message, l.text.Bytes())
-	return nil
+	return found
 }
 
 // Metrics and alerts go by these lines.
@@ -103,4 +115,26 @@ func TestDeliverLogsWhichLanesItPauses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever looks into why an image failed, or why a lane was paused, is told what
+// others found.
+func TestDeliverLogsHowManyStrikesWereDisproved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, log := newScene(t, 60, "a"), &lines{}
+		s.config.Log = slog.New(slog.NewJSONHandler(log, nil))
+		s.start(s.config)
+		s.refuse = refusing(usedUpToday, "bad")
+		s.submit("bad")
+		time.Sleep(time.Minute)
+		s.submit("good")
+		s.run(2 * time.Hour)
+		want := []map[string]any{
+			{"level": "WARN", "strikes": 0., "code": "quota_exhausted"},
+			{"level": "WARN", "strikes": 1., "code": "quota_exhausted"},
+		}
+		if diff := cmp.Diff(want, log.all(t, "attempt failed", "strikes", "code")); diff != "" {
+			t.Errorf("the lines (-want +got):\n%s", diff)
+		}
+	})
 }

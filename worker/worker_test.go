@@ -320,12 +320,12 @@ func TestDeliverMeetsFailures(t *testing.T) {
 		"quota": {
 			failure: job.Failure{Remedy: job.RemedyWait, Limit: job.LimitMinute, RetryAfter: 90 * time.Second},
 			want:    job.Image{Status: job.StatusQueued, Attempts: 0, Error: &reason},
-			wait:    90 * time.Second,
+			wait:    95 * time.Second,
 		},
 		"broken lane": {
 			failure: job.Failure{Remedy: job.RemedyStop},
 			want:    job.Image{Status: job.StatusQueued, Attempts: 0, Error: &reason},
-			wait:    5 * time.Minute,
+			wait:    5*time.Minute + 5*time.Second,
 		},
 		"out of capacity": {
 			failure: job.Failure{Remedy: job.RemedyWait, Limit: job.LimitCapacity},
