@@ -246,7 +246,7 @@ func (b *bundle) want(t *testing.T, id string, want job.Image) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, j.Images[0], cmpopts.IgnoreFields(job.Image{}, "StartedAt", "CompletedAt")); diff != "" {
+	if diff := cmp.Diff(want, j.Images[0], cmpopts.IgnoreFields(job.Image{}, "NotBefore", "StartedAt", "CompletedAt")); diff != "" {
 		t.Errorf("image (-want +got):\n%s", diff)
 	}
 }
