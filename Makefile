@@ -82,4 +82,4 @@ setup: ## Install what the tests need, or say what to install
 
 .PHONY: clean
 clean: ## Remove what was built; .data/, the state of `make dev`, stays
-	rm -rf bin test/node/node_modules
+	rm -rf bin test/node/node_modules test/openapi/node_modules test/openapi/client/api

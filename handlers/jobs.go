@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -66,8 +65,11 @@ func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 		Summary:       "Ask for pictures",
 		Description:   "Records a job and returns at once; poll the job, or wait for it with Prefer: wait=N.",
 		DefaultStatus: http.StatusAccepted, MaxBodyBytes: MaxBody, BodyReadTimeout: noTimeout,
-		Responses: jobResponses(api, http.StatusAccepted, http.StatusCreated),
-		Errors:    []int{http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+		Metadata: answersWith(map[int]answer{
+			http.StatusAccepted: answerOf[snapshot.JobResource]("The job is recorded.", "ETag", "Cache-Control", "Location"),
+			http.StatusCreated: answerOf[snapshot.JobResource](
+				"The job is recorded, and has ended within the wait that Prefer asked for.", "ETag", "Cache-Control", "Location"),
+		}),
 	}, h.generate)
 }
 
@@ -75,9 +77,10 @@ func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 func (h *Jobs) RegisterGet(api huma.API, method, path string) {
 	huma.Register(api, huma.Operation{
 		OperationID: "get-job", Method: method, Path: path,
-		Summary:   "See how a job is doing",
-		Responses: jobResponses(api, http.StatusOK),
-		Errors:    []int{http.StatusUnauthorized, http.StatusNotFound},
+		Summary: "See how a job is doing",
+		Metadata: answersWith(map[int]answer{
+			http.StatusOK: answerOf[snapshot.JobResource]("The job as it is.", "ETag", "Cache-Control"),
+		}),
 	}, h.get)
 }
 
@@ -87,27 +90,15 @@ func (h *Jobs) RegisterCancel(api huma.API, method, path string) {
 		OperationID: "cancel-job", Method: method, Path: path,
 		Summary:     "End a job",
 		Description: "Pictures that there are stay; a request that runs is cut. A job that has ended is left as it is.",
-		Responses:   jobResponses(api, http.StatusOK),
-		Errors:      []int{http.StatusUnauthorized, http.StatusNotFound},
+		Metadata: answersWith(map[int]answer{
+			http.StatusOK: answerOf[snapshot.JobResource]("The job as it is then.", "ETag", "Cache-Control"),
+		}),
 	}, h.cancel)
 }
 
 // noTimeout leaves the time limit of a request's body to the server. Huma's own
 // deadline would also end the request's context while the request waits.
 const noTimeout = -1
-
-// jobResponses returns the documentation of answers that are a job.
-func jobResponses(api huma.API, codes ...int) map[string]*huma.Response {
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[snapshot.JobResource](), true, "Job")
-	responses := make(map[string]*huma.Response)
-	for _, code := range codes {
-		responses[strconv.Itoa(code)] = &huma.Response{
-			Description: http.StatusText(code),
-			Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
-		}
-	}
-	return responses
-}
 
 type generateInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Makes a repeated request return the first one's job."`

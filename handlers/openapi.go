@@ -1,16 +1,27 @@
 package handlers
 
 import (
+	"encoding/json"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
 	"github.com/go-chi/chi/v5"
 )
 
+// APIConfig is what the API's description says of the process that serves it.
+type APIConfig struct {
+	Version string
+	// PublicURL is where callers reach the API. If it is empty, the description
+	// says that the API is where the description is.
+	PublicURL string
+	Open      bool // no API key is asked for
+}
+
 // NewAPI returns an API without operations on a router.
-func NewAPI(r chi.Router, version string) huma.API {
-	api := humachi.New(r, newConfig(version))
+func NewAPI(r chi.Router, cfg APIConfig) huma.API {
+	api := humachi.New(r, newConfig(cfg))
 	api.UseMiddleware(ignoreAccept, inspectBody(api))
 	return api
 }
@@ -25,13 +36,24 @@ func ignoreAccept(ctx huma.Context, next func(huma.Context)) {
 
 // newConfig returns the configuration of the API: how it is described, and how
 // it answers errors.
-func newConfig(version string) huma.Config {
-	cfg := huma.DefaultConfig("ai-worker", version)
-	cfg.Info.Description = "Asks for pictures, and tells how they are doing."
+func newConfig(c APIConfig) huma.Config {
+	cfg := huma.DefaultConfig("ai-worker", c.Version)
+	cfg.Info.Description = "Asks for pictures, and tells how they are doing. " +
+		"Fields, headers and codes are added, never changed: ignore what you do not know."
+	cfg.Servers = []*huma.Server{{URL: c.PublicURL}}
+	if c.PublicURL == "" {
+		cfg.Servers[0].URL = "/"
+	}
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"apiKey": {Type: "http", Scheme: "bearer", Description: "An entry of the service's API_KEYS."},
+		"apiKey": {Type: "http", Scheme: "bearer", Description: "The key of an entry of the service's API_KEYS."},
 	}
 	cfg.Security = []map[string][]string{{"apiKey": {}}}
+	if c.Open {
+		cfg.Security = append(cfg.Security, map[string][]string{}) // or none
+	}
+	cfg.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[json.RawMessage](), reflect.TypeFor[anyObject]())
+	cfg.Components.Schemas.RegisterTypeAlias(reflect.TypeFor[huma.ErrorModel](), reflect.TypeFor[problem]())
+	cfg.OnAddOperation = append(cfg.OnAddOperation, describe)
 	// The description is served at a path that needs no API key. No page is
 	// served that loads scripts from elsewhere.
 	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", ""

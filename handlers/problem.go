@@ -51,6 +51,22 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		http.Header{"Retry-After": {retryAfter}})
 }
 
+// A problem describes a refusal as callers see it (RFC 9457): the part of
+// huma.ErrorModel that this service fills in.
+type problem struct {
+	Title  string  `json:"title" example:"Unprocessable Entity" doc:"The status in words."`
+	Status int     `json:"status" minimum:"400" maximum:"599" example:"422" doc:"The answer's own status."`
+	Detail string  `json:"detail" doc:"What is wrong, and what to do about it. For people."`
+	Errors []fault `json:"errors,omitempty" maxItems:"20" doc:"Each fault of the request."`
+}
+
+// A fault is one thing that is wrong with a request.
+type fault struct {
+	Message  string `json:"message" doc:"What is wrong, for people."`
+	Location string `json:"location,omitempty" example:"body.input_images[0]" doc:"Where, such as header.NAME, or body.FIELD."`
+	Value    any    `json:"value,omitempty" doc:"What stands there, if it is short and no list or object."`
+}
+
 // WriteProblem answers with an RFC 9457 problem.
 func WriteProblem(w http.ResponseWriter, code int, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")

@@ -27,7 +27,7 @@ type GenerateRequest struct {
 	Count       int             `json:"count,omitempty" minimum:"1" maximum:"16" default:"1" doc:"Pictures to draw."`
 	AspectRatio string          `json:"aspect_ratio,omitempty" enum:"1:1,1:4,4:1,1:8,8:1,2:3,3:2,3:4,4:3,4:5,5:4,9:16,16:9,21:9" doc:"The model's choice if absent."`
 	ImageSize   string          `json:"image_size,omitempty" enum:"512,1K,2K,4K" doc:"The model's choice if absent."`
-	InputImages []string        `json:"input_images,omitempty" maxItems:"14" doc:"Pictures to start from: https URLs, data URIs, or ids of uploads."`
+	InputImages []string        `json:"input_images,omitempty" maxItems:"14" nullable:"false" doc:"Pictures to start from: https URLs, data URIs, or ids of uploads."`
 	Seed        *int32          `json:"seed,omitempty" minimum:"-2147483648" maximum:"2147483647" doc:"The picture at index i is drawn with seed + i, which is at most 2147483647."`
 	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"Any JSON object up to 4 KiB; handed back as it is."`
 	Priority    string          `json:"priority,omitempty" enum:"normal,low" default:"normal" doc:"low waits until no normal picture of its model does."`

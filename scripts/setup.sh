@@ -22,7 +22,7 @@ need "command -v cc" "gcc libc6-dev" gcc # a C compiler links the race detector
 need "command -v shellcheck" shellcheck shellcheck
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-  echo "Node.js 20 or newer, with npm, is not installed: https://nodejs.org/" >&2
+  echo "Node.js 20.19 or newer, with npm, is not installed: https://nodejs.org/" >&2
   exit 1
 fi
 

@@ -22,13 +22,14 @@ import (
 // Config is what a server serves. Jobs is nil in a process that only works on
 // jobs, Tasks in one that only accepts them.
 type Config struct {
-	Version string
-	Jobs    *handlers.Jobs
-	Keys    Keys // who may use the API; without keys everybody may
-	Tasks   *handlers.Tasks
-	Lanes   *handlers.Lanes
-	OIDC    *OIDC // how deliveries prove where they come from
-	Log     *slog.Logger
+	Version   string
+	PublicURL string // where callers reach the API
+	Jobs      *handlers.Jobs
+	Keys      Keys // who may use the API; without keys everybody may
+	Tasks     *handlers.Tasks
+	Lanes     *handlers.Lanes
+	OIDC      *OIDC // how deliveries prove where they come from
+	Log       *slog.Logger
 }
 
 // New returns the handler of all routes.
@@ -62,7 +63,7 @@ func install(r chi.Router, cfg Config) {
 		// Callers use these with an API key.
 		r.Group(func(r chi.Router) {
 			r.Use(cfg.Keys.authenticate, limitMemory)
-			api = handlers.NewAPI(r, cfg.Version)
+			api = handlers.NewAPI(r, handlers.APIConfig{Version: cfg.Version, PublicURL: cfg.PublicURL, Open: len(cfg.Keys.entries) == 0})
 			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
 			cfg.Jobs.RegisterList(api, http.MethodGet, "/api/jobs")
 			cfg.Jobs.RegisterUpload(api, http.MethodPost, "/api/uploads")

@@ -51,7 +51,7 @@ type InputResource struct {
 type ImageResource struct {
 	Index        int            `json:"index"`
 	Status       string         `json:"status" enum:"queued,processing,succeeded,failed,canceled"`
-	URL          *string        `json:"url"`
+	URL          *string        `json:"url" format:"uri" doc:"Where the picture is; null before there is one."`
 	ContentType  string         `json:"content_type,omitempty"`
 	Width        int            `json:"width,omitempty" doc:"Pixels."`
 	Height       int            `json:"height,omitempty" doc:"Pixels."`

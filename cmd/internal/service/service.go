@@ -89,7 +89,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 
 	routes := server.Config{
-		Version: version, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
+		Version: version, PublicURL: cfg.PublicURL, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{

@@ -1,0 +1,4 @@
+package handlers
+
+// SchemaOf is schemaOf.
+var SchemaOf = schemaOf
