@@ -42,11 +42,12 @@ type Config struct {
 	R2     R2
 	Tasks  Tasks
 
-	Lanes     []KeyedLane   // LANES, or the one of the plain settings
-	Instances int           // WORKER_MAX_INSTANCES: how many workers there are at most
-	Retention time.Duration // RETENTION_DAYS: ended jobs are removed after that; 0 keeps them
-	APIKeys   []APIKey      // API_KEYS
-	PublicURL string        // PUBLIC_URL: where callers reach the API; WORKER_URL unless set
+	Lanes      []KeyedLane   // LANES, or the one of the plain settings
+	Instances  int           // WORKER_MAX_INSTANCES: how many workers there are at most
+	Retention  time.Duration // RETENTION_DAYS: ended jobs are removed after that; 0 keeps them
+	APIKeys    []APIKey      // API_KEYS
+	MaxWaiting int           // MAX_WAITING_PICTURES: of one API key
+	PublicURL  string        // PUBLIC_URL: where callers reach the API; WORKER_URL unless set
 
 	Dev Dev
 }

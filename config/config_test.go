@@ -90,9 +90,10 @@ func TestLoadFillsInDefaults(t *testing.T) {
 			},
 			APIKey: "AIzahunter2",
 		}},
-		Instances: 1,
-		PublicURL: "https://worker-1.europe-west1.run.app",
-		Dev:       config.Dev{Host: "localhost"},
+		Instances:  1,
+		MaxWaiting: 10_000,
+		PublicURL:  "https://worker-1.europe-west1.run.app",
+		Dev:        config.Dev{Host: "localhost"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
@@ -148,6 +149,8 @@ func TestLoadRefuses(t *testing.T) {
 		{"API_KEYS", "a:hunter2hunter2hunter2:heavy"},
 		{"WORKER_MAX_INSTANCES", "0"},
 		{"RETENTION_DAYS", "-1"},
+		{"MAX_WAITING_PICTURES", "0"},
+		{"MAX_WAITING_PICTURES", "15"}, // less than the largest job has
 		{"LANES", "hunter2"},
 		{"LANES", "[]"},
 		{"LANES", `[{"name":"a","rmp":60}]`},

@@ -23,6 +23,9 @@ const (
 	maxConcurrency = 5000   // of one queue
 	maxInstances   = 1000
 	maxRetention   = 3650 // days
+
+	leastWaiting = 16 // pictures: the largest job has so many, and would never have room
+	mostWaiting  = 10_000_000
 )
 
 func text(to *string) kind {

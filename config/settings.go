@@ -235,6 +235,11 @@ func (r *reader) own() []Setting {
 			read:    webAddress(&c.PublicURL),
 		},
 		{
+			Name: "MAX_WAITING_PICTURES", Default: "10000",
+			Purpose: "how many pictures of one API key may wait at once; what goes beyond is answered 429",
+			read:    integer(&c.MaxWaiting, leastWaiting, mostWaiting),
+		},
+		{
 			Name: "RETENTION_DAYS", Default: "0",
 			Purpose: "ended jobs are removed after that, with their pictures, and so is what the bucket has of no job; 0 keeps all",
 			read:    days(&c.Retention, maxRetention),

@@ -55,6 +55,7 @@ type Producer struct {
 	lanes  []lane.Lane
 	queues map[string]string // by lane
 	next   *nextSweep
+	most   int // see Config.MaxWaiting
 
 	process context.Context //nolint:containedctx // see Config.Process
 	log     *slog.Logger
@@ -67,6 +68,8 @@ type Config struct {
 	Inputs InputStore
 	Target Target
 	Lanes  []lane.Lane
+	// MaxWaiting is how many pictures of one tenant may wait; 0 for any number.
+	MaxWaiting int
 	// Process ends when the process shuts down. It bounds work that goes on
 	// after its caller has gone away.
 	Process context.Context //nolint:containedctx // it is there to outlive requests
@@ -78,6 +81,7 @@ func New(cfg Config) *Producer {
 	p := &Producer{
 		process: cfg.Process, record: cfg.Record, queue: cfg.Queue, inputs: cfg.Inputs, target: cfg.Target, lanes: cfg.Lanes,
 		queues: make(map[string]string, len(cfg.Lanes)), next: &nextSweep{queue: cfg.Queue, target: cfg.Target}, log: cfg.Log,
+		most: cfg.MaxWaiting,
 	}
 	for _, l := range cfg.Lanes {
 		p.queues[l.Name] = l.Queue
@@ -136,8 +140,8 @@ type Upload struct {
 
 // Submit accepts a job: when it returns without an error, the job is recorded
 // and will be worked on. It fails with ErrOutOfBounds before it does anything,
-// with record.ErrIdempotencyMismatch, with ErrNoLane, and with the record's
-// errors.
+// with record.ErrIdempotencyMismatch, with a *FullError, with ErrNoLane, and with
+// the record's errors. Of a submission that is refused, no picture is kept.
 //
 // If a task cannot be created, a sweep makes up for it: the row stands, and says
 // which tasks are missing. Only where no sweep could be asked for either, Submit
@@ -158,7 +162,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	draft := record.Draft{
 		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
 		Input: s.Input, Metadata: s.Metadata, Lanes: make([]string, len(lanes)),
-		ExpiresIn: s.ExpiresIn, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
+		ExpiresIn: s.ExpiresIn, MaxWaiting: p.most, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
 	}
 	for i, l := range lanes {
 		draft.Lanes[i] = l.Name
@@ -166,7 +170,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	stored, err := p.upload(ctx, &draft, s.Uploads)
 	if err != nil {
 		p.removeInputs(ctx, draft.ID, stored)
-		return job.Job{}, err
+		return job.Job{}, p.explain(draft, err)
 	}
 	noSweep := p.AskForSweep(ctx, time.Now())
 	if noSweep != nil {
@@ -177,7 +181,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 		p.removeInputs(ctx, draft.ID, stored)
 	}
 	if err != nil {
-		return job.Job{}, err
+		return job.Job{}, p.explain(draft, err)
 	}
 	ctx, release := p.outlive(ctx)
 	defer release()

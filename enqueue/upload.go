@@ -12,18 +12,17 @@ import (
 
 // upload stores the input pictures before the row that names them is written. It
 // returns the positions of those that it stored or, after an error, may have
-// stored. A repeated request stores none, since the first one did.
+// stored. It stores none of a request that is repeated, since the first one did, or
+// that Create would refuse.
 func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Upload) (stored []int, err error) {
 	if len(uploads) == 0 {
 		return nil, nil
 	}
-	if draft.IdempotencyKey != "" || draft.Input.Retry != nil {
-		switch _, err := p.record.Recorded(ctx, *draft); {
-		case err == nil:
-			return nil, nil
-		case !errors.Is(err, record.ErrNotFound):
-			return nil, err
-		}
+	switch _, err := p.record.Recorded(ctx, *draft); {
+	case err == nil:
+		return nil, nil
+	case !errors.Is(err, record.ErrNotFound):
+		return nil, err
 	}
 	for _, u := range uploads {
 		stored = append(stored, u.Position)
@@ -68,5 +67,5 @@ func (p *Producer) removeInputs(ctx context.Context, jobID string, stored []int)
 // unrecorded reports whether an error says that no job was recorded. Other errors
 // leave that open: a row may be there, and name its pictures.
 func unrecorded(err error) bool {
-	return errors.Is(err, errNotBegun) || errors.Is(err, record.ErrIdempotencyMismatch)
+	return errors.Is(err, errNotBegun) || errors.Is(err, record.ErrIdempotencyMismatch) || errors.Is(err, record.ErrTooManyWaiting)
 }

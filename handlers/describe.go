@@ -137,11 +137,8 @@ func refusal(doc *huma.OpenAPI, status int) *huma.Response {
 	switch status {
 	case http.StatusUnauthorized:
 		r.Headers["WWW-Authenticate"] = header("WWW-Authenticate")
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		r.Headers["Retry-After"] = header("Retry-After")
-	case http.StatusServiceUnavailable:
-		r.Headers["Retry-After"] = header("Retry-After")
-		r.Headers["Retry-After"].Required = false // it is not known when a configuration is mended
 	}
 	return r
 }

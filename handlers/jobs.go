@@ -69,6 +69,7 @@ func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 			http.StatusAccepted: answerOf[snapshot.JobResource]("The job is recorded.", "ETag", "Cache-Control", "Location"),
 			http.StatusCreated: answerOf[snapshot.JobResource](
 				"The job is recorded, and has ended within the wait that Prefer asked for.", "ETag", "Cache-Control", "Location"),
+			http.StatusTooManyRequests: {},
 		}),
 	}, h.generate)
 }

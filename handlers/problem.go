@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -20,20 +22,28 @@ import (
 // could not do.
 const retryAfter = "2"
 
+// retryAfterMending is the same for what somebody has to mend first.
+const retryAfterMending = "60"
+
 // toProblem returns what a caller is told of an error, in the form of RFC 9457.
 // Any error that the service has no words for is its own fault: toProblem logs it
 // and does not show it.
 func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 	var told huma.StatusError
+	var full *enqueue.FullError
 	switch {
 	case errors.As(err, &told):
 		return told
 	case errors.Is(err, record.ErrNotFound):
 		return huma.Error404NotFound("There is no such job.")
+	case errors.As(err, &full):
+		return tooManyWaiting(full)
 	case errors.Is(err, enqueue.ErrOutOfBounds):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, enqueue.ErrNoLane):
-		return huma.Error503ServiceUnavailable("No quota is configured for this model.")
+		return huma.ErrorWithHeaders(
+			huma.Error503ServiceUnavailable("No quota is configured for this model. Tell whoever runs the service."),
+			http.Header{"Retry-After": {retryAfterMending}})
 	case errors.Is(err, job.ErrNoUpload):
 		return huma.Error422UnprocessableEntity("An input picture cannot be used: " + err.Error())
 	case errors.Is(err, enqueue.ErrNotEnded):
@@ -49,6 +59,16 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		huma.Error503ServiceUnavailable("The service cannot do this now. Try again; with an Idempotency-Key, "+
 			"a job that was accepted all the same is not recorded twice."),
 		http.Header{"Retry-After": {retryAfter}})
+}
+
+// tooManyWaiting returns what the caller of a full queue is told.
+func tooManyWaiting(full *enqueue.FullError) error {
+	seconds := strconv.Itoa(int(math.Ceil(full.RetryAfter.Seconds())))
+	return huma.ErrorWithHeaders(
+		huma.Error429TooManyRequests(fmt.Sprintf("%d pictures of this API key wait, and at most %d may "+
+			"(MAX_WAITING_PICTURES): there is no room for this request's. Send it again after %s seconds, or cancel jobs.",
+			full.Waiting, full.Most, seconds)),
+		http.Header{"Retry-After": {seconds}})
 }
 
 // A problem describes a refusal as callers see it (RFC 9457): the part of

@@ -24,6 +24,9 @@ var (
 	// ErrIdempotencyMismatch means that the idempotency key was used for
 	// another request.
 	ErrIdempotencyMismatch = errors.New("record: the idempotency key belongs to another request")
+	// ErrTooManyWaiting means that a tenant has as many images waiting as it may
+	// have. It comes as a *TooManyWaitingError.
+	ErrTooManyWaiting = errors.New("record: too many images of the tenant wait")
 	// ErrNothingDue means that no image waits for a slot, and that the
 	// delivered task is no longer needed.
 	ErrNothingDue = errors.New("record: nothing is due")
@@ -56,12 +59,17 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// of that time, or ErrIdempotencyMismatch if that request had another
 	// fingerprint. If the job is a retry (d.Input.Retry), and a retry of the
 	// same job has not ended, Create records nothing either, and returns that
-	// retry; it fails with ErrNotFound if that ends just then. The tasks that it returns are those that have not been reported to
-	// Enqueued yet.
+	// retry; it fails with ErrNotFound if that ends just then. The tasks that it
+	// returns are those that have not been reported to Enqueued yet.
+	//
+	// A new job must not bring the tenant's queued images, of all models and
+	// priorities, above d.MaxWaiting. Otherwise Create records nothing and fails
+	// with ErrTooManyWaiting. That holds however many calls there are at once,
+	// and costs the same however many jobs and tenants there are.
 	Create(ctx context.Context, d Draft) (job.Job, []job.Task, error)
 
 	// Recorded returns the job that Create would return for d, or ErrNotFound
-	// if it would record a new one.
+	// if it would record a new one. It fails as Create would.
 	Recorded(ctx context.Context, d Draft) (job.Job, error)
 
 	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused, and
@@ -267,6 +275,9 @@ type Draft struct {
 	Lanes     []string     // the lane of each image's task, by index
 	Metadata  json.RawMessage
 	ExpiresIn time.Duration // until the job's deadline
+	// MaxWaiting bounds the queued images of the tenant, the job's own included;
+	// 0 for no bound.
+	MaxWaiting int
 
 	// IdempotencyKey makes Create record the job only once, however often it is
 	// called; empty for none.
@@ -274,6 +285,29 @@ type Draft struct {
 	// Fingerprint tells whether two requests with one key are the same.
 	Fingerprint string
 }
+
+// CheckWaiting returns a *TooManyWaitingError if the job has no room beside the
+// images of its tenant that wait already.
+func (d Draft) CheckWaiting(waiting int) error {
+	if d.MaxWaiting > 0 && waiting+d.Input.Count > d.MaxWaiting {
+		return &TooManyWaitingError{Waiting: waiting, Most: d.MaxWaiting}
+	}
+	return nil
+}
+
+// A TooManyWaitingError is ErrTooManyWaiting with what is known of it.
+type TooManyWaitingError struct {
+	Waiting int // images of the tenant
+	Most    int // that may wait
+}
+
+// Error returns how many images wait, and how many may.
+func (e *TooManyWaitingError) Error() string {
+	return fmt.Sprintf("%v: %d, of at most %d", ErrTooManyWaiting, e.Waiting, e.Most)
+}
+
+// Unwrap returns ErrTooManyWaiting.
+func (e *TooManyWaitingError) Unwrap() error { return ErrTooManyWaiting }
 
 // Tasks returns the tasks of the job's first dispatch, one for each image.
 func (d Draft) Tasks() []job.Task {

@@ -29,8 +29,9 @@ locals {
   }
 
   api_settings = {
-    ROLE       = "api"
-    GOMEMLIMIT = "${floor(var.api.memory_mib * 0.85)}MiB"
+    ROLE                 = "api"
+    MAX_WAITING_PICTURES = tostring(var.max_waiting_pictures)
+    GOMEMLIMIT           = "${floor(var.api.memory_mib * 0.85)}MiB"
   }
 
   lane_settings = merge([

@@ -209,6 +209,18 @@ variable "retention_days" {
   }
 }
 
+variable "max_waiting_pictures" {
+  description = "How many pictures of one API key may wait at once. What goes beyond is answered 429."
+  type        = number
+  default     = 10000
+  nullable    = false
+
+  validation {
+    condition     = var.max_waiting_pictures >= 16 && var.max_waiting_pictures <= 10000000 && floor(var.max_waiting_pictures) == var.max_waiting_pictures
+    error_message = "max_waiting_pictures must be a whole number from 16, which the largest job has, to 10000000."
+  }
+}
+
 # ---- Services --------------------------------------------------------------
 
 variable "worker" {

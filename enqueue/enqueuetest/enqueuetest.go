@@ -61,10 +61,16 @@ func (q *Queue) GetTask(
 	return &cloudtaskspb.Task{Name: req.GetName()}, nil
 }
 
-// Inputs notes the keys of the pictures that are uploaded.
+// Inputs notes the keys of the pictures that are uploaded, until they are removed.
 type Inputs struct {
 	Stored []string // and not removed
 	Err    error
+}
+
+// Remove forgets the keys.
+func (i *Inputs) Remove(_ context.Context, keys ...string) error {
+	i.Stored = slices.DeleteFunc(i.Stored, func(key string) bool { return slices.Contains(keys, key) })
+	return nil
 }
 
 // PutInput notes the key, and answers with Err.

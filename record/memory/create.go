@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -16,6 +17,9 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks [
 		case err != nil:
 			return err
 		case e == nil:
+			if err := d.CheckWaiting(r.waitingOf(d.Tenant)); err != nil {
+				return err
+			}
 			if e, err = r.insert(d, now, c); err != nil {
 				return err
 			}
@@ -64,6 +68,11 @@ func (r *Record) waiting(name tenantName) int {
 	}))
 }
 
+// waitingOf returns how many images of a tenant wait, of all classes.
+func (r *Record) waitingOf(tenant string) int {
+	return len(r.places(func(p place) bool { return p.image.queued() && p.entry.Job.Tenant == tenant }))
+}
+
 // Recorded implements record.Record.
 func (r *Record) Recorded(ctx context.Context, d record.Draft) (j job.Job, err error) {
 	err = r.view(ctx, func(time.Time) error {
@@ -72,7 +81,7 @@ func (r *Record) Recorded(ctx context.Context, d record.Draft) (j job.Job, err e
 		case err != nil:
 			return err
 		case e == nil:
-			return record.ErrNotFound
+			return cmp.Or(d.CheckWaiting(r.waitingOf(d.Tenant)), record.ErrNotFound)
 		}
 		j = e.snapshot()
 		return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -20,22 +21,31 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 		return job.Job{}, nil, fmt.Errorf("postgres: encode the input of job %s: %w", d.ID, err)
 	}
 	keys, values := columns(record.Pairs(d.Metadata))
-	j, changed, err := r.runTransition(ctx, "create", pgx.NamedArgs{
+	args := pgx.NamedArgs{
 		"id": uuidArg(d.ID), "tenant": d.Tenant, "priority": rank(d.Priority), "input": string(input),
 		"metadata":        pgtype.Text{String: string(d.Metadata), Valid: d.Metadata != nil},
 		"idempotency_key": d.IdempotencyKey, "fingerprint": d.Fingerprint,
 		"total": d.Input.Count, "expires_in": d.ExpiresIn, "model": d.Input.Model,
-		"weight": d.Weight, "lanes": d.Lanes,
+		"weight": d.Weight, "lanes": d.Lanes, "max_waiting": d.MaxWaiting,
 		"search_text": record.SearchText(d.Input.Prompt), "retry_of": retryOf(d), "keys": keys, "values": values,
-	}, "lock_model")
+	}
+	var j job.Job
+	var recorded bool
+	var waiting int
+	err = r.send(ctx,
+		call{statement: "lock_tenant", args: args},
+		call{statement: "lock_model", args: args},
+		call{statement: "create", args: args, read: oneRow(&recorded, &waiting)},
+		call{statement: "read_job", args: args, read: readInto(&j)},
+	)
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: create job %s: %w", d.ID, err)
 	}
-	if changed {
+	if recorded {
 		return j, d.Tasks(), nil
 	}
-	if j, err = r.Recorded(ctx, d); err != nil {
-		return job.Job{}, nil, fmt.Errorf("postgres: job %s is not recorded: %w", d.ID, err)
+	if j, err = r.earlier(ctx, d); err != nil {
+		return job.Job{}, nil, refusal(d, waiting, err)
 	}
 	tasks, err := r.queryTasks(ctx, "pending", pgx.NamedArgs{"id": uuidArg(j.ID)})
 	if err != nil {
@@ -46,6 +56,31 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 
 // Recorded implements record.Record.
 func (r *Record) Recorded(ctx context.Context, d record.Draft) (job.Job, error) {
+	j, err := r.earlier(ctx, d)
+	if !errors.Is(err, record.ErrNotFound) {
+		return j, err
+	}
+	var waiting int
+	counted := r.send(ctx, call{statement: "waiting", args: pgx.NamedArgs{"tenant": d.Tenant}, read: oneRow(&waiting)})
+	if counted != nil {
+		return job.Job{}, fmt.Errorf("postgres: count what waits: %w", counted)
+	}
+	return job.Job{}, refusal(d, waiting, err)
+}
+
+// refusal returns why there is no job for a draft: too many images wait, or else
+// err.
+func refusal(d record.Draft, waiting int, err error) error {
+	if full := d.CheckWaiting(waiting); full != nil && errors.Is(err, record.ErrNotFound) {
+		return full
+	}
+	return err
+}
+
+// earlier returns the job that stands in the way of a new one for d: that of its
+// idempotency key, or the retry that has not ended. It fails with
+// record.ErrNotFound.
+func (r *Record) earlier(ctx context.Context, d record.Draft) (job.Job, error) {
 	var byKey, fingerprint, retry string
 	calls := []call{{
 		statement: "by_key", args: pgx.NamedArgs{"tenant": d.Tenant, "key": d.IdempotencyKey}, read: oneRow(&byKey, &fingerprint),

@@ -9,8 +9,11 @@ package postgres
 // the statement after it sees everything that its last holder did. A claim's
 // success or failure does none of these, and takes no lock.
 //
-// Nothing deadlocks, because all statements lock in this order: models, by the
-// lock's number; images, by key; jobs, by key; turns and tenants, which belong
+// A new job first takes the lock of its tenant, whose images of all models count
+// against one bound. Nothing else does.
+//
+// Nothing deadlocks, because all statements lock in this order: a tenant; models,
+// by the lock's number; images, by key; jobs, by key; turns and tenants, which belong
 // to their model; lanes, by name. A statement that does not wait for a lock may
 // take it out of order.
 //

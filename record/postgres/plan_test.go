@@ -2,12 +2,14 @@ package postgres_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -121,6 +123,35 @@ func TestKnownCostsWhatIsAskedFor(t *testing.T) {
 	}
 	const downAnIndex = 5 // for each id
 	explain(t, pool, tr.find(t, "known")).wantBlocks(t, "Known", len(ids)*downAnIndex)
+}
+
+func TestRoomCostsTheSameWithAnyBacklog(t *testing.T) {
+	t.Parallel()
+	for _, analyze := range []bool{true, false} { // without, statistics tell of an empty table
+		pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+		execSQL(t, pool, "ALTER TABLE tenants SET (autovacuum_enabled = false)")
+		execSQL(t, pool, "ANALYZE tenants")
+		seed(t, pool, backlog{count: 100_000, tenants: 10_000})
+		if analyze {
+			execSQL(t, pool, "ANALYZE tenants")
+		}
+		rec := postgres.New(pool)
+		d := submission(6)
+		d.Tenant, d.MaxWaiting = "tenant-7", 16
+		if _, _, err := rec.Create(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		d.ID = uuid.NewString()
+		tr.reset()
+		if _, _, err := rec.Create(t.Context(), d); !errors.Is(err, record.ErrTooManyWaiting) {
+			t.Errorf("a job past the bound: %v", err)
+		}
+		explain(t, pool, tr.find(t, "create")).wantBlocks(t, "Create", nothingBlocks)
+		if _, err := rec.Recorded(t.Context(), d); !errors.Is(err, record.ErrTooManyWaiting) {
+			t.Errorf("Recorded past the bound: %v", err)
+		}
+		explain(t, pool, tr.find(t, "waiting")).wantBlocks(t, "Recorded", nothingBlocks)
+	}
 }
 
 func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {

@@ -65,6 +65,35 @@ func TestEnqueuedFollowsATaskThatIsJustExchanged(t *testing.T) {
 	}
 }
 
+// Two jobs of one tenant are recorded at the same time, for two models. There is
+// room for one.
+func TestCreateWaitsForTheTenantsOtherJob(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewRecord(t)
+	rec, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
+	create(t, rec, 1)
+	first, second := submission(1), submission(1)
+	first.MaxWaiting, second.MaxWaiting = 2, 2
+	second.Input.Model, second.Lanes = "model-b", []string{"another lane"}
+
+	release := hold.lock(`SELECT FROM lanes WHERE name = $1 FOR UPDATE`, lane)
+	created := start(func() {
+		if _, _, err := rec.Create(t.Context(), first); err != nil {
+			t.Errorf("the first: %v", err)
+		}
+	})
+	hold.waitUntil(1, created) // it has counted what waits
+	refused := start(func() {
+		if _, _, err := rec.Create(t.Context(), second); !errors.Is(err, record.ErrTooManyWaiting) {
+			t.Errorf("the second: error %v, want %v", err, record.ErrTooManyWaiting)
+		}
+	})
+	hold.waitUntil(2, refused)
+	release()
+	<-created
+	<-refused
+}
+
 func claim(t *testing.T, rec record.Record, task job.Task) {
 	t.Helper()
 	if _, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour}); err != nil {
@@ -92,12 +121,17 @@ type holdUp struct {
 // lockImage locks an image until release is called.
 func (h holdUp) lockImage(t job.Task) (release func()) {
 	h.t.Helper()
+	return h.lock(`SELECT FROM images WHERE job_id = $1 AND idx = $2 FOR UPDATE`, t.JobID, t.Index)
+}
+
+// lock locks what a query does until release is called.
+func (h holdUp) lock(query string, args ...any) (release func()) {
+	h.t.Helper()
 	tx, err := h.pool.Begin(h.t.Context())
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	const query = `SELECT FROM images WHERE job_id = $1 AND idx = $2 FOR UPDATE`
-	if _, err := tx.Exec(h.t.Context(), query, t.JobID, t.Index); err != nil {
+	if _, err := tx.Exec(h.t.Context(), query, args...); err != nil {
 		h.t.Fatal(err)
 	}
 	return func() {

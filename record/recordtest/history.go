@@ -115,6 +115,9 @@ func kind(err error) string {
 	if paused, ok := errors.AsType[*record.PausedError](err); ok {
 		return fmt.Sprintf("%+v %v %v", paused.Lane, paused.Lane.Reason, paused.For)
 	}
+	if full, ok := errors.AsType[*record.TooManyWaitingError](err); ok {
+		return full.Error()
+	}
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
 		record.ErrLanePaused,
@@ -135,7 +138,8 @@ func (h *history) draft() record.Draft {
 		Tenant: draw(h, "tenant", tenant, rival), Fingerprint: draw(h, "fingerprint", "print", "another"),
 		ExpiresIn: draw(h, "expires in", 24*time.Hour, time.Minute, time.Hour) + time.Duration(n)*time.Microsecond,
 		Priority:  draw(h, "priority", job.PriorityNormal, job.PriorityLow, ""), Weight: draw(h, "weight", 1, 3, 0.5),
-		Input: job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
+		MaxWaiting: draw(h, "most waiting", 0, 0, 0, 4, 12),
+		Input:      job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
 	}
 	for range d.Input.Count {
 		d.Lanes = append(d.Lanes, h.anyLane())

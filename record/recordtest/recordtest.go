@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Create", createTests},
 		{"List", listTests},
 		{"Retry", retryTests},
+		{"Bound", boundTests},
 		{"Enqueued", enqueuedTests},
 		{"Claim", claimTests},
 		{"Exchange", exchangeTests},

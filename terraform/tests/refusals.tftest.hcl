@@ -186,6 +186,14 @@ run "retention_that_is_not_whole" {
   expect_failures = [var.retention_days]
 }
 
+run "fewer_waiting_than_one_job_has" {
+  command = plan
+  variables {
+    max_waiting_pictures = 15
+  }
+  expect_failures = [var.max_waiting_pictures]
+}
+
 run "secret_version_of_zero" {
   command = plan
   variables {

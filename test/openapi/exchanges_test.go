@@ -87,6 +87,7 @@ func (s *service) exchanges() []exchange {
 	all = append(all, s.sendTo(s.routes, "unchanged", http.MethodGet, jobPath, ids["queued"], strings.NewReader(""),
 		"If-None-Match", "*", "Prefer", "wait=0"))
 	all = append(all, s.sendTo(s.routes, "cancel", http.MethodPost, cancelPath, ids["queued"], strings.NewReader("")))
+	all = append(all, s.fill())
 	return slices.Concat(all, s.generated(), s.refused(ids["succeeded"]))
 }
 

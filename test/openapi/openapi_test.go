@@ -40,8 +40,10 @@ func TestGeneratedClient(t *testing.T) {
 		t.Cleanup(srv.Close)
 		return srv.URL
 	}
+	ids := s.jobs()
+	s.fill() // afterwards, since a claim takes what waits
 	fixture, err := json.Marshal(map[string]any{
-		"URL": serve(s.routes), "Away": serve(newBrokenRoutes(away)), "Keys": keys(), "Jobs": s.jobs(),
+		"URL": serve(s.routes), "Away": serve(newBrokenRoutes(away)), "Keys": keys(), "Jobs": ids,
 	})
 	if err != nil {
 		t.Fatal(err)

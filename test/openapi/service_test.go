@@ -23,10 +23,15 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-const model = "banana"
+const (
+	model       = "banana"
+	mostWaiting = 16 // pictures of a tenant
+)
 
 // keys returns the API keys, by tenant.
-func keys() map[string]string { return map[string]string{"web": "web-key-0123456789"} }
+func keys() map[string]string {
+	return map[string]string{"web": "web-key-0123456789", "full": "full-key-0123456789"}
+}
 
 // A service is the real routes on a record in memory, and on a queue that
 // delivers nothing.
@@ -52,7 +57,7 @@ func newService(t *testing.T) *service {
 	lanes := []lane.Lane{{Name: "a", Model: model, RPM: 60, Concurrency: 5, Queue: "projects/p/locations/l/queues/a"}}
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
-		Process: context.Background(), Log: log,
+		MaxWaiting: mostWaiting, Process: context.Background(), Log: log,
 	})
 	jobs := &handlers.Jobs{Producer: producer, Snapshots: published, Canceler: published}
 	return &service{T: t, routes: newRoutes(jobs), record: published}
@@ -120,6 +125,15 @@ func (s *service) jobs() map[string]string {
 		}
 	}
 	return ids
+}
+
+// fill makes the tenant full have as many pictures waiting as may, and asks for
+// one more.
+func (s *service) fill() exchange {
+	s.Helper()
+	key := "Bearer " + keys()["full"]
+	s.send("the last", http.MethodPost, generatePath, fmt.Sprintf(`{"prompt":"a","count":%d}`, mostWaiting), "Authorization", key).id(s)
+	return s.send("no room", http.MethodPost, generatePath, `{"prompt":"a"}`, "Authorization", key)
 }
 
 // create records a job of count pictures, with all that one can have.

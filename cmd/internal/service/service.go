@@ -76,7 +76,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	renderer := snapshot.Renderer{Lanes: shown, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire}
 	published := snapshot.NewRecord(rec, s.redis, renderer, log)
 	producer := enqueue.New(enqueue.Config{
-		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, Process: process, Log: log,
+		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
 		Target: enqueue.Target{
 			GenerateURL: cfg.Tasks.WorkerURL + server.GeneratePath, SweepURL: cfg.Tasks.WorkerURL + server.SweepPath,
 			ServiceAccount: cfg.Tasks.ServiceAccount, Audience: cfg.Tasks.Audience,

@@ -1,17 +1,23 @@
 -- Writes a job and its images, and gives them their turns. Where the idempotency
--- key is taken, or a retry of the same job has not ended, it writes nothing, and
--- returns nothing: a second call that runs at the same time waits for the first
--- one's end. Runs under the model's lock,
--- without which two jobs of one tenant could begin at the same tag.
+-- key is taken, or a retry of the same job has not ended, it writes nothing: a
+-- second call that runs at the same time waits for the first one's end. Nor does
+-- it where too many of the tenant's images would wait. Returns one row in any
+-- case: whether it wrote, and how many images of the tenant waited before. Runs
+-- under the locks of the tenant, without which two jobs could take the same room,
+-- and of the model, without which two jobs of one tenant could begin at the same
+-- tag.
 --
 -- The first start tag is the tenant's finish tag, or the virtual time if that is
 -- greater. A finish tag that is further away than the images explain that still
 -- wait is one of images that were canceled or expired.
-WITH created AS (
+WITH before AS (
+    SELECT coalesce(sum(waiting), 0)::bigint AS waiting FROM tenants WHERE tenant = @tenant
+), created AS (
     INSERT INTO jobs (id, tenant, priority, input, metadata, idempotency_key, fingerprint, total, queued,
                       created_at, expires_at, search_text, retry_of)
-    VALUES (@id, @tenant, @priority, @input, @metadata, nullif(@idempotency_key, ''), @fingerprint, @total, @total,
-            now(), now() + @expires_in::interval, @search_text, @retry_of)
+    SELECT @id, @tenant, @priority, @input, @metadata, nullif(@idempotency_key, ''), @fingerprint, @total::integer, @total,
+           now(), now() + @expires_in::interval, @search_text, @retry_of
+    FROM before WHERE @max_waiting::bigint = 0 OR waiting + @total <= @max_waiting
     ON CONFLICT DO NOTHING
     RETURNING id, created_at, expires_at
 ), described AS (
@@ -37,10 +43,11 @@ WITH created AS (
     SELECT name, count(*) FROM counted_tenant, unnest(@lanes::text[]) AS name
     GROUP BY name ORDER BY name
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
+), placed AS (
+    INSERT INTO images (job_id, idx, model, priority, recorded_at, expires_at, start_tag,
+                        task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, due_at)
+    SELECT id, n - 1, @model, @priority, created_at, expires_at, tag + (n - 1) / @weight::float8,
+           id, n - 1, 1, lane, created_at, created_at
+    FROM created, began, unnest(@lanes::text[]) WITH ORDINALITY AS of_image (lane, n)
 )
-INSERT INTO images (job_id, idx, model, priority, recorded_at, expires_at, start_tag,
-                    task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, due_at)
-SELECT id, n - 1, @model, @priority, created_at, expires_at, tag + (n - 1) / @weight::float8,
-       id, n - 1, 1, lane, created_at, created_at
-FROM created, began, unnest(@lanes::text[]) WITH ORDINALITY AS of_image (lane, n)
-RETURNING idx
+SELECT EXISTS (SELECT FROM created), waiting FROM before

@@ -132,10 +132,16 @@ func TestProblems(t *testing.T) {
 	if unauthorized.WWWAuthenticate == "" || unauthorized.Response.Status != 401 {
 		t.Errorf("got %+v", unauthorized)
 	}
+	full := newClient(t, f.URL, f.Keys["full"])
+	tooMany := as[*api.GenerateImagesTooManyRequests](t)(
+		full.GenerateImages(t.Context(), &api.GenerateRequest{Prompt: "a fox"}, api.GenerateImagesParams{}))
+	if tooMany.RetryAfter != 1 || tooMany.Response.Status != 429 || !strings.Contains(tooMany.Response.Detail, "MAX_WAITING_PICTURES") {
+		t.Errorf("got %+v", tooMany)
+	}
 	away := newClient(t, f.Away, f.Keys["web"])
-	unavailable := as[*api.GenerateImagesServiceUnavailableHeaders](t)(
+	unavailable := as[*api.GenerateImagesServiceUnavailable](t)(
 		away.GenerateImages(t.Context(), &api.GenerateRequest{Prompt: "a fox"}, api.GenerateImagesParams{}))
-	if unavailable.RetryAfter.Value < 1 || unavailable.Response.Detail == "" {
+	if unavailable.RetryAfter < 1 || unavailable.Response.Detail == "" {
 		t.Errorf("got %+v", unavailable)
 	}
 }
