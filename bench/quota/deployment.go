@@ -87,6 +87,7 @@ func (b *bench) start(ctx context.Context, r *result, o options, path, databaseS
 		"R2_ENDPOINT=" + store.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET=" + bucket,
 		"CLOUD_TASKS_QUEUE=" + queueName, "CLOUD_TASKS_ENDPOINT=" + queue.Addr(), "TASKS_JWKS_URL=" + keys,
 		"WORKER_URL=" + b.proxy.URL(), "TASKS_SERVICE_ACCOUNT=tasks@p.iam.gserviceaccount.com", "API_KEYS=web:" + apiKey,
+		"MAX_WAITING_PICTURES=10000000", // all of a run at once
 	}
 	return b.launch(ctx, r, o, path, env)
 }
