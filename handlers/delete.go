@@ -22,7 +22,10 @@ func (h *Jobs) RegisterDelete(api huma.API, method, path string) {
 		Summary:       "Remove a job and its pictures",
 		Description:   "Only a job that has ended can be removed. What was removed cannot be brought back.",
 		DefaultStatus: http.StatusNoContent,
-		Errors:        []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict},
+		Metadata: answersWith(map[int]answer{
+			http.StatusNoContent: {says: "The job and its pictures are removed."},
+			http.StatusConflict:  {},
+		}),
 	}, h.remove)
 }
 

@@ -119,6 +119,7 @@ func refusal(doc *huma.OpenAPI, status int) *huma.Response {
 		http.StatusBadRequest:            "The body is missing, is no JSON, or broke off.",
 		http.StatusUnauthorized:          "There is no API key, or none of this service.",
 		http.StatusNotFound:              "There is no such thing, or it is another tenant's.",
+		http.StatusConflict:              "The job's state does not allow that.",
 		http.StatusRequestTimeout:        "The body did not come in time.",
 		http.StatusRequestEntityTooLarge: "The body is too large.",
 		http.StatusUnsupportedMediaType:  "The body is not JSON by its Content-Type.",

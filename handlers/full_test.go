@@ -25,6 +25,10 @@ func (full) Submit(context.Context, enqueue.Submission) (job.Job, error) {
 	}
 }
 
+func (f full) Retry(ctx context.Context, _ job.Job, _ enqueue.Retry) (job.Job, error) {
+	return f.Submit(ctx, enqueue.Submission{})
+}
+
 func TestGenerateSaysWhenThereIsRoom(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	routes := server.New(server.Config{Log: log, Lanes: &handlers.Lanes{}, Jobs: &handlers.Jobs{

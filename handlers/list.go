@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,17 +30,15 @@ type JobList struct {
 
 // RegisterList adds the operation that lists jobs to api.
 func (h *Jobs) RegisterList(api huma.API, method, path string) {
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[JobList](), true, "JobList")
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: method, Path: path,
 		Summary: "List jobs",
 		Description: "The caller's jobs, the newest first. A query parameter metadata.KEY=VALUE finds jobs by a member of their metadata: " +
 			"a string, number or boolean of the object itself.",
-		Responses: map[string]*huma.Response{strconv.Itoa(http.StatusOK): {
-			Description: http.StatusText(http.StatusOK),
-			Content:     map[string]*huma.MediaType{"application/json": {Schema: schema}},
-		}},
-		Errors: []int{http.StatusUnauthorized, http.StatusUnprocessableEntity},
+		Metadata: answersWith(map[int]answer{
+			http.StatusOK:                  answerOf[JobList]("A page of jobs.", "Cache-Control"),
+			http.StatusUnprocessableEntity: {},
+		}),
 	}, h.list)
 }
 

@@ -18,8 +18,11 @@ func (h *Jobs) RegisterRetry(api huma.API, method, path string) {
 		Description: "Records a new job for the pictures of a job that failed or were canceled, with the same input and metadata. " +
 			"The job that ended stays as it is. While one retry of it has not ended, the answer is that one.",
 		DefaultStatus: http.StatusAccepted,
-		Responses:     jobResponses(api, http.StatusAccepted),
-		Errors:        []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict, http.StatusUnprocessableEntity},
+		Metadata: answersWith(map[int]answer{
+			http.StatusAccepted:        answerOf[snapshot.JobResource]("The job that draws them.", "ETag", "Cache-Control", "Location"),
+			http.StatusConflict:        {},
+			http.StatusTooManyRequests: {},
+		}),
 	}, h.retry)
 }
 

@@ -41,7 +41,9 @@ func (h *Jobs) RegisterUpload(api huma.API, method, path string) {
 		Description: "Returns a URL that takes one picture of exactly this size and type, straight into the bucket. " +
 			"Name its id in input_images afterwards. A picture that no job has taken within a day is removed.",
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxUploadRequest, BodyReadTimeout: noTimeout,
-		Errors: []int{http.StatusUnauthorized, http.StatusRequestTimeout, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity},
+		Metadata: answersWith(map[int]answer{
+			http.StatusCreated: answerOf[UploadResource]("Where to put the picture.", "Cache-Control"),
+		}),
 	}, h.upload)
 }
 

@@ -16,11 +16,14 @@ import (
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/local/s3"
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/record/memory"
 	"github.com/ai-worker/ai-worker/redis"
 	"github.com/ai-worker/ai-worker/server"
 	"github.com/ai-worker/ai-worker/snapshot"
+	"github.com/ai-worker/ai-worker/storage"
+	"github.com/ai-worker/ai-worker/sweep"
 )
 
 const (
@@ -51,16 +54,33 @@ func newService(t *testing.T) *service {
 	}
 	t.Cleanup(func() { _ = client.Close() })
 	published := snapshot.NewRecord(memory.New(), client, snapshot.Renderer{
-		RPM: map[string]int{model: 60}, Now: time.Now, BaseURL: publicURL,
+		Lanes: []snapshot.Lane{{Name: "a", Models: []string{model}, RPM: 60}}, Now: time.Now, BaseURL: publicURL,
 		ImageURL: func(key string) (string, error) { return publicURL + "/" + key + "?signature=a%2Fb", nil },
 	}, log)
 	lanes := []lane.Lane{{Name: "a", Model: model, RPM: 60, Concurrency: 5, Queue: "projects/p/locations/l/queues/a"}}
+	bucket := newBucket(t)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
 		MaxWaiting: mostWaiting, Process: context.Background(), Log: log,
 	})
-	jobs := &handlers.Jobs{Producer: producer, Snapshots: published, Canceler: published}
+	jobs := &handlers.Jobs{
+		Producer: producer, Snapshots: published, Record: published,
+		Remover: &sweep.Sweeper{Record: published, Objects: bucket}, Uploader: bucket,
+	}
 	return &service{T: t, routes: newRoutes(jobs), record: published}
+}
+
+// newBucket returns a bucket that is empty.
+func newBucket(t *testing.T) *storage.R2 {
+	t.Helper()
+	server, err := s3.Start(s3.Options{Bucket: "pictures"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return storage.NewR2(storage.Config{
+		Endpoint: server.URL(), AccessKeyID: "id", SecretAccessKey: "secret", Bucket: "pictures",
+	})
 }
 
 const publicURL = "https://pictures.test"
@@ -77,7 +97,7 @@ func newRoutes(jobs *handlers.Jobs) http.Handler {
 
 // newBrokenRoutes returns the routes of an API in which every call ends in f.
 func newBrokenRoutes(f func() error) http.Handler {
-	return newRoutes(&handlers.Jobs{Producer: broken(f), Snapshots: broken(f), Canceler: broken(f)})
+	return newRoutes(&handlers.Jobs{Producer: broken(f), Snapshots: broken(f), Record: broken(f), Remover: broken(f), Uploader: broken(f)})
 }
 
 // away is the error of a record that cannot be reached.
@@ -88,7 +108,19 @@ type broken func() error
 
 func (f broken) Submit(context.Context, enqueue.Submission) (job.Job, error) { return job.Job{}, f() }
 func (f broken) Cancel(context.Context, string) (job.Job, error)             { return job.Job{}, f() }
-func (f broken) Render(job.Job) (snapshot.Snapshot, error)                   { return snapshot.Snapshot{}, f() }
+func (f broken) Get(context.Context, string) (job.Job, error)                { return job.Job{}, f() }
+func (f broken) Remove(context.Context, job.Job) error                       { return f() }
+func (f broken) Retry(context.Context, job.Job, enqueue.Retry) (job.Job, error) {
+	return job.Job{}, f()
+}
+
+func (f broken) List(context.Context, record.Query) (record.Page, error) { return record.Page{}, f() }
+
+func (f broken) SignUpload(string, string, int64) (job.UploadTicket, error) {
+	return job.UploadTicket{}, f()
+}
+
+func (f broken) Render(job.Job) (snapshot.Snapshot, error) { return snapshot.Snapshot{}, f() }
 func (f broken) Snapshot(context.Context, string) (snapshot.Snapshot, error) {
 	return snapshot.Snapshot{}, f()
 }
