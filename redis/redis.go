@@ -100,6 +100,13 @@ func (c *Client) Do(
 	return err
 }
 
+// Failing reports whether the server did not answer last. It sends nothing.
+func (c *Client) Failing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.failing
+}
+
 // admit reports whether the caller may send a command now, and whether it is
 // the one that tries the server. Once a rest is over, one caller does while the
 // others go on without Redis. So an outage holds up one request at a time.

@@ -40,10 +40,24 @@ type events struct {
 type listener struct {
 	call  func(payload string)
 	ready chan struct{} // closed once the channel is heard, or cannot be heard
+	again chan struct{} // receives if the channel is heard anew: something may have been missed
 	once  sync.Once
 }
 
 func (l *listener) settle() { l.once.Do(func() { close(l.ready) }) }
+
+// confirm tells the listener that its channel is heard from now on.
+func (l *listener) confirm() {
+	select {
+	case <-l.ready:
+		select {
+		case l.again <- struct{}{}:
+		default: // it has not looked since the last time
+		}
+	default:
+		l.settle()
+	}
+}
 
 func newEvents(client *redis.Client) *events {
 	return &events{redis: client, listeners: make(map[string]map[*listener]bool), heard: make(map[string]bool)}
@@ -51,10 +65,9 @@ func newEvents(client *redis.Client) *events {
 
 // listen calls f with everything that is published on the channel, one message
 // at a time, until stop is called. f must not block: all listeners wait for it.
-// ready is closed once the channel is heard, or if it cannot be heard. listen
-// itself does not wait.
-func (e *events) listen(ctx context.Context, channel string, f func(payload string)) (ready <-chan struct{}, stop func()) {
-	l := &listener{call: f, ready: make(chan struct{})}
+// listen itself does not wait.
+func (e *events) listen(ctx context.Context, channel string, f func(payload string)) (l *listener, stop func()) {
+	l = &listener{call: f, ready: make(chan struct{}), again: make(chan struct{}, 1)}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.listeners[channel] == nil {
@@ -69,7 +82,15 @@ func (e *events) listen(ctx context.Context, channel string, f func(payload stri
 		go e.run(context.WithoutCancel(ctx), e.changed)
 	}
 	e.signal()
-	return l.ready, func() { e.remove(channel, l) }
+	return l, func() { e.remove(channel, l) }
+}
+
+// hears reports whether what is published on the channel is heard now, as far as
+// this process knows.
+func (e *events) hears(channel string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.heard[channel] && !e.redis.Failing()
 }
 
 // signal wakes run, if it runs. The caller must hold the mutex.
@@ -181,7 +202,8 @@ func (e *events) settle(channels []string) {
 }
 
 // deliver hands a message to the listeners of its channel. If the server
-// confirms a subscription, deliver notes that the channel is heard.
+// confirms a subscription, deliver notes that the channel is heard. The client
+// subscribes again when it has lost its connection, which is confirmed again.
 func (e *events) deliver(m any) {
 	switch m := m.(type) {
 	case *goredis.Message:
@@ -197,7 +219,9 @@ func (e *events) deliver(m any) {
 			e.heard[m.Channel] = true
 		}
 		e.mu.Unlock()
-		e.settle([]string{m.Channel})
+		for _, l := range e.of(m.Channel) {
+			l.confirm()
+		}
 	}
 }
 

@@ -24,7 +24,7 @@ func (b *bundle) subscribers(t *testing.T) int {
 
 // eventually waits until a condition holds. It fails after a time that only a
 // defect takes.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); {
 		if time.Now().After(deadline) {

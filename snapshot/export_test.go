@@ -25,3 +25,6 @@ func SentBy(n int, lanes ...Opening) time.Time {
 	}
 	return sentBy(n, openings)
 }
+
+// StopTicks keeps a watch from looking at its job by the clock.
+func (w *Watch) StopTicks() { w.ticks.Stop() }

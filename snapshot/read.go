@@ -74,10 +74,6 @@ func (r *Record) expire(ctx context.Context, j job.Job) job.Job {
 // Render returns the snapshot of a job that the caller already has.
 func (r *Record) Render(j job.Job) (Snapshot, error) { return r.renderer.Render(j) }
 
-// recheck is how often Await looks at the job itself, in case Redis is away or
-// an event was lost.
-const recheck = 2 * time.Second
-
 // lastRead bounds the time to read a job for a wait that is over. When a
 // process ends, it ends the waits; lastRead must be less than the time that it
 // has left then.
@@ -86,46 +82,34 @@ const lastRead = time.Second
 // Await returns the job's snapshot once the job has ended. If ctx ends before,
 // it returns the snapshot of that time. It fails with record.ErrNotFound.
 func (r *Record) Await(ctx context.Context, id string) (Snapshot, error) {
-	news := make(chan string, 1) // the latest event that Await has not looked at yet
-	ready, stop := r.events.listen(ctx, EventsChannel(id), func(payload string) {
-		select {
-		case <-news:
+	w := r.Watch(ctx, id)
+	defer w.Close()
+	var known Snapshot
+	for {
+		snap, err := w.Next(ctx)
+		switch {
+		case err == nil && snap.Status.Terminal():
+			return snap, nil
+		case err == nil:
+			known = snap
+		case ctx.Err() == nil:
+			return Snapshot{}, err
 		default:
-		}
-		news <- payload
-	})
-	defer stop()
-	select {
-	case <-ready: // what happens from here on is not missed
-	case <-ctx.Done():
-	case <-time.After(recheck):
-	}
-	look := time.NewTicker(recheck)
-	defer look.Stop()
-	snap, err := r.Snapshot(ctx, id)
-	heard := false // snap is an event, which tells less than the record
-	for err == nil && !snap.Status.Terminal() && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case doc := <-news:
-			if next, bad := Parse([]byte(doc)); bad == nil && next.Version > snap.Version {
-				snap, heard = next, true
-			}
-		case <-look.C:
-			snap, err = r.Snapshot(ctx, id)
-			heard = false
+			return r.last(ctx, id, known)
 		}
 	}
-	if ctx.Err() == nil || err == nil && (!heard || snap.Status.Terminal()) {
-		return snap, err
-	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRead)
+}
+
+// last reads a job for a wait that is over: an event does not say how long the
+// job's images wait. If the job cannot be read, last returns what is known of it.
+func (r *Record) last(ctx context.Context, id string, known Snapshot) (Snapshot, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRead)
 	defer cancel()
-	final, lastErr := r.Snapshot(last, id)
-	if lastErr != nil && err == nil {
-		return snap, nil
+	snap, err := r.Snapshot(ctx, id)
+	if err != nil && known.Version > 0 {
+		return known, nil
 	}
-	return final, lastErr
+	return snap, err
 }
 
 // OnCancel calls f once the job is canceled, perhaps more than once, until stop

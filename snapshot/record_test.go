@@ -53,7 +53,7 @@ func postgresPool(t *testing.T) *pgxpool.Pool {
 }
 
 // client returns a process' client of the server.
-func client(t *testing.T, url string) *redis.Client {
+func client(t testing.TB, url string) *redis.Client {
 	t.Helper()
 	c, err := redis.NewClient(url, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -64,7 +64,7 @@ func client(t *testing.T, url string) *redis.Client {
 }
 
 // publish returns a record that publishes inner, as another process would.
-func publish(t *testing.T, inner record.Record, url string) *snapshot.Record {
+func publish(t testing.TB, inner record.Record, url string) *snapshot.Record {
 	t.Helper()
 	return snapshot.NewRecord(inner, client(t, url), renderer(), slog.New(slog.DiscardHandler))
 }
@@ -93,7 +93,7 @@ type bundle struct {
 	server *redistest.Server
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{inner: memory.New(), server: redistest.Start(t)}
 	b.Record = publish(t, b.inner, b.server.URL())
@@ -106,30 +106,41 @@ func setup(t *testing.T) *bundle {
 	return b
 }
 
-func (b *bundle) create(t *testing.T, count int) (job.Job, []job.Task) {
+// draft returns a job of a number of pictures.
+func draft(count int) record.Draft {
+	return record.Draft{
+		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal, ExpiresIn: time.Hour,
+		Lanes: slices.Repeat([]string{"a"}, count),
+		Input: job.Input{Prompt: `say "version":99`, Model: "m", Count: count},
+		// Deeper than Redis' own JSON decoder goes, and with a version of its own.
+		Metadata: json.RawMessage(`{"version":99,"a":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500) + `}`),
+	}
+}
+
+func (b *bundle) create(t testing.TB, count int) (job.Job, []job.Task) {
 	t.Helper()
 	return b.createFor(t, count, time.Hour)
 }
 
 // createFor records a job that expires after a time.
-func (b *bundle) createFor(t *testing.T, count int, expiresIn time.Duration) (job.Job, []job.Task) {
+func (b *bundle) createFor(t testing.TB, count int, expiresIn time.Duration) (job.Job, []job.Task) {
 	t.Helper()
-	j, tasks, err := b.Create(t.Context(), record.Draft{
-		ID: uuid.Must(uuid.NewV7()).String(), Tenant: "web", Weight: 1, Priority: job.PriorityNormal, ExpiresIn: expiresIn,
-		Lanes: slices.Repeat([]string{"a"}, count),
-		Input: job.Input{Prompt: `say "version":99`, Model: "m", Count: count},
-		// Deeper than Redis' own JSON decoder goes, and with a version of its own.
-		Metadata: json.RawMessage(`{"version":99,"a":` + strings.Repeat("[", 1500) + strings.Repeat("]", 1500) + `}`),
-	})
+	d := draft(count)
+	d.ExpiresIn = expiresIn
+	j, tasks, err := b.Create(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return j, tasks
 }
 
-func (b *bundle) claim(t *testing.T, task job.Task) record.Claim {
+func claimOf(task job.Task) record.ClaimRequest {
+	return record.ClaimRequest{Model: "m", Task: task, Lease: time.Hour}
+}
+
+func (b *bundle) claim(t testing.TB, task job.Task) record.Claim {
 	t.Helper()
-	c, err := b.Claim(t.Context(), record.ClaimRequest{Model: "m", Task: task, Lease: time.Hour})
+	c, err := b.Claim(t.Context(), claimOf(task))
 	if err != nil {
 		t.Fatal(err)
 	}
