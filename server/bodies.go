@@ -33,7 +33,8 @@ func limitBodies(next http.Handler) http.Handler {
 		b.endBy(time.Now().Add(bodyTimeout))
 		stop := context.AfterFunc(r.Context(), func() { b.endBy(time.Now()) })
 		defer stop()
-		a := &answer{ResponseWriter: w, body: b}
+		defer b.leave()
+		a := &answer{ResponseWriter: w, body: b, http1: r.ProtoMajor == 1}
 		defer a.begin()
 		r = r.WithContext(r.Context()) // net/http goes by the body of its own request
 		r.Body = b
@@ -69,6 +70,14 @@ func (b *body) Read(p []byte) (int, error) {
 // takes as long as the caller likes.
 func (b *body) Close() error { return nil }
 
+// leave makes sure that the deadline is not moved any more. The connection is
+// net/http's again once its request is answered.
+func (b *body) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.read = true
+}
+
 // endBy moves the deadline to t, unless it is earlier already or the body is
 // read. It reports whether the body is not read yet.
 func (b *body) endBy(t time.Time) (unread bool) {
@@ -88,13 +97,15 @@ func (b *body) endBy(t time.Time) (unread bool) {
 type answer struct {
 	http.ResponseWriter
 	body  *body
+	http1 bool
 	begun bool
 }
 
 // begin makes the connection end after the answer if the body is not read.
-// Otherwise net/http would first read the rest, to use the connection again.
+// Otherwise net/http would first read the rest, to use the connection again. In
+// HTTP/2 a connection is many callers', and the body's stream ends by itself.
 func (a *answer) begin() {
-	if !a.begun && a.body.endBy(time.Now().Add(unreadTimeout)) {
+	if !a.begun && a.body.endBy(time.Now().Add(unreadTimeout)) && a.http1 {
 		a.Header().Set("Connection", "close")
 	}
 	a.begun = true

@@ -109,8 +109,11 @@ const (
 func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(), log *slog.Logger) error {
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
+	running := &inFlight{next: limitBodies(handler)}
 	srv := &http.Server{
-		Handler:           limitBodies(handler),
+		Handler:           running,
+		Protocols:         protocols(),
+		HTTP2:             http2Config(),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -132,6 +135,9 @@ func Run(ctx context.Context, ln net.Listener, handler http.Handler, abort func(
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), exitAfter)
 	defer cancel()
 	if err := srv.Shutdown(end); err != nil {
+		if running.n.Load() == 0 { // connections that their callers do not close
+			return srv.Close()
+		}
 		return errors.Join(fmt.Errorf("server: requests still running after %s: %w", exitAfter, err), srv.Close())
 	}
 	return nil
