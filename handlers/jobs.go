@@ -43,6 +43,8 @@ type Snapshots interface {
 	Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error)
 	// Await returns once the job has ended, or once ctx has ended.
 	Await(ctx context.Context, id string) (snapshot.Snapshot, error)
+	// Watch follows the versions of a job. The caller must close it.
+	Watch(ctx context.Context, id string) *snapshot.Watch
 	// Render returns the snapshot of a job that the caller already has.
 	Render(j job.Job) (snapshot.Snapshot, error)
 }
@@ -55,7 +57,10 @@ type Jobs struct {
 	Remover   Remover
 	Uploader  Uploader
 	Models    []job.Model // the default one first
-	Log       *slog.Logger
+	// Draining ends as soon as the process is told to end. Streams end with it;
+	// without it they end with their requests.
+	Draining context.Context //nolint:containedctx // it is there to end requests early
+	Log      *slog.Logger
 }
 
 // RegisterGenerate adds the operation that asks for pictures to api.

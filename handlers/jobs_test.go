@@ -323,12 +323,12 @@ func TestOpenAPIDescribesTheAPI(t *testing.T) {
 	}
 	decode(t, a.body, &doc)
 	var got []string
-	for _, op := range []struct{ path, method string }{{"/api/generate-images", "post"}, {"/api/jobs/{id}", "get"}} {
+	for _, op := range []struct{ path, method string }{{"/api/generate-images", "post"}, {"/api/jobs/{id}", "get"}, {"/api/jobs/{id}/events", "get"}} {
 		if doc.Paths[op.path][op.method] != nil {
 			got = append(got, op.path)
 		}
 	}
-	if len(got) != 2 || !strings.HasPrefix(doc.OpenAPI, "3.1") {
+	if len(got) != 3 || !strings.HasPrefix(doc.OpenAPI, "3.1") {
 		t.Errorf("OpenAPI %q with %v", doc.OpenAPI, got)
 	}
 }

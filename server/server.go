@@ -50,6 +50,9 @@ const (
 	SweepPath    = "/tasks/sweep"
 )
 
+// eventsPath is where the events of a job are, below the job.
+const eventsPath = "/events"
+
 // install adds every route. A comment at each says who calls it.
 func install(r chi.Router, cfg Config) {
 	// Cloud Run's probes, and people, ask whether the process serves.
@@ -71,6 +74,10 @@ func install(r chi.Router, cfg Config) {
 			cfg.Jobs.RegisterDelete(api, http.MethodDelete, snapshot.Path("{id}"))
 			cfg.Jobs.RegisterRetry(api, http.MethodPost, snapshot.Path("{id}")+"/retry")
 			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
+			// Servers and browsers follow a job here. Browsers read it and the
+			// job itself with a token.
+			r.Get(snapshot.Path("{id}")+eventsPath, cfg.Jobs.Events)
+			handlers.DescribeEvents(api, snapshot.Path("{id}")+eventsPath)
 		})
 		// People who write a client read this.
 		r.Get("/openapi.json", handlers.OpenAPI(api))

@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
 			Producer: producer, Snapshots: published, Record: published, Remover: s.sweeper, Uploader: pictures,
-			Models: models(cfg), Log: log,
+			Models: models(cfg), Draining: draining, Log: log,
 		}
 		for _, key := range cfg.APIKeys {
 			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
