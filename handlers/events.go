@@ -214,6 +214,7 @@ func DescribeEvents(api huma.API, path string) {
 			{Name: "id", In: "path", Required: true, Description: "The job's id.", Schema: text},
 			{Name: "Last-Event-ID", In: "header", Description: "The version that the caller has.", Schema: text},
 			{Name: "last_event_id", In: "query", Description: "The same, for code that cannot set the header.", Schema: text},
+			{Name: "token", In: "query", Description: "A browser token, for EventSource, which cannot set a header.", Schema: text},
 		},
 		Responses: map[string]*huma.Response{
 			"200": {

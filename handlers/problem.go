@@ -98,6 +98,22 @@ func WriteProblem(w http.ResponseWriter, code int, detail string) {
 	_, _ = w.Write(doc)
 }
 
+// WriteCodedProblem answers with an RFC 9457 problem that has a code for
+// programs.
+func WriteCodedProblem(w http.ResponseWriter, status int, code, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	doc, err := json.Marshal(struct {
+		huma.ErrorModel
+
+		Code string `json:"code"`
+	}{huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}, code})
+	if err != nil {
+		return // the answer has the status alone
+	}
+	_, _ = w.Write(doc)
+}
+
 // advise says what to do about a body that did not come in time, where huma only
 // says that it did not.
 func advise(_ huma.Context, _ string, v any) (any, error) {

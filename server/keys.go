@@ -4,9 +4,14 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
 
 	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/snapshot"
 )
 
 // openTenant is the tenant of all jobs if no API key is asked for.
@@ -21,13 +26,17 @@ type Keys struct {
 }
 
 type keyEntry struct {
-	tenant handlers.Tenant
-	hash   [sha256.Size]byte
+	tenant  handlers.Tenant
+	hash    [sha256.Size]byte
+	browser browserKey
 }
 
-// Add lets callers with the key in, as a tenant with a share of turns.
+// Add lets callers with the key in, as a tenant with a share of turns. Browsers
+// get in with tokens that were made with the key.
 func (k *Keys) Add(tenant, key string, weight float64) {
-	k.entries = append(k.entries, keyEntry{tenant: handlers.Tenant{Name: tenant, Weight: weight}, hash: sha256.Sum256([]byte(key))})
+	k.entries = append(k.entries, keyEntry{
+		tenant: handlers.Tenant{Name: tenant, Weight: weight}, hash: sha256.Sum256([]byte(key)), browser: newBrowserKey(key),
+	})
 }
 
 // tenant returns the tenant that a key belongs to. It always compares all
@@ -43,22 +52,67 @@ func (k *Keys) tenant(key string) (t handlers.Tenant, ok bool) {
 	return t, ok
 }
 
-// authenticate lets in requests with a valid key, or every request if there are
-// no keys.
+// authenticate lets in requests with a valid key, reading ones with a valid
+// browser token, or every request if there are no keys.
 func (k *Keys) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := handlers.Tenant{Name: openTenant, Weight: openWeight}
 		if len(k.entries) > 0 {
-			var ok bool
-			if t, ok = k.tenant(bearer(r)); !ok {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="ai-worker"`)
-				handlers.WriteProblem(w, http.StatusUnauthorized,
-					"Send an API key of this service as Authorization: Bearer KEY, in one header.")
+			var fault *tokenFault
+			if t, fault = k.caller(r); fault != nil {
+				fault.answer(w)
 				return
 			}
 		}
+		if r.URL.Query().Has(tokenParameter) {
+			w.Header().Set("Referrer-Policy", "no-referrer") // the address has the token in it
+		}
 		next.ServeHTTP(w, r.WithContext(handlers.WithTenant(r.Context(), t)))
 	})
+}
+
+// caller returns the tenant whose API key or browser token a request has.
+func (k *Keys) caller(r *http.Request) (handlers.Tenant, *tokenFault) {
+	sent := bearer(r)
+	if t, ok := k.tenant(sent); ok {
+		return t, nil
+	}
+	if !isRead(r) {
+		return handlers.Tenant{}, &tokenFault{detail: "Send an API key of this service as Authorization: Bearer KEY, in one header."}
+	}
+	inQuery := r.URL.Query()[tokenParameter]
+	switch {
+	case sent == "" && len(inQuery) == 1 && len(r.Header.Values("Authorization")) == 0:
+		sent = inQuery[0]
+	case len(inQuery) > 0:
+		return handlers.Tenant{}, &tokenFault{detail: "Send one token: in one Authorization header, or once as ?token=."}
+	case strings.Count(sent, ".") != 2: // not a token, so a key that is none
+		return handlers.Tenant{}, &tokenFault{detail: "Send an API key or a browser token of this service " +
+			"as Authorization: Bearer, in one header, or a browser token as ?token=."}
+	}
+	return k.reader(sent, chi.URLParam(r, "id"), time.Now())
+}
+
+// readPaths returns the patterns of the routes that a browser may use itself,
+// with a browser token: they read one job.
+func readPaths() []string {
+	return []string{snapshot.Path("{id}"), snapshot.Path("{id}") + eventsPath}
+}
+
+// isRead reports whether a request reads one job.
+func isRead(r *http.Request) bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && hasReadPath(r)
+}
+
+// hasReadPath reports whether a request's path is one of readPaths, whatever its
+// method is.
+func hasReadPath(r *http.Request) bool {
+	path := r.URL.RawPath
+	if path == "" {
+		path = r.URL.Path
+	}
+	pattern := chi.RouteContext(r.Context()).Routes.Find(chi.NewRouteContext(), http.MethodGet, path)
+	return slices.Contains(readPaths(), pattern)
 }
 
 // bearer returns the token of a request's Authorization header (RFC 6750), or ""

@@ -1,6 +1,7 @@
 // Package node_test holds other people's Node.js packages against this
-// project: cloudtasks.test.js runs against the emulator, and webhook.test.js
-// against a webhook that was sent.
+// project: cloudtasks.test.js runs against the emulator, webhook.test.js against
+// a webhook that was sent, and browsertokens.test.js makes tokens as
+// docs/browser-tokens.md says.
 package node_test
 
 import (
@@ -53,7 +54,9 @@ func requireNode(t *testing.T) {
 	}
 	// go test runs the test again when a file that it has looked at has
 	// changed.
-	for _, file := range []string{"cloudtasks.test.js", "webhook.test.js", "package-lock.json"} {
+	for _, file := range []string{
+		"cloudtasks.test.js", "webhook.test.js", "browsertokens.test.js", "../../docs/browser-tokens.md", "package-lock.json",
+	} {
 		if _, err := os.Stat(file); err != nil {
 			t.Fatal(err)
 		}
