@@ -147,6 +147,20 @@ func TestLoadRefuses(t *testing.T) {
 		{"API_KEYS", "a:hunter2hunter2hunter2:0"},
 		{"API_KEYS", "a:hunter2hunter2hunter2:NaN"},
 		{"API_KEYS", "a:hunter2hunter2hunter2:heavy"},
+		{"CORS_ORIGINS", "*"},
+		{"CORS_ORIGINS", "https://*.example.com"},
+		{"CORS_ORIGINS", "null"},
+		{"CORS_ORIGINS", ","},
+		{"CORS_ORIGINS", "app.example.com"},
+		{"CORS_ORIGINS", "http://app.example.com"},
+		{"CORS_ORIGINS", "http://localhost.example.com"},
+		{"CORS_ORIGINS", "https://app.example.com/"},
+		{"CORS_ORIGINS", "https://app.example.com/path"},
+		{"CORS_ORIGINS", "https://app.example.com?a"},
+		{"CORS_ORIGINS", "https://app.example.com:443"},
+		{"CORS_ORIGINS", "https://App.example.com"},
+		{"CORS_ORIGINS", "https://user:hunter2@app.example.com"},
+		{"CORS_ORIGINS", "ftp://app.example.com"},
 		{"WORKER_MAX_INSTANCES", "0"},
 		{"RETENTION_DAYS", "-1"},
 		{"MAX_WAITING_PICTURES", "0"},
@@ -178,6 +192,17 @@ func TestLoadRefuses(t *testing.T) {
 				t.Errorf("the error quotes a secret: %v", err)
 			}
 		})
+	}
+}
+
+func TestOriginsAreExact(t *testing.T) {
+	cfg, err := config.Load(getenv(with(production(), "CORS_ORIGINS",
+		"https://app.example.com, http://localhost:3000,http://127.0.0.1:3000,http://[::1]:3000,https://app.example.com:8443,https://app.example.com")))
+	want := []string{
+		"https://app.example.com", "http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000", "https://app.example.com:8443",
+	}
+	if diff := cmp.Diff(want, cfg.Origins); diff != "" || err != nil {
+		t.Errorf("origins (-want +got):\n%s, %v", diff, err)
 	}
 }
 

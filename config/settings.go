@@ -220,6 +220,11 @@ func (r *reader) own() []Setting {
 			read: apiKeys(&c.APIKeys), parts: keysOf,
 		},
 		{
+			Name: "CORS_ORIGINS", Otherwise: "none",
+			Purpose: "origins whose pages may read jobs with a browser token, as `https://app.example.com,http://localhost:3000`",
+			read:    origins(&c.Origins),
+		},
+		{
 			Name: "ROLE", Default: string(RoleAll),
 			Purpose: "`api`, `worker` or `all`",
 			read:    oneOf((*string)(&c.Role), string(RoleAll), string(RoleAPI), string(RoleWorker)),

@@ -25,7 +25,8 @@ type Config struct {
 	Version   string
 	PublicURL string // where callers reach the API
 	Jobs      *handlers.Jobs
-	Keys      Keys // who may use the API; without keys everybody may
+	Keys      Keys     // who may use the API; without keys everybody may
+	Origins   []string // of pages that may read jobs, as browsers write them
 	Tasks     *handlers.Tasks
 	Lanes     *handlers.Lanes
 	OIDC      *OIDC // how deliveries prove where they come from
@@ -35,7 +36,7 @@ type Config struct {
 // New returns the handler of all routes.
 func New(cfg Config) http.Handler {
 	r := chi.NewRouter()
-	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log), keepType, middleware.GetHead)
+	r.Use(trace, accessLog(cfg.Log), recoverer(cfg.Log), keepType, allowOrigins(cfg.Origins), middleware.GetHead)
 	r.NotFound(refusePath)
 	r.MethodNotAllowed(refuseMethod)
 	install(r, cfg)

@@ -61,8 +61,9 @@ func newStreaming(t *testing.T, prompt string) (*streaming, func()) {
 		t.Fatal(err)
 	}
 	cfg := server.Config{
-		Log:  slog.New(slog.NewTextHandler(s.log, nil)),
-		Jobs: &handlers.Jobs{Snapshots: s.record, Canceler: s.record, Draining: s.ctx, Log: slog.New(slog.DiscardHandler)},
+		Log:     slog.New(slog.NewTextHandler(s.log, nil)),
+		Jobs:    &handlers.Jobs{Snapshots: s.record, Canceler: s.record, Draining: s.ctx, Log: slog.New(slog.DiscardHandler)},
+		Origins: []string{"https://app.example.com", "http://localhost:3000"},
 	}
 	cfg.Keys.Add("web", "key", 1)
 	cfg.Keys.Add("other", "other-key", 1)

@@ -96,6 +96,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 			Producer: producer, Snapshots: published, Record: published, Remover: s.sweeper, Uploader: pictures,
 			Models: models(cfg), Draining: draining, Log: log,
 		}
+		routes.Origins = cfg.Origins
 		for _, key := range cfg.APIKeys {
 			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
 		}
