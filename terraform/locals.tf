@@ -28,6 +28,9 @@ locals {
     delivery = 480 # drawing, storing and recording a picture
     dispatch = 600 # for which Cloud Tasks listens to a delivery
     request  = 660 # after which Cloud Run cuts a request
+    # After which Cloud Run cuts a request to the API, even in the middle of an
+    # event. The program ends a stream after 14 minutes (handlers.MaxStream).
+    stream = 900
   }
   deadlines_nest = (
     local.deadlines.gemini < local.deadlines.delivery &&

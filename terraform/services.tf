@@ -19,6 +19,9 @@ resource "google_cloud_run_v2_service" "worker" {
     containers {
       image = local.image
 
+      # Its port speaks HTTP/1.1, the default. A delivery goes on when its caller
+      # has gone, so it gains nothing by HTTP/2.
+
       resources {
         limits            = { cpu = tostring(var.worker.cpu), memory = "${var.worker.memory_mib}Mi" }
         cpu_idle          = true # paid for while there are requests only
@@ -79,7 +82,7 @@ resource "google_cloud_run_v2_service" "api" {
 
   template {
     service_account                  = google_service_account.this["api"].email
-    timeout                          = "120s" # Prefer: wait is at most 60 s
+    timeout                          = "${local.deadlines.stream}s"
     max_instance_request_concurrency = var.api.concurrency
     labels                           = local.labels
 
@@ -90,6 +93,14 @@ resource "google_cloud_run_v2_service" "api" {
 
     containers {
       image = local.image
+
+      # HTTP/2 as far as the program. By that alone Cloud Run passes on that a
+      # caller has gone; otherwise a closed tab holds its stream, and is paid
+      # for, until that times out.
+      ports {
+        name           = "h2c"
+        container_port = 8080
+      }
 
       resources {
         limits            = { cpu = "1", memory = "${var.api.memory_mib}Mi" }

@@ -28,11 +28,14 @@ locals {
     GOMEMLIMIT                 = "${floor(var.worker.memory_mib * 0.85)}MiB" # Go collects garbage before Cloud Run kills
   }
 
-  api_settings = {
-    ROLE                 = "api"
-    MAX_WAITING_PICTURES = tostring(var.max_waiting_pictures)
-    GOMEMLIMIT           = "${floor(var.api.memory_mib * 0.85)}MiB"
-  }
+  api_settings = merge(
+    {
+      ROLE                 = "api"
+      MAX_WAITING_PICTURES = tostring(var.max_waiting_pictures)
+      GOMEMLIMIT           = "${floor(var.api.memory_mib * 0.85)}MiB"
+    },
+    length(var.api.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.api.cors_origins) },
+  )
 
   lane_settings = merge([
     for l in slice(values(var.lanes), 0, 1) : {

@@ -245,14 +245,20 @@ variable "worker" {
 }
 
 variable "api" {
-  description = "Size of the API, and who may reach it. A public one asks callers for a key of api-keys; one that is not asks for a Google identity besides."
+  description = <<-EOT
+    Size of the API, and who may reach it. A public one asks callers for a key of api-keys; one that is not asks for a
+    Google identity besides. concurrency counts each caller that waits for a job or follows one: these cost an instance
+    little, and hold it open together. cors_origins are the origins of web pages that may read jobs with a browser token,
+    such as https://app.example.com.
+  EOT
   type = object({
     public        = optional(bool, true)
     url           = optional(string) # if it has a domain of its own
     min_instances = optional(number, 0)
     max_instances = optional(number, 10)
-    concurrency   = optional(number, 40)
+    concurrency   = optional(number, 250)
     memory_mib    = optional(number, 1024)
+    cors_origins  = optional(list(string), [])
   })
   default  = {}
   nullable = false
@@ -260,6 +266,14 @@ variable "api" {
   validation {
     condition     = var.api.url == null ? true : can(regex("^https://[^/]+$", var.api.url))
     error_message = "api: url must be https:// and a host name, without a path."
+  }
+  validation {
+    condition     = var.api.concurrency >= 1 && var.api.concurrency <= 1000 && floor(var.api.concurrency) == var.api.concurrency
+    error_message = "api: concurrency must be a whole number from 1 to 1000, which is the most that Cloud Run sends to one instance."
+  }
+  validation {
+    condition     = alltrue([for o in var.api.cors_origins : can(regex("^(https://[a-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)$", o)) && !endswith(o, ":443") && !endswith(o, ":80")])
+    error_message = "api: each of cors_origins must be an exact origin, such as https://app.example.com: https, in lower case, without a path, without the port that goes without saying, and without *, by which any page of the web could read a job whose token it came by."
   }
 }
 

@@ -121,3 +121,29 @@ run "a_private_api_for_vercel" {
     error_message = "Another Vercel project could call the API."
   }
 }
+
+run "callers_that_follow_their_jobs" {
+  variables {
+    api = { cors_origins = ["https://app.example.com", "http://localhost:3000"] }
+  }
+  assert {
+    condition     = [for p in google_cloud_run_v2_service.api.template[0].containers[0].ports : "${p.name} ${p.container_port}"] == ["h2c 8080"]
+    error_message = "Cloud Run does not pass on that a caller of the API has gone."
+  }
+  assert {
+    condition     = alltrue([for p in google_cloud_run_v2_service.worker.template[0].containers[0].ports : p.name != "h2c"])
+    error_message = "The worker speaks HTTP/2, which deliveries have no use for."
+  }
+  assert {
+    condition     = [for e in google_cloud_run_v2_service.api.template[0].containers[0].env : e.value if e.name == "CORS_ORIGINS"] == ["https://app.example.com,http://localhost:3000"]
+    error_message = "The API does not get the origins."
+  }
+  assert {
+    condition     = length([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : e if e.name == "CORS_ORIGINS"]) == 0
+    error_message = "The worker gets a setting of the API's."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.api.template[0].timeout == "900s"
+    error_message = "Cloud Run cuts streams."
+  }
+}

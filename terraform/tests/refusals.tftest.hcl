@@ -241,3 +241,43 @@ run "api_url_without_https" {
   }
   expect_failures = [var.api]
 }
+
+run "api_concurrency_above_cloud_runs" {
+  command = plan
+  variables {
+    api = { concurrency = 1001 }
+  }
+  expect_failures = [var.api]
+}
+
+run "any_origin" {
+  command = plan
+  variables {
+    api = { cors_origins = ["*"] }
+  }
+  expect_failures = [var.api]
+}
+
+run "origin_without_https" {
+  command = plan
+  variables {
+    api = { cors_origins = ["http://app.example.com"] }
+  }
+  expect_failures = [var.api]
+}
+
+run "origin_with_a_path" {
+  command = plan
+  variables {
+    api = { cors_origins = ["https://app.example.com/"] }
+  }
+  expect_failures = [var.api]
+}
+
+run "origin_as_no_browser_writes_it" {
+  command = plan
+  variables {
+    api = { cors_origins = ["https://app.example.com:443"] }
+  }
+  expect_failures = [var.api]
+}

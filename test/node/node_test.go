@@ -21,6 +21,7 @@ func TestNode(t *testing.T) {
 	run(t, nil, "npm", "ci", "--prefer-offline")
 	t.Run("client of Cloud Tasks", testCloudTasks)
 	t.Run("verification of webhooks", testWebhook)
+	run(t, nil, "node", "--test", "--test-reporter=spec", "browsertokens.test.js")
 }
 
 func testCloudTasks(t *testing.T) {

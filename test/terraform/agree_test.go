@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/worker"
 )
 
@@ -41,6 +42,19 @@ func TestDeadlinesAreThePrograms(t *testing.T) {
 		} else if got, _ := strconv.Atoi(line[1]); time.Duration(got)*time.Second != want {
 			t.Errorf("terraform/locals.tf: %s is %d s, and the program has %v", name, got, want)
 		}
+	}
+}
+
+// Cloud Run must not cut a stream that the program would have ended.
+func TestStreamsEndBeforeCloudRunCutsThem(t *testing.T) {
+	t.Parallel()
+	line := regexp.MustCompile(`(?m)^ +stream += (\d+)`).FindStringSubmatch(read(t, "terraform/locals.tf"))
+	if line == nil {
+		t.Fatal("terraform/locals.tf has no deadline stream")
+	}
+	// A stream that is over still waits for its last write.
+	if seconds, _ := strconv.Atoi(line[1]); time.Duration(seconds)*time.Second < handlers.MaxStream+30*time.Second {
+		t.Errorf("Cloud Run cuts requests after %d s, and a stream lasts %s", seconds, handlers.MaxStream)
 	}
 }
 

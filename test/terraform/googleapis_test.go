@@ -327,7 +327,9 @@ func (g *googleAPIs) fill(kind, name string, body object) {
 			body["traffic"] = []any{object{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}}
 			body["ingress"] = "INGRESS_TRAFFIC_ALL"
 			c := container(body["template"].(object))
-			c["ports"] = []any{object{"name": "http1", "containerPort": 8080}}
+			if c["ports"] == nil {
+				c["ports"] = []any{object{"name": "http1", "containerPort": 8080}}
+			}
 		}
 	case "queues":
 		body["state"] = "RUNNING"
