@@ -163,6 +163,9 @@ func TestWatchesAreSmall(t *testing.T) {
 		running.Go(func() { _, _ = b.Await(ctx, j.ID) })
 	}
 	begun.Wait()
+	if n := b.subscribers(t); n != 1 {
+		t.Errorf("%d connections are subscriptions, want 1", n)
+	}
 	b.claim(t, tasks[0])
 	next(t, one)
 	if per := (int(inUse()) - int(before)) / (2 * each); per > most {
