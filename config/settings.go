@@ -97,7 +97,7 @@ func (r *reader) gemini() []Setting {
 		},
 		{
 			Name: "WORKER_CONCURRENCY", Service: ServiceGemini, Default: "5",
-			Purpose: "requests in flight; at least RPM × seconds per picture ÷ 60",
+			Purpose: "requests in flight; at least RPM × (seconds per picture + 5) ÷ 60",
 			read:    integer(&c.Gemini.Concurrency, 1, maxConcurrency),
 		},
 		{

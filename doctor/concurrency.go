@@ -12,8 +12,13 @@ import (
 // take 15 to 40 s.
 const assumedSeconds = 20.0
 
+// restSeconds is how long a delivery takes besides its picture: it waits for its
+// slot, writes to the record, and is answered. A concurrency that leaves no time
+// for that uses 95 % of the quota.
+const restSeconds = 5.0
+
 // Concurrency checks that each lane may have enough requests in flight to use
-// its quota. That takes rate × time (Little's law). rec may be nil; then the
+// its quota. That takes rate × time (Little's law), with restSeconds in the time. rec may be nil; then the
 // time is assumed.
 func Concurrency(lanes []LaneSettings, rec Record) Check {
 	return Check{
@@ -40,9 +45,10 @@ func concurrency(l LaneSettings, runs record.Runs) Finding {
 	usual, slow := assumedSeconds, assumedSeconds
 	source := fmt.Sprintf("at %.0f s a picture, which is assumed", usual)
 	if runs.Pictures > 0 {
-		usual, slow = max(runs.Median.Seconds(), 0.001), max(runs.P95.Seconds(), 0.001)
+		usual, slow = runs.Median.Seconds(), runs.P95.Seconds()
 		source = fmt.Sprintf("at %.3g s a picture (95 in 100 take up to %.3g s; the latest %d)", usual, slow, runs.Pictures)
 	}
+	source += fmt.Sprintf(", and %.0f s for the rest", restSeconds)
 	enough := needed(l.Quota.RPM, usual)
 	if l.Quota.Concurrency >= enough {
 		return ok("%d at once is enough for %d a minute %s", l.Quota.Concurrency, l.Quota.RPM, source)
@@ -53,12 +59,12 @@ func concurrency(l LaneSettings, runs record.Runs) Finding {
 		fix += fmt.Sprintf("\nElse also: gcloud tasks queues update %s --max-concurrent-dispatches=%d", l.queue(), advice)
 	}
 	return warning(fix,
-		"%d at once make %d of %d pictures a minute %s; it takes %d", l.Quota.Concurrency, min(perMinute(l.Quota.Concurrency, usual), l.Quota.RPM), l.Quota.RPM, source, enough)
+		"%d at once make %d of %d pictures a minute %s; it takes %d", l.Quota.Concurrency, min(perMinute(l.Quota.Concurrency, usual+restSeconds), l.Quota.RPM), l.Quota.RPM, source, enough)
 }
 
 // needed returns how many requests at once it takes to make rpm requests a
-// minute, if each takes that many seconds.
+// minute, if each picture takes that many seconds.
 func needed(rpm int, seconds float64) int {
-	const dust = 1e-9 // rounding errors of floating point: 60 × 20 ÷ 60 must be 20
-	return max(1, int(math.Ceil(float64(rpm)*seconds/60-dust)))
+	const dust = 1e-9 // rounding errors of floating point: 60 × 25 ÷ 60 must be 25
+	return max(1, int(math.Ceil(float64(rpm)*(seconds+restSeconds)/60-dust)))
 }

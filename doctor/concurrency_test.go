@@ -39,25 +39,25 @@ func TestConcurrency(t *testing.T) {
 		want        want
 	}{
 		"enough, if nothing is known": {
-			60, 20, nil, want{doctor.OK, "a", "20 at once is enough for 60 a minute at 20 s a picture, which is assumed", ""},
+			60, 25, nil, want{doctor.OK, "a", "25 at once is enough for 60 a minute at 20 s a picture, which is assumed, and 5 s for the rest", ""},
 		},
 		"too few, if nothing is known": {
-			60, 19, told{}, want{doctor.Warning, "a", "19 at once make 57 of 60 pictures a minute at 20 s a picture, which is assumed; it takes 20", "Set WORKER_CONCURRENCY to 20"},
+			60, 20, told{}, want{doctor.Warning, "a", "20 at once make 48 of 60 pictures a minute at 20 s a picture, which is assumed, and 5 s for the rest; it takes 25", "Set WORKER_CONCURRENCY to 25"},
 		},
 		"too few, if the record is away": {
-			600, 20, told{err: errors.New("away")}, want{doctor.Warning, "a", "20 at once make 60 of 600", "WORKER_CONCURRENCY to 200"},
+			600, 20, told{err: errors.New("away")}, want{doctor.Warning, "a", "20 at once make 48 of 600", "WORKER_CONCURRENCY to 250"},
 		},
 		"enough as measured": {
-			60, 8, measured(8*time.Second, 30*time.Second), want{doctor.OK, "a", "8 at once is enough for 60 a minute at 8 s a picture (95 in 100 take up to 30 s; the latest 42)", ""},
+			60, 13, measured(8*time.Second, 30*time.Second), want{doctor.OK, "a", "13 at once is enough for 60 a minute at 8 s a picture (95 in 100 take up to 30 s; the latest 42), and 5 s for the rest", ""},
 		},
 		"too few as measured": {
-			60, 20, measured(25*time.Second, 40*time.Second), want{doctor.Warning, "a", "20 at once make 48 of 60 pictures a minute at 25 s", "--max-concurrent-dispatches=40"},
+			60, 20, measured(25*time.Second, 40*time.Second), want{doctor.Warning, "a", "20 at once make 40 of 60 pictures a minute at 25 s", "--max-concurrent-dispatches=45"},
 		},
 		"one is enough for little": {
 			1, 1, nil, want{doctor.OK, "a", "1 at once is enough for 1 a minute", ""},
 		},
 		"pictures out of nowhere": {
-			60, 1, measured(0, 0), want{doctor.OK, "a", "enough", ""},
+			60, 5, measured(0, 0), want{doctor.OK, "a", "enough", ""},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,8 @@ func TestConcurrency(t *testing.T) {
 func TestConcurrencyOfSeveralLanes(t *testing.T) {
 	t.Parallel()
 	a, b := laneA(), laneA()
+	a.Quota.Concurrency = 25
 	b.Quota.Name, b.Quota.Concurrency, b.Listed = "b", 2, true
 	expect(t, examine(t, doctor.Concurrency([]doctor.LaneSettings{a, b}, nil)),
-		want{doctor.OK, "a", "", ""}, want{doctor.Warning, "b", "", `Set "concurrency" of lane "b" in LANES to 20`})
+		want{doctor.OK, "a", "", ""}, want{doctor.Warning, "b", "", `Set "concurrency" of lane "b" in LANES to 25`})
 }

@@ -49,7 +49,7 @@ variable "lanes" {
   description = <<-EOT
     One entry per quota of Gemini's, which belongs to a project and a model. Each has a queue and a key of its own.
       rpm              requests a minute that the quota allows
-      concurrency      requests in flight; at least rpm × seconds_per_picture ÷ 60
+      concurrency      requests in flight; at least rpm × (seconds_per_picture + 5) ÷ 60
       model            `model` unless given
       project          project that the key belongs to; must be given if there are several lanes
       billing_account  that the project belongs to: lanes of one share its spend cap
@@ -67,7 +67,7 @@ variable "lanes" {
     queue_version   = optional(number, 1)
   }))
   default = {
-    default = { rpm = 60, concurrency = 20 }
+    default = { rpm = 60, concurrency = 25 }
   }
   nullable = false
 
@@ -88,8 +88,8 @@ variable "lanes" {
     error_message = "lanes: concurrency must be a whole number from 1 to 5000, which is what a queue allows."
   }
   validation {
-    condition     = alltrue([for l in values(var.lanes) : l.concurrency >= ceil(l.rpm * var.seconds_per_picture / 60)])
-    error_message = "lanes: concurrency is too small to use the quota. It must be at least rpm × seconds_per_picture ÷ 60: ${join(", ", [for name, l in var.lanes : "${name} needs ${ceil(l.rpm * var.seconds_per_picture / 60)}" if l.concurrency < ceil(l.rpm * var.seconds_per_picture / 60)])}."
+    condition     = alltrue([for l in values(var.lanes) : l.concurrency >= ceil(l.rpm * (var.seconds_per_picture + 5) / 60)])
+    error_message = "lanes: concurrency is too small to use the quota. It must be at least rpm × (seconds_per_picture + 5) ÷ 60, 5 s being for what a delivery does besides: ${join(", ", [for name, l in var.lanes : "${name} needs ${ceil(l.rpm * (var.seconds_per_picture + 5) / 60)}" if l.concurrency < ceil(l.rpm * (var.seconds_per_picture + 5) / 60)])}."
   }
   validation {
     condition     = alltrue([for l in values(var.lanes) : l.queue_version >= 1 && floor(l.queue_version) == l.queue_version])

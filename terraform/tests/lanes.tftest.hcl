@@ -16,7 +16,7 @@ run "one_lane_in_the_plain_settings" {
     error_message = "The queue's rate is not rpm ÷ 60."
   }
   assert {
-    condition     = google_cloud_tasks_queue.lane["default"].rate_limits[0].max_concurrent_dispatches == 20
+    condition     = google_cloud_tasks_queue.lane["default"].rate_limits[0].max_concurrent_dispatches == 25
     error_message = "The queue's concurrency is not the lane's."
   }
   assert {
@@ -29,7 +29,7 @@ run "one_lane_in_the_plain_settings" {
   }
   assert {
     condition = toset([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : "${e.name}=${e.value}" if contains(["GEMINI_RPM", "WORKER_CONCURRENCY", "LANES", "ROLE", "WORKER_URL"], e.name)]) == toset([
-      "GEMINI_RPM=60", "WORKER_CONCURRENCY=20", "ROLE=worker", "WORKER_URL=https://ai-worker-123456789012.europe-west1.run.app",
+      "GEMINI_RPM=60", "WORKER_CONCURRENCY=25", "ROLE=worker", "WORKER_URL=https://ai-worker-123456789012.europe-west1.run.app",
     ])
     error_message = "The worker's plain settings are not the lane's."
   }
@@ -49,14 +49,15 @@ run "one_lane_in_the_plain_settings" {
 
 run "three_lanes" {
   variables {
+    worker = { max_instances = 12 }
     lanes = {
-      a      = { rpm = 60, concurrency = 20, project = "p1", billing_account = "x" }
-      b      = { rpm = 1000, concurrency = 334, project = "p2", billing_account = "x" }
+      a      = { rpm = 60, concurrency = 25, project = "p1", billing_account = "x" }
+      b      = { rpm = 1000, concurrency = 417, project = "p2", billing_account = "x" }
       pro-4k = { rpm = 10, concurrency = 10, project = "p1", model = "gemini-3-pro-image", queue_version = 2 }
     }
   }
   assert {
-    condition     = { for name, q in google_cloud_tasks_queue.lane : q.name => q.rate_limits[0].max_concurrent_dispatches } == { ai-worker-a-v1 = 20, ai-worker-b-v1 = 334, ai-worker-pro-4k-v2 = 10 }
+    condition     = { for name, q in google_cloud_tasks_queue.lane : q.name => q.rate_limits[0].max_concurrent_dispatches } == { ai-worker-a-v1 = 25, ai-worker-b-v1 = 417, ai-worker-pro-4k-v2 = 10 }
     error_message = "Not each lane has its queue."
   }
   assert {
@@ -84,8 +85,8 @@ run "three_lanes" {
 run "a_paused_lane" {
   variables {
     lanes = {
-      a = { rpm = 60, concurrency = 20, project = "p1" }
-      b = { rpm = 60, concurrency = 20, project = "p2", paused = true }
+      a = { rpm = 60, concurrency = 25, project = "p1" }
+      b = { rpm = 60, concurrency = 25, project = "p2", paused = true }
     }
   }
   assert {

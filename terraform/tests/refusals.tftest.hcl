@@ -20,7 +20,7 @@ run "no_lane" {
 run "rpm_of_zero" {
   command = plan
   variables {
-    lanes = { a = { rpm = 0, concurrency = 20 } }
+    lanes = { a = { rpm = 0, concurrency = 25 } }
   }
   expect_failures = [var.lanes]
 }
@@ -28,7 +28,7 @@ run "rpm_of_zero" {
 run "rpm_below_zero" {
   command = plan
   variables {
-    lanes = { a = { rpm = -60, concurrency = 20 } }
+    lanes = { a = { rpm = -60, concurrency = 25 } }
   }
   expect_failures = [var.lanes]
 }
@@ -45,7 +45,7 @@ run "rpm_above_what_a_queue_can_do" {
 run "concurrency_too_small_for_the_quota" {
   command = plan
   variables {
-    lanes = { a = { rpm = 60, concurrency = 19 } }
+    lanes = { a = { rpm = 60, concurrency = 24 } }
   }
   expect_failures = [var.lanes]
 }
@@ -53,7 +53,7 @@ run "concurrency_too_small_for_the_quota" {
 run "concurrency_too_small_for_slow_pictures" {
   command = plan
   variables {
-    lanes               = { a = { rpm = 60, concurrency = 20 } }
+    lanes               = { a = { rpm = 60, concurrency = 25 } }
     seconds_per_picture = 40
   }
   expect_failures = [var.lanes]
@@ -62,7 +62,7 @@ run "concurrency_too_small_for_slow_pictures" {
 run "lane_name_that_no_queue_can_have" {
   command = plan
   variables {
-    lanes = { "Über" = { rpm = 60, concurrency = 20 } }
+    lanes = { "Über" = { rpm = 60, concurrency = 25 } }
   }
   expect_failures = [var.lanes]
 }
@@ -71,7 +71,7 @@ run "queue_name_too_long" {
   command = plan
   variables {
     name  = "picture-service-prod"
-    lanes = { "a-name-of-forty-characters-is-still-good" = { rpm = 60, concurrency = 20 } }
+    lanes = { "a-name-of-forty-characters-is-still-good" = { rpm = 60, concurrency = 25 } }
   }
   expect_failures = [var.lanes]
 }
@@ -80,8 +80,8 @@ run "two_keys_of_one_project" {
   command = plan
   variables {
     lanes = {
-      a = { rpm = 60, concurrency = 20, project = "p" }
-      b = { rpm = 60, concurrency = 20, project = "p", model = "gemini-nano-banana-2.1" }
+      a = { rpm = 60, concurrency = 25, project = "p" }
+      b = { rpm = 60, concurrency = 25, project = "p", model = "gemini-nano-banana-2.1" }
     }
   }
   expect_failures = [var.lanes]
@@ -91,8 +91,8 @@ run "several_lanes_without_their_projects" {
   command = plan
   variables {
     lanes = {
-      a = { rpm = 60, concurrency = 20, project = "p" }
-      b = { rpm = 60, concurrency = 20 }
+      a = { rpm = 60, concurrency = 25, project = "p" }
+      b = { rpm = 60, concurrency = 25 }
     }
   }
   expect_failures = [var.lanes]
@@ -101,7 +101,7 @@ run "several_lanes_without_their_projects" {
 run "queue_version_of_zero" {
   command = plan
   variables {
-    lanes = { a = { rpm = 60, concurrency = 20, queue_version = 0 } }
+    lanes = { a = { rpm = 60, concurrency = 25, queue_version = 0 } }
   }
   expect_failures = [var.lanes]
 }
@@ -125,7 +125,7 @@ run "image_by_tag" {
 run "more_in_flight_than_the_worker_takes" {
   command = plan
   variables {
-    lanes = { a = { rpm = 1000, concurrency = 401 } }
+    lanes = { a = { rpm = 900, concurrency = 401 } }
   }
   expect_failures = [google_cloud_run_v2_service.worker]
 }

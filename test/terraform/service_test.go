@@ -39,7 +39,7 @@ func variables() object {
 			"account_id": "0123456789abcdef0123456789abcdef", "bucket": "pictures",
 			"public_url": "https://pictures.example.com",
 		},
-		"lanes":         object{"default": object{"rpm": 60, "concurrency": 20}},
+		"lanes":         object{"default": object{"rpm": 60, "concurrency": 25}},
 		"alert_emails":  []string{"oncall@example.com"},
 		"budget":        object{"billing_account": "012345-6789AB-CDEF01", "monthly_usd": 100},
 		"vercel":        object{"team": "acme", "project": "shop"},
@@ -74,14 +74,14 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		t.Errorf("the services were there before the schema: migrated at %d, served at %d", migrated, served)
 	}
 	checkSettings(t, g, []lane.Lane{{
-		Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 20,
+		Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 25,
 		Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-default-v1",
 	}})
 
 	t.Run("a lane is one entry and one apply", func(t *testing.T) {
 		vars["lanes"] = object{
-			"default": object{"rpm": 60, "concurrency": 20, "project": "p1"},
-			"second":  object{"rpm": 1000, "concurrency": 334, "project": "p2", "billing_account": "x"},
+			"default": object{"rpm": 60, "concurrency": 25, "project": "p1"},
+			"second":  object{"rpm": 900, "concurrency": 375, "project": "p2", "billing_account": "x"},
 		}
 		r.vars(t, vars)
 		before := len(g.since(0))
@@ -94,11 +94,11 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		}
 		checkSettings(t, g, []lane.Lane{
 			{
-				Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 20,
+				Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 25,
 				Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-default-v1",
 			},
 			{
-				Name: "second", Model: "gemini-nano-banana-2.1", RPM: 1000, Concurrency: 334, Account: "x",
+				Name: "second", Model: "gemini-nano-banana-2.1", RPM: 900, Concurrency: 375, Account: "x",
 				Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-second-v1",
 			},
 		})
