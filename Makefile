@@ -29,7 +29,7 @@ test: setup test-go-race lint terraform ## Set up, then test and check everythin
 .PHONY: test-go-race
 test-go-race: ## Run the Go tests as CI does: shuffled, under the race detector
 	scripts/with-postgres.sh go test -race -shuffle=on -timeout=20m ./...
-	go test ./test/fairness # it does not run under the race detector
+	go test ./test/fairness ./test/lanes # they do not run under the race detector
 
 .PHONY: test-go
 test-go: ## Run the Go tests only: no set-up, no linters, results cached

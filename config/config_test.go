@@ -180,6 +180,8 @@ func TestLoadRefuses(t *testing.T) {
 			`{"name":"b","queue":"projects/p/locations/l/queues/r","api_key":"k","project":"x"}]`},
 		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k","project":"x"},` +
 			`{"name":"b","queue":"projects/p/locations/l/queues/r","api_key":"k","project":"x","model":"gemini-nano-banana-2.1"}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k","also_serves":[""]}]`},
+		{"LANES", `[{"name":"a","queue":"projects/p/locations/l/queues/q","api_key":"k","also_serves":["gemini-nano-banana-2.1"]}]`},
 		{"R2_CREDENTIALS", "id:secret"}, // and R2_ACCESS_KEY_ID too
 		{"PUBLIC_URL", "example.com"},
 	} {
@@ -336,7 +338,8 @@ func TestSecretsAreThoseOfTheSettings(t *testing.T) {
 func TestLanesReplaceThePlainSettings(t *testing.T) {
 	settings := with(production(), "KEY_B", "hunter2b", "LANES", `[
 		{"name":"a","queue":"projects/p/locations/l/queues/a","api_key":"hunter2a","billing_account":"x","project":"p1"},
-		{"name":"b","model":"gemini-3-pro-image","rpm":10,"concurrency":2,"queue":"projects/p/locations/l/queues/b","api_key_env":"KEY_B","project":"p2"}]`)
+		{"name":"b","model":"gemini-3-pro-image","rpm":10,"concurrency":2,"queue":"projects/p/locations/l/queues/b","api_key_env":"KEY_B","project":"p2",
+		 "paused":true,"also_serves":["gemini-2-image"]}]`)
 	delete(settings, "GEMINI_API_KEY")
 	delete(settings, "CLOUD_TASKS_QUEUE")
 	cfg, err := config.Load(getenv(settings))
@@ -352,7 +355,10 @@ func TestLanesReplaceThePlainSettings(t *testing.T) {
 			APIKey: "hunter2a",
 		},
 		{
-			Lane:   lane.Lane{Name: "b", Model: "gemini-3-pro-image", RPM: 10, Concurrency: 2, Queue: "projects/p/locations/l/queues/b"},
+			Lane: lane.Lane{
+				Name: "b", Model: "gemini-3-pro-image", RPM: 10, Concurrency: 2, Queue: "projects/p/locations/l/queues/b",
+				Paused: true, AlsoServes: []string{"gemini-2-image"},
+			},
 			APIKey: "hunter2b",
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ai-worker/ai-worker/lane"
@@ -31,6 +32,9 @@ type laneSetting struct {
 	APIKeyEnv      string `json:"api_key_env"`     // the name of the setting that holds the key
 	Project        string `json:"project"`         // that the key belongs to
 	BillingAccount string `json:"billing_account"` // that the project belongs to
+	Paused         bool   `json:"paused"`          // its images go to others of the model, or wait
+
+	AlsoServes []string `json:"also_serves"` // older names of models that it answers for
 }
 
 var laneName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
@@ -52,7 +56,7 @@ func (r *reader) deriveLanes() {
 	entries, err := decodeLanes(r.lanes)
 	if err != nil {
 		r.addFault("LANES", "must be a JSON array of lanes with name, model, rpm, concurrency, queue, api_key_env, "+
-			"project and billing_account: "+err.Error())
+			"project, billing_account, paused and also_serves: "+err.Error())
 		r.queueless = true
 		return
 	}
@@ -95,6 +99,7 @@ func (r *reader) readLane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLa
 		Lane: lane.Lane{
 			Name: e.Name, Model: orDefault(e.Model, g.Model), RPM: orDefault(e.RPM, g.RPM),
 			Concurrency: orDefault(e.Concurrency, g.Concurrency), Queue: e.Queue, Account: e.BillingAccount,
+			Paused: e.Paused, AlsoServes: e.AlsoServes,
 		},
 		APIKey: Secret(e.APIKey),
 	}
@@ -118,6 +123,9 @@ func (r *reader) readLane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLa
 	}
 	if l.Lane.Concurrency < 1 || l.Lane.Concurrency > maxConcurrency {
 		bad(fmt.Sprintf("concurrency must be from 1 to %d", maxConcurrency))
+	}
+	if slices.Contains(e.AlsoServes, "") || slices.Contains(e.AlsoServes, l.Lane.Model) {
+		bad("also_serves must hold names of other models than its own")
 	}
 	if !queueName.MatchString(e.Queue) && (e.Queue != "" || !r.embeds) {
 		bad("queue must be a full name, projects/PROJECT/locations/REGION/queues/QUEUE")

@@ -13,12 +13,15 @@ import (
 // told is a record that returns what a test sets.
 type told struct {
 	states   []record.LaneState
+	models   []record.ModelState
 	backlog  record.Backlog
 	outcomes record.Outcomes
 	err      error
 }
 
 func (r told) LaneStates(context.Context) ([]record.LaneState, error) { return r.states, r.err }
+
+func (r told) Models(context.Context) ([]record.ModelState, error) { return r.models, r.err }
 
 func (r told) Backlog(context.Context, time.Duration) (record.Backlog, error) {
 	return r.backlog, r.err

@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// sweepInterval is the time between sweeps while there is work.
+	// sweepInterval is the time between sweeps while there is work, and
+	// soonInterval while there is work that a sweep was not done with.
 	sweepInterval = 10 * time.Minute
+	soonInterval  = time.Minute
 	// sweepMargin is the least time until the sweep that is asked for, and the
 	// most that clocks may differ. A sweep that comes early by this clock must
 	// not ask for itself again. A submission must not ask for a sweep that has
@@ -42,14 +44,24 @@ type nextSweep struct {
 	queue  Queue
 	target Target
 	asked  atomic.Int64 // the end of the last interval that was asked for, in Unix seconds
+	soon   atomic.Int64 // the same for short intervals
 }
 
 // askFor asks for a sweep at the end of the interval of now, or of the next
 // interval if the end is closer than the margin. Each process asks once an
 // interval. Without a queue for sweeps, only Cloud Scheduler asks for them.
 func (n *nextSweep) askFor(ctx context.Context, now time.Time) error {
-	at := now.Add(sweepMargin).Truncate(sweepInterval).Add(sweepInterval)
-	if n.target.SweepQueue == "" || n.asked.Load() == at.Unix() { // a clock may have been ahead
+	return n.ask(ctx, now, sweepInterval, &n.asked)
+}
+
+// askForSoon does the same for short intervals.
+func (n *nextSweep) askForSoon(ctx context.Context, now time.Time) error {
+	return n.ask(ctx, now, soonInterval, &n.soon)
+}
+
+func (n *nextSweep) ask(ctx context.Context, now time.Time, interval time.Duration, asked *atomic.Int64) error {
+	at := now.Add(sweepMargin).Truncate(interval).Add(interval)
+	if n.target.SweepQueue == "" || asked.Load() == at.Unix() { // a clock may have been ahead
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
@@ -58,7 +70,7 @@ func (n *nextSweep) askFor(ctx context.Context, now time.Time) error {
 	if err != nil && grpcstatus.Code(err) != codes.AlreadyExists {
 		return fmt.Errorf("enqueue: ask for a sweep: %w", err)
 	}
-	n.asked.Store(at.Unix())
+	asked.Store(at.Unix())
 	return nil
 }
 

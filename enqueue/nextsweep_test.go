@@ -2,6 +2,7 @@ package enqueue_test
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -151,5 +152,26 @@ func TestSubmitGoesOnWithoutASweep(t *testing.T) {
 	b.submit(t)
 	if got := len(b.takeSweeps()); got != 1 {
 		t.Errorf("asked %d times after a failure, want once more", got)
+	}
+}
+
+// A sweep that comes soon has a name of its own, and asking for it does not stand
+// in the way of the regular ones.
+func TestASweepIsAskedForSoon(t *testing.T) {
+	b := setupSelfSwept(t)
+	now := time.Date(2026, 11, 23, 12, 3, 20, 0, time.UTC)
+	for range 2 {
+		for _, ask := range []func(context.Context, time.Time) error{b.AskForSweep, b.AskForSweepSoon} {
+			if err := ask(t.Context(), now); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var at []string
+	for _, r := range b.queue.Requests {
+		at = append(at, r.GetTask().GetScheduleTime().AsTime().Format(time.TimeOnly))
+	}
+	if diff := cmp.Diff([]string{"12:10:00", "12:05:00"}, at); diff != "" {
+		t.Errorf("sweeps (-want +got):\n%s", diff)
 	}
 }

@@ -143,6 +143,9 @@ type Upload struct {
 // with record.ErrIdempotencyMismatch, with a *FullError, with ErrNoLane, and with
 // the record's errors. Of a submission that is refused, no picture is kept.
 //
+// If all lanes that serve the model are paused, the job's images are parked, and a
+// sweep gives them tasks once one is not.
+//
 // If a task cannot be created, a sweep makes up for it: the row stands, and says
 // which tasks are missing. Only where no sweep could be asked for either, Submit
 // fails with ErrNotEnqueued. It does not fail if ctx ends after the row is
@@ -155,17 +158,14 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	if err != nil {
 		return job.Job{}, fmt.Errorf("enqueue: new job id: %w", err)
 	}
-	lanes, err := p.choose(ctx, s.Input.Model, s.Input.Count)
+	lanes, drawnBy, err := p.choose(ctx, s.Input.Model, s.Input.Count)
 	if err != nil {
 		return job.Job{}, err
 	}
 	draft := record.Draft{
 		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
-		Input: s.Input, Metadata: s.Metadata, Lanes: make([]string, len(lanes)),
+		Input: s.Input, Metadata: s.Metadata, Model: drawnBy, Lanes: lanes,
 		ExpiresIn: s.ExpiresIn, MaxWaiting: p.most, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
-	}
-	for i, l := range lanes {
-		draft.Lanes[i] = l.Name
 	}
 	stored, err := p.upload(ctx, &draft, s.Uploads)
 	if err != nil {
@@ -185,6 +185,9 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	}
 	ctx, release := p.outlive(ctx)
 	defer release()
+	if noSweep != nil && slices.ContainsFunc(j.Images, func(i job.Image) bool { return i.Parked }) {
+		return job.Job{}, p.takeBack(ctx, j, draft.IdempotencyKey)
+	}
 	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
 		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
 		if noSweep != nil {
@@ -309,18 +312,16 @@ func (p *Producer) Gone(ctx context.Context, t job.Task) (bool, error) {
 	return false, err
 }
 
-// LaneFor returns the lane itself if it is configured, or else another one.
-func (p *Producer) LaneFor(lane string) string {
-	if _, known := p.queues[lane]; known {
-		return lane
-	}
-	return p.lanes[0].Name
-}
-
 // AskForSweep asks for a sweep soon after now, if there is a queue for sweeps.
 // It may be called often: each process asks once an interval.
 func (p *Producer) AskForSweep(ctx context.Context, now time.Time) error {
 	return p.next.askFor(ctx, now)
+}
+
+// AskForSweepSoon asks for a sweep one to two minutes after now, if there is a
+// queue for sweeps.
+func (p *Producer) AskForSweepSoon(ctx context.Context, now time.Time) error {
+	return p.next.askForSoon(ctx, now)
 }
 
 const (

@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/lane"
 )
 
-// ErrNoLane means that no lane serves the model.
+// ErrNoLane means that no lane serves the model, and none would if it was not
+// paused.
 var ErrNoLane = errors.New("enqueue: no lane serves the model")
 
 // Route chooses the lane that will soonest reach one more image of the model.
 // It also returns the time before which that lane cannot: zero, or when the
-// lane opens. It returns an empty lane if none serves the model.
+// lane opens. It returns an empty lane if none serves the model, or
+// those that do are paused in the settings.
 func (p *Producer) Route(ctx context.Context, model string) (name string, at time.Time, err error) {
 	states, err := p.states(ctx)
 	if err != nil {
@@ -32,17 +35,26 @@ func (p *Producer) Route(ctx context.Context, model string) (name string, at tim
 	return name, at, nil
 }
 
-// choose returns the lane of each of n images. It fails with ErrNoLane.
-func (p *Producer) choose(ctx context.Context, model string, n int) ([]lane.Lane, error) {
+// choose returns the lane of each of n images, and the model that draws them. If
+// all lanes that serve the model are paused, it returns no lanes, and the images
+// wait. It fails with ErrNoLane.
+func (p *Producer) choose(ctx context.Context, model string, n int) (lanes []string, drawnBy string, err error) {
+	if !slices.ContainsFunc(p.lanes, func(l lane.Lane) bool { return l.Serves(model) }) {
+		return nil, "", fmt.Errorf("%w %q", ErrNoLane, model)
+	}
+	lanes = make([]string, n)
+	drawnBy = lane.ModelFor(p.lanes, model)
+	if drawnBy == "" {
+		return lanes, model, nil
+	}
 	states, err := p.states(ctx)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	chosen := lane.Choose(p.lanes, states, model, n, time.Now())
-	if chosen == nil {
-		return nil, fmt.Errorf("%w %q", ErrNoLane, model)
+	for i, l := range lane.Choose(p.lanes, states, model, n, time.Now()) {
+		lanes[i] = l.Name
 	}
-	return chosen, nil
+	return lanes, drawnBy, nil
 }
 
 // states returns the states of all lanes. With only one lane there is no

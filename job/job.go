@@ -140,6 +140,7 @@ type Image struct {
 	Index    int
 	Status   Status // never StatusPartial
 	Attempts int    // attempts begun and not given back; see Failure.SpendsAttempt
+	Parked   bool   // queued, without a task: no lane serves its model now
 
 	// Set once the status is StatusSucceeded.
 	Object Object
@@ -154,7 +155,6 @@ type Image struct {
 	// NotBefore is when the image's next attempt may begin. It is zero unless
 	// the image is queued and waits for a time.
 	NotBefore time.Time
-	Parked    bool // no lane serves it; it has no task
 
 	StartedAt   time.Time // start of the latest attempt; zero before the first
 	CompletedAt time.Time // zero until the status is terminal

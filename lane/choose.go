@@ -9,18 +9,20 @@ type Load struct {
 }
 
 // Choose returns for each of n images the lane that will reach it first, among
-// those that serve the model. That is the lane with the fewest minutes of work
+// those that serve the model and are not paused. All of them ask for the one model
+// that ModelFor returns. The first is the lane with the fewest minutes of work
 // in front of it, backlog ÷ RPM. A closed lane counts with the time until it
 // opens. Each image counts into the backlog of the next. Choose returns nil if
-// no lane serves the model.
+// none serves the model.
 func Choose(lanes []Lane, states map[string]Load, model string, n int, now time.Time) []Lane {
 	type candidate struct {
 		lane  Lane
 		reach float64 // minutes until it reaches one more image
 	}
+	drawnBy := ModelFor(lanes, model)
 	var candidates []candidate
 	for _, l := range lanes {
-		if l.Model != model {
+		if l.Paused || l.Model != drawnBy {
 			continue
 		}
 		s := states[l.Name]

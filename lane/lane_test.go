@@ -13,7 +13,9 @@ import (
 func TestChoose(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	lanes := []lane.Lane{
-		{Name: "slow", Model: "m", RPM: 10}, {Name: "fast", Model: "m", RPM: 60}, {Name: "other", Model: "n", RPM: 60},
+		{Name: "slow", Model: "m", RPM: 10}, {Name: "fast", Model: "m", RPM: 60},
+		{Name: "stopped", Model: "m", RPM: 600, Paused: true, AlsoServes: []string{"gone"}},
+		{Name: "other", Model: "n", RPM: 60, AlsoServes: []string{"m", "old"}},
 	}
 	for name, tt := range map[string]struct {
 		states map[string]lane.Load
@@ -29,8 +31,10 @@ func TestChoose(t *testing.T) {
 			map[string]lane.Load{"slow": {Until: now.Add(time.Hour)}, "fast": {Until: now.Add(time.Minute)}},
 			"m", 3, map[string]int{"fast": 3},
 		},
-		"one lane":       {nil, "n", 2, map[string]int{"other": 2}},
-		"none serves it": {nil, "x", 2, nil},
+		"one lane":                         {nil, "n", 2, map[string]int{"other": 2}},
+		"by a newer model":                 {nil, "old", 2, map[string]int{"other": 2}},
+		"none serves it":                   {nil, "x", 2, nil},
+		"the one that serves it is paused": {nil, "gone", 2, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got map[string]int

@@ -9,6 +9,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -42,6 +43,9 @@ var (
 	// ran out and another delivery took the image, or the image is terminal.
 	// The delivered task must come again: another image may wait for it by now.
 	ErrClaimLost = errors.New("record: the claim is lost")
+	// ErrOtherModel means that the queued image which holds a task is one of
+	// another model than the caller expects. It is wrapped in a *ModelError.
+	ErrOtherModel = errors.New("record: the task's image is of another model")
 )
 
 // A Record is the record. Every method is one transaction, and what it returned
@@ -54,7 +58,8 @@ var (
 // be reached. Then the transition may or may not have happened.
 type Record interface { //nolint:interfacebloat // a record is one thing
 	// Create records a new job. All its images are queued and due, and each
-	// holds the task of its first dispatch. If the same tenant has used
+	// holds the task of its first dispatch, or is parked if that has no lane.
+	// If the same tenant has used
 	// d.IdempotencyKey before, Create records nothing. It then returns the job
 	// of that time, or ErrIdempotencyMismatch if that request had another
 	// fingerprint. If the job is a retry (d.Input.Retry), and a retry of the
@@ -73,9 +78,9 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Recorded(ctx context.Context, d Draft) (job.Job, error)
 
 	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused, and
-	// only while an image of the job is queued. Ahead is about the first of its
-	// images that is ready, or else the first that is queued. The cost does not
-	// grow with how many images wait.
+	// only while an image of the job is queued and not parked. Ahead is about the
+	// first of these that is ready, or else the first. The cost does not grow with
+	// how many images wait.
 	Get(ctx context.Context, id string) (job.Job, error)
 
 	// List returns a page of the jobs that a query asks for, the newest first:
@@ -91,9 +96,9 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 
 	// Claim takes the image whose turn it is among those of r.Model that are
 	// ready: queued, and not waiting for a later time (see Requeue.After). The
-	// image that holds the delivered task is ready too, whatever its model and
-	// the time it waits for: with its task, its time has come. If it is
-	// processing, it is ready if its lease has run out.
+	// image of r.Model that holds the delivered task is ready too, whatever time
+	// it waits for: with its task, its time has come. If it is processing, it is
+	// ready if its lease has run out.
 	//
 	// Turns go by priority, then by start-time fair queueing between the
 	// tenants of a model and priority (Goyal, Vin and Cheng, 1996). On Create,
@@ -115,21 +120,38 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// it holds only, and not while an image is processing that was claimed on
 	// this probation: then Claim fails with ErrHeld.
 	//
-	// Claim fails with ErrLanePaused if r.Task.Lane is paused, otherwise with
-	// ErrHeld or ErrNothingDue.
+	// Claim fails with ErrLanePaused if r.Task.Lane is paused. If an image of
+	// another model holds the delivered task, Claim fails with a *ModelError if
+	// that image is queued, and with ErrHeld if it is processing. Tasks never go
+	// from one model to another. Otherwise Claim fails with ErrHeld or
+	// ErrNothingDue.
 	Claim(ctx context.Context, r ClaimRequest) (Claim, error)
 
 	// Renew makes the claim's lease end after lease from now, or fails with
 	// ErrClaimLost. It is no transition.
 	Renew(ctx context.Context, c Claim, lease time.Duration) error
 
-	// Postpone gives another task to the queued image that holds the given one:
-	// the task of its next dispatch, on a lane. It returns that task. It is for
-	// a slot that cannot be used, and for a task that is gone. The image keeps
-	// its place in the order of turns. It is no transition. It fails with
-	// ErrHeld if the image is processing, and with ErrNothingDue if no image
-	// holds the task.
-	Postpone(ctx context.Context, t job.Task, lane string) (job.Task, error)
+	// Postpone gives another task to the queued image of a model that holds the
+	// given one: the task of its next dispatch, on the place's lane. It returns
+	// that task. It is for a slot that cannot be used, and for a task that is
+	// gone. The image keeps its place in the order of turns. If the place is one
+	// of another model, the image becomes one of that model, and gets a start
+	// tag there as if it was just created. Postpone is no transition. It fails
+	// with ErrHeld if the image is processing, with a *ModelError if it is queued
+	// and of another model, and with ErrNothingDue if no image holds the task.
+	Postpone(ctx context.Context, t job.Task, model string, to Place) (job.Task, error)
+
+	// Park makes the queued image of a model that holds the task wait for a lane.
+	// Then it has no task on any queue and is not ready, so it neither is claimed
+	// nor costs a slot. Its deadline still ends it. Park is no transition. It
+	// fails as Postpone does.
+	Park(ctx context.Context, t job.Task, model string) error
+
+	// Unpark ends the waiting of parked images of a model, one for each of the
+	// places, in the order of turns. It gives them tasks as Postpone does, makes
+	// them ready, and returns the tasks. All places must be of one model. It is
+	// no transition.
+	Unpark(ctx context.Context, model string, to []Place) ([]job.Task, error)
 
 	// Cancel ends all images of the job that have not ended, in one transition.
 	// If there are none, it returns the job as it is. Claims of these images
@@ -191,6 +213,10 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// find. Each may run several times at once: what one call returned, another
 	// call returns only later.
 
+	// TasksOn returns tasks on a lane whose images are queued, of a model, and do
+	// not wait for a later time. Those whose turn comes last come first.
+	TasksOn(ctx context.Context, lane, model string, limit int) ([]job.Task, error)
+
 	// Unsent returns tasks that queued images hold, that were handed out at
 	// least age ago, and that are not known to be on a queue. It returns each
 	// again only after another age.
@@ -199,7 +225,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// Unheard returns the tasks of images that have been queued, and past the
 	// time they wait for, for at least age. Those that waited longest come
 	// first. It returns each again only after another age. Such a task may be
-	// gone.
+	// gone. Parked images have none.
 	Unheard(ctx context.Context, age time.Duration, limit int) ([]job.Task, error)
 
 	// Reap puts back images whose lease ran out at least grace ago. It returns
@@ -234,7 +260,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 // A LaneState is one lane's part of the record.
 type LaneState struct {
 	Name    string
-	Waiting int // queued images whose task is on the lane's queue
+	Waiting int // queued images whose task is on the lane's queue, so no parked ones
 
 	// These are set if the lane was paused and not resumed. Until may have
 	// passed: then the lane is on probation, and may be used.
@@ -265,14 +291,32 @@ func (e *PausedError) Error() string {
 // Unwrap returns ErrLanePaused.
 func (e *PausedError) Unwrap() error { return ErrLanePaused }
 
+// A ModelError is ErrOtherModel with the model that the image is of.
+type ModelError struct{ Model string }
+
+// Error returns the model that the image is of.
+func (e *ModelError) Error() string { return fmt.Sprintf("%v: %q", ErrOtherModel, e.Model) }
+
+// Unwrap returns ErrOtherModel.
+func (e *ModelError) Unwrap() error { return ErrOtherModel }
+
+// A Place is where an image waits.
+type Place struct {
+	Lane  string // whose queue its task is on
+	Model string // that the lane asks for
+}
+
 // A Draft is a job to be recorded.
 type Draft struct {
-	ID        string // a new UUIDv7
-	Tenant    string
-	Input     job.Input
-	Priority  job.Priority // normal unless set
-	Weight    float64      // the tenant's share of turns, against 1; positive
-	Lanes     []string     // the lane of each image's task, by index
+	ID       string // a new UUIDv7
+	Tenant   string
+	Input    job.Input
+	Priority job.Priority // normal unless set
+	Weight   float64      // the tenant's share of turns, against 1; positive
+	// Model is the one that draws the images; Input.Model unless set, which may be
+	// an older name of it.
+	Model     string
+	Lanes     []string // the lane of each image's task, by index; empty for an image to be parked
 	Metadata  json.RawMessage
 	ExpiresIn time.Duration // until the job's deadline
 	// MaxWaiting bounds the queued images of the tenant, the job's own included;
@@ -309,14 +353,20 @@ func (e *TooManyWaitingError) Error() string {
 // Unwrap returns ErrTooManyWaiting.
 func (e *TooManyWaitingError) Unwrap() error { return ErrTooManyWaiting }
 
-// Tasks returns the tasks of the job's first dispatch, one for each image.
+// Tasks returns the tasks of the job's first dispatch, one for each image that is
+// not parked.
 func (d Draft) Tasks() []job.Task {
-	tasks := make([]job.Task, d.Input.Count)
-	for i := range tasks {
-		tasks[i] = job.Task{JobID: d.ID, Index: i, Dispatch: 1, Lane: d.Lanes[i]}
+	var tasks []job.Task
+	for i, lane := range d.Lanes {
+		if lane != "" {
+			tasks = append(tasks, job.Task{JobID: d.ID, Index: i, Dispatch: 1, Lane: lane})
+		}
 	}
 	return tasks
 }
+
+// DrawnBy returns the model that draws the images.
+func (d Draft) DrawnBy() string { return cmp.Or(d.Model, d.Input.Model) }
 
 // A ClaimRequest is a slot to be used.
 type ClaimRequest struct {

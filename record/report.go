@@ -10,13 +10,16 @@ import (
 )
 
 // A Reporter tells how the work is going, for people and alerts. The cost of a
-// call does not grow with how much waits or how much has ended. Times are told
-// as how long ago they were, by the record's clock.
+// call does not grow with how much waits or how much has ended; that of Models
+// grows with how many tenants there are. Times are told as how long ago they
+// were, by the record's clock.
 type Reporter interface {
 	// Backlog returns what waits now. A task counts as unsent if it was handed
 	// out at least unsent ago and is not known to be on a queue.
 	Backlog(ctx context.Context, unsent time.Duration) (Backlog, error)
-
+	// Models returns what waits of each model, by its name. It has no model of
+	// which nothing waits.
+	Models(ctx context.Context) ([]ModelState, error)
 	// Outcomes returns what came of the jobs that ended within since, or of the
 	// latest MaxOutcomes of them.
 	Outcomes(ctx context.Context, since time.Duration) (Outcomes, error)
@@ -36,7 +39,8 @@ const (
 
 // A Backlog is what waits and what is worked on.
 type Backlog struct {
-	Waiting    int // queued images
+	Waiting    int // queued images, parked ones included
+	Parked     int // of these, those that wait for a lane
 	Processing int // images that a delivery works on, or worked on when it died
 	Unsent     int // queued images whose task is not known to be on a queue, up to MaxUnsent
 
@@ -47,6 +51,13 @@ type Backlog struct {
 	// the images at work, the latest job that ended, and the oldest open jobs
 	// tell. It is never longer than Waits.
 	Idle time.Duration
+}
+
+// A ModelState is what waits of one model.
+type ModelState struct {
+	Model   string // that images are queued under
+	Waiting int    // queued images, parked ones included
+	Parked  bool   // some of them wait for a lane
 }
 
 // Outcomes are what came of the work of late. They leave out canceled images,

@@ -62,7 +62,7 @@ func newStreaming(t *testing.T, prompt string) (*streaming, func()) {
 	}
 	cfg := server.Config{
 		Log:     slog.New(slog.NewTextHandler(s.log, nil)),
-		Jobs:    &handlers.Jobs{Snapshots: s.record, Canceler: s.record, Draining: s.ctx, Log: slog.New(slog.DiscardHandler)},
+		Jobs:    &handlers.Jobs{Snapshots: s.record, Record: s.record, Draining: s.ctx, Log: slog.New(slog.DiscardHandler)},
 		Origins: []string{"https://app.example.com", "http://localhost:3000"},
 	}
 	cfg.Keys.Add("web", "key", 1)

@@ -156,8 +156,23 @@ func (r *Record) Renew(ctx context.Context, c record.Claim, lease time.Duration)
 }
 
 // Postpone implements record.Record.
-func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (job.Task, error) {
-	return r.record.Postpone(ctx, t, lane)
+func (r *Record) Postpone(ctx context.Context, t job.Task, model string, to record.Place) (job.Task, error) {
+	return r.record.Postpone(ctx, t, model, to)
+}
+
+// Park implements record.Record.
+func (r *Record) Park(ctx context.Context, t job.Task, model string) error {
+	return r.record.Park(ctx, t, model)
+}
+
+// Unpark implements record.Record.
+func (r *Record) Unpark(ctx context.Context, model string, to []record.Place) ([]job.Task, error) {
+	return r.record.Unpark(ctx, model, to)
+}
+
+// TasksOn implements record.Record.
+func (r *Record) TasksOn(ctx context.Context, lane, model string, limit int) ([]job.Task, error) {
+	return r.record.TasksOn(ctx, lane, model, limit)
 }
 
 // LaneStates implements record.Record.
@@ -203,6 +218,11 @@ func (r *Record) Known(ctx context.Context, ids ...string) ([]string, error) {
 // Backlog implements record.Record.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {
 	return r.record.Backlog(ctx, unsent)
+}
+
+// Models implements record.Record.
+func (r *Record) Models(ctx context.Context) ([]record.ModelState, error) {
+	return r.record.Models(ctx)
 }
 
 // Outcomes implements record.Record.

@@ -1,6 +1,7 @@
 // Package sweep finds what crashes left behind, and mends it: tasks that never
 // reached their queue or are gone from it, images whose worker died, jobs past
-// their deadline, jobs past retention, and what is stored for no job. It asks for the next sweep as long
+// their deadline, jobs past retention, and what is stored for no job. It also gives images a place on a lane
+// that serves them, and evens out what waits on the lanes of a model. It asks for the next sweep as long
 // as there is work.
 package sweep
 
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -52,6 +54,7 @@ type Swept struct {
 	Removed int `json:"removed"` // jobs past retention
 	Orphans int `json:"orphans"` // stored objects past retention that are no job's
 	Uploads int `json:"uploads"` // input pictures that a caller uploaded more than a day ago
+	Moved   int `json:"moved"`   // images that went to another lane, were parked or no longer are
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -61,10 +64,14 @@ type Producer interface {
 	Put(ctx context.Context, at time.Time, tasks ...job.Task) error
 	// Gone reports whether a task is on no queue.
 	Gone(ctx context.Context, t job.Task) (bool, error)
-	// LaneFor returns the lane itself if it is configured, or else another one.
-	LaneFor(lane string) string
-	// AskForSweep asks for a sweep soon after now.
+	// Route chooses the lane that will soonest reach one more image of the
+	// model, and the time before which that lane cannot. It returns an empty
+	// lane if none serves the model.
+	Route(ctx context.Context, model string) (lane string, at time.Time, err error)
+	// AskForSweep asks for a sweep within about ten minutes of now.
 	AskForSweep(ctx context.Context, now time.Time) error
+	// AskForSweepSoon asks for a sweep within about a minute of now.
+	AskForSweepSoon(ctx context.Context, now time.Time) error
 }
 
 // Objects are the stored pictures.
@@ -85,6 +92,7 @@ type Objects interface {
 type Sweeper struct {
 	Record    record.Record
 	Producer  Producer
+	Lanes     []lane.Lane
 	Objects   Objects
 	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
 	Log       *slog.Logger
@@ -95,7 +103,8 @@ type Sweeper struct {
 // Sweep does one round: each step, page by page, until there is nothing left or
 // the time is up. It goes on after a step that fails, and returns the errors of
 // all steps. It logs what it did, and what waits then. If there is work left,
-// it asks for the next sweep; if it cannot, the error wraps ErrNoNextSweep.
+// it asks for the next sweep, and for one soon if there was more to move than one
+// sweep may; if it cannot, the error wraps ErrNoNextSweep.
 func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) { return s.sweep(ctx, false) }
 
 // SweepDaily does what Sweep does. It also lists what is stored past retention,
@@ -106,6 +115,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	var swept Swept
 	var errs []error
 	end := time.Now().Add(timeLimit)
+	placing := newPlacing(s)
 	for _, step := range []struct {
 		name  string
 		count *int
@@ -113,6 +123,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	}{
 		{"expire", &swept.Expired, s.expire},
 		{"reap", &swept.Reaped, s.reap},
+		{"place", &swept.Moved, placing.step},
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
 		{"remove", &swept.Removed, s.remove},
@@ -133,11 +144,22 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}
 	if left {
-		if err := s.Producer.AskForSweep(ctx, time.Now()); err != nil {
-			errs = append(errs, fmt.Errorf("%w: %w", ErrNoNextSweep, err))
-		}
+		errs = append(errs, s.askForNext(ctx, placing.unfinished))
 	}
 	return swept, errors.Join(errs...)
+}
+
+// askForNext asks for the next sweep, and for one soon if this one left more to do
+// than may wait for that. It fails with ErrNoNextSweep.
+func (s *Sweeper) askForNext(ctx context.Context, soon bool) error {
+	err := s.Producer.AskForSweep(ctx, time.Now())
+	if soon {
+		err = errors.Join(err, s.Producer.AskForSweepSoon(ctx, time.Now()))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoNextSweep, err)
+	}
+	return nil
 }
 
 // report logs a sweep, and reports whether there is work left. If the backlog
@@ -147,10 +169,11 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
+		"moved", swept.Moved,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
-		attrs = append(attrs, "waiting", b.Waiting, "oldest_waiting_seconds", b.Waits.Seconds())
+		attrs = append(attrs, "waiting", b.Waiting, "parked", b.Parked, "oldest_waiting_seconds", b.Waits.Seconds())
 	}
 	s.Log.InfoContext(ctx, "swept", attrs...)
 	return err != nil || b.Waiting+b.Processing > 0, err
@@ -232,28 +255,6 @@ func (s *Sweeper) forEach(
 		failed = append(failed[:maxErrors], fmt.Errorf("and %d tasks more failed", more))
 	}
 	return n, errors.Join(failed...)
-}
-
-// put puts a task on its queue. If the task's lane is no longer configured, put
-// replaces it by one on another lane.
-func (s *Sweeper) put(ctx context.Context, t job.Task) (bool, error) {
-	if s.Producer.LaneFor(t.Lane) != t.Lane {
-		return true, s.replace(ctx, t)
-	}
-	return true, s.Producer.Put(ctx, time.Time{}, t)
-}
-
-// replace gives the image that holds a task another task, and puts that on a
-// queue.
-func (s *Sweeper) replace(ctx context.Context, t job.Task) error {
-	next, err := s.Record.Postpone(ctx, t, s.Producer.LaneFor(t.Lane))
-	if errors.Is(err, record.ErrHeld) || errors.Is(err, record.ErrNothingDue) {
-		return nil // the task was delivered after all
-	}
-	if err != nil {
-		return err
-	}
-	return s.Producer.Put(ctx, time.Time{}, next)
 }
 
 // remove deletes jobs past retention, and their pictures first. If a crash cuts

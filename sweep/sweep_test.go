@@ -57,8 +57,10 @@ type bundle struct {
 	producer *enqueue.Producer
 	sweeper  *sweep.Sweeper
 	removed  *remover
+	lanes    []lane.Lane
 	log      *bytes.Buffer // a line of JSON for each entry
 	ahead    time.Duration // of the record's clock
+	drafts   int           // that lineUp has recorded
 }
 
 // setup returns a sweeper over a producer, a queue and a record whose clock the
@@ -66,11 +68,14 @@ type bundle struct {
 // sweeps.
 func setup(t *testing.T, sweeps string) *bundle {
 	t.Helper()
-	b := &bundle{queue: &enqueuetest.Queue{}, removed: &remover{}, log: &bytes.Buffer{}}
+	b := &bundle{
+		queue: &enqueuetest.Queue{}, removed: &remover{}, log: &bytes.Buffer{},
+		lanes: []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}},
+	}
 	b.record = memory.New(memory.WithClock(func() time.Time { return time.Now().Add(b.ahead) }))
 	b.producer = b.newProducer(sweeps)
 	b.sweeper = &sweep.Sweeper{
-		Record: b.record, Producer: b.producer, Objects: b.removed, Retention: 30 * 24 * time.Hour,
+		Record: b.record, Producer: b.producer, Lanes: b.lanes, Objects: b.removed, Retention: 30 * 24 * time.Hour,
 		Log: slog.New(slog.NewJSONHandler(b.log, nil)),
 	}
 	return b
@@ -80,8 +85,7 @@ func setup(t *testing.T, sweeps string) *bundle {
 func (b *bundle) newProducer(sweeps string) *enqueue.Producer {
 	return enqueue.New(enqueue.Config{
 		Record: b.record, Queue: b.queue, Inputs: &enqueuetest.Inputs{}, Target: enqueue.Target{SweepQueue: sweeps},
-		Lanes:   []lane.Lane{{Name: "a", Model: "m", RPM: 60, Queue: queueName}},
-		Process: context.Background(), Log: slog.New(slog.DiscardHandler),
+		Lanes: b.lanes, Process: context.Background(), Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -299,6 +303,7 @@ func TestSweepTellsWhatWaits(t *testing.T) {
 	want := map[string]any{
 		"level": "INFO", "msg": "swept", "waiting": 0., "oldest_waiting_seconds": 0.,
 		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0., "orphans": 0., "uploads": 0.,
+		"moved": 0., "parked": 0.,
 	}
 	if diff := cmp.Diff(want, swept()); diff != "" {
 		t.Errorf("of nothing (-want +got):\n%s", diff)

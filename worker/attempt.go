@@ -152,7 +152,7 @@ func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	in := a.claim.Job.Input
 	req := job.Request{
-		Model: in.Model, Prompt: in.Prompt, AspectRatio: in.AspectRatio, ImageSize: in.ImageSize,
+		Model: a.lane.quota.Model, Prompt: in.Prompt, AspectRatio: in.AspectRatio, ImageSize: in.ImageSize,
 		Seed: in.SeedOf(a.claim.Index),
 	}
 	for _, img := range in.InputImages {

@@ -111,30 +111,32 @@ func (w *Worker) noteFailure(ctx context.Context, l *openLane, f *job.Failure) {
 	}
 }
 
-// passOn gives the task's image a task on the lane that will reach it first,
-// because its own lane cannot be used for a while.
-func (w *Worker) passOn(ctx context.Context, t job.Task, from string, closed time.Duration) (Verdict, error) {
-	model := ""
-	if l, ok := w.lanes[from]; ok {
-		model = l.model.Name
-	}
+// passOn gives the task's image, which is one of a model, a task on the lane that
+// will reach it first. Its own lane cannot be used for a while, or at all. If no
+// lane serves the model, the image is parked. The image may turn out to be one of
+// another model; then that decides.
+func (w *Worker) passOn(ctx context.Context, t job.Task, model string, closed time.Duration) (Verdict, error) {
 	to, at, err := w.router.Route(ctx, model)
 	if err != nil {
 		return VerdictUnavailable, fmt.Errorf("worker: pass task %s on: %w", t.ID(), err)
 	}
-	if to == "" || to == from {
-		to = from
-		if again := time.Now().Add(closed); closed > 0 && again.After(at) {
-			at = again
-		}
+	l, known := w.lanes[to]
+	if !known {
+		return w.park(ctx, t, model)
 	}
-	return w.postpone(ctx, t, to, at)
+	if again := time.Now().Add(closed); to == t.Lane && closed > 0 {
+		at = latest(at, again)
+	}
+	return w.postpone(ctx, t, model, l, at)
 }
 
-// postpone gives the task's image another task, on a lane, to be delivered not
-// before at.
-func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Time) (Verdict, error) {
-	next, err := w.record.Postpone(ctx, t, to)
+// postpone gives the task's image, which is one of a model, another task on a lane,
+// to be delivered not before at.
+func (w *Worker) postpone(ctx context.Context, t job.Task, model string, to *openLane, at time.Time) (Verdict, error) {
+	next, err := w.record.Postpone(ctx, t, model, record.Place{Lane: to.quota.Name, Model: to.quota.Model})
+	if stray, ok := errors.AsType[*record.ModelError](err); ok {
+		return w.passOn(ctx, t, stray.Model, 0)
+	}
 	if err != nil {
 		return claimVerdict(ctx, err)
 	}
@@ -145,13 +147,27 @@ func (w *Worker) postpone(ctx context.Context, t job.Task, to string, at time.Ti
 	return VerdictDone, nil
 }
 
+// park makes the task's image, which is one of a model, wait until a lane serves
+// that. The sweep gives it a task then.
+func (w *Worker) park(ctx context.Context, t job.Task, model string) (Verdict, error) {
+	err := w.record.Park(ctx, t, model)
+	if stray, ok := errors.AsType[*record.ModelError](err); ok {
+		return w.passOn(ctx, t, stray.Model, 0)
+	}
+	if err != nil {
+		return claimVerdict(ctx, err)
+	}
+	w.log.WarnContext(ctx, "image parked: no lane serves its model", "job_id", t.JobID, "model", model)
+	return VerdictDone, nil
+}
+
 // nextLane returns the lane that an image goes to after its attempt ended, and
 // the time before which that lane cannot serve it.
 func (w *Worker) nextLane(ctx context.Context, l *openLane, f *job.Failure) (to string, at time.Time) {
 	if f.Remedy == job.RemedyRetry && l.closedFor() <= 0 {
 		return l.quota.Name, time.Time{} // its own lane works
 	}
-	to, at, err := w.router.Route(ctx, l.model.Name)
+	to, at, err := w.router.Route(ctx, l.quota.Model)
 	if err != nil || to == "" {
 		if err != nil && !errors.Is(err, context.Canceled) {
 			w.log.WarnContext(ctx, "no other lane could be looked for", "error", err)

@@ -155,7 +155,6 @@ type Worker struct {
 	log      *slog.Logger
 	quotas   []lane.Lane
 	lanes    map[string]*openLane // by name
-	fallback string               // the lane of deliveries whose own lane is no longer configured
 }
 
 // New returns a worker. There must be at least one lane.
@@ -163,7 +162,7 @@ func New(cfg Config) *Worker {
 	w := &Worker{
 		record: cfg.Record, images: cfg.Images, router: cfg.Router, cancels: cfg.Cancels, limits: cfg.Limits,
 		draining: cfg.Draining, log: cfg.Log,
-		lanes: make(map[string]*openLane, len(cfg.Lanes)), fallback: cfg.Lanes[0].Lane.Name,
+		lanes: make(map[string]*openLane, len(cfg.Lanes)),
 	}
 	for _, l := range cfg.Lanes {
 		w.quotas = append(w.quotas, l.Lane)
@@ -187,14 +186,14 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	l, known := w.lanes[t.Lane]
 	if !known {
 		w.log.WarnContext(ctx, "delivery on a lane that is not configured any more", "lane", t.Lane)
-		return w.passOn(ctx, t, w.fallback, 0)
+		return w.passOn(ctx, t, "", 0)
 	}
-	if left := l.closedFor(); left > 0 {
-		return w.passOn(ctx, t, l.quota.Name, left)
+	if left := l.closedFor(); left > 0 || l.quota.Paused {
+		return w.passOn(ctx, t, l.quota.Model, left)
 	}
 	slot, taken := l.pacer.Take(ctx, w.limits.Patience)
 	if !taken {
-		return w.postpone(ctx, t, l.quota.Name, slot)
+		return w.postpone(ctx, t, l.quota.Model, l, slot)
 	}
 	if w.waitFor(ctx, slot) != nil {
 		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
@@ -208,7 +207,8 @@ const maxImages = 16
 
 // use claims an image, and works on it with a slot that has come. If the image
 // needs no request, because its deadline has passed, or its picture is stored
-// already, the slot goes on to the next image.
+// already, the slot goes on to the next image. It also does if the task's image is
+// of another model than the lane: that image gets a place elsewhere.
 //
 // The next claim names the same task. The image that held it has ended, so the
 // next image gets it and leaves a task of its own to the others: every waiting
@@ -216,10 +216,17 @@ const maxImages = 16
 // is delivered again, and does the same.
 func (w *Worker) use(ctx context.Context, l *openLane, t job.Task, slot time.Time) (Verdict, error) {
 	for n := 1; ; n++ {
-		c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.model.Name, Task: t, Lease: w.limits.Lease})
+		c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.quota.Model, Task: t, Lease: w.limits.Lease})
 		if paused, ok := errors.AsType[*record.PausedError](err); ok {
 			l.close(paused.For)
-			return w.passOn(ctx, t, l.quota.Name, paused.For)
+			return w.passOn(ctx, t, l.quota.Model, paused.For)
+		}
+		if stray, ok := errors.AsType[*record.ModelError](err); ok {
+			verdict, err := w.passOn(ctx, t, stray.Model, 0)
+			if err != nil || n == maxImages || w.mayBegin(ctx) != nil {
+				return verdict, err
+			}
+			continue
 		}
 		if err != nil {
 			return claimVerdict(ctx, err)

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 )
@@ -76,6 +77,9 @@ func (r *Record) setLane(name string, l lane, c *change) {
 func (r *Record) apply(kept change) error {
 	var c change
 	for _, e := range kept.Jobs {
+		for _, i := range e.Images {
+			i.Model = cmp.Or(i.Model, e.Job.Input.Model) // a journal of before images had one
+		}
 		r.setJob(e, &c)
 	}
 	for _, id := range kept.Deleted {

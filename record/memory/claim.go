@@ -38,13 +38,17 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (claim reco
 // pick chooses the image whose turn it is. It chooses among the images that any
 // slot of the model may take, and the image that this delivery was for. With
 // the task, the time of that image has come, even if it waits for a later time,
-// or if it was claimed and its lease has run out. On probation, another image
-// than those that have struck finds out whether the lane works.
+// or if it was claimed and its lease has run out. If it is of another model, there
+// is nothing to choose. On probation, another image than those that have struck
+// finds out whether the lane works.
 func (r *Record) pick(req record.ClaimRequest, probation bool, now time.Time) (place, error) {
+	if holder, held := r.holder(req.Task); held && holder.image.Model != req.Model {
+		return place{}, holder.notOf(req.Model)
+	}
 	last := func(p place) bool { return probation && p.image.struck() }
 	probed := probation && r.probed(req.Task.Lane, now)
 	due := r.places(func(p place) bool {
-		anybodys := p.image.queued() && p.image.Ready && p.entry.Job.Input.Model == req.Model && !last(p)
+		anybodys := p.image.queued() && p.image.Ready && p.image.Model == req.Model && !last(p)
 		own := p.image.holds(req.Task) && (p.image.queued() || p.image.lapsed(now))
 		return anybodys || own && (!probed || !last(p))
 	})
@@ -87,7 +91,7 @@ func (r *Record) exchange(p place, delivered job.Task, now time.Time, c *change)
 // advanceVirtualTime sets the virtual time to the start tag of a claimed image. It never
 // sets it back: an image that was put back has an old tag.
 func (r *Record) advanceVirtualTime(p place, c *change) {
-	if class := p.entry.class(); p.image.StartTag > r.turns[class] {
+	if class := p.class(); p.image.StartTag > r.turns[class] {
 		r.setTurn(class, p.image.StartTag, c)
 	}
 }
@@ -143,26 +147,4 @@ func (r *Record) Renew(ctx context.Context, claim record.Claim, lease time.Durat
 		r.setJob(p.entry, c)
 		return nil
 	})
-}
-
-// Postpone implements record.Record. The claim that put the image back stays
-// valid: its holder may still repeat that call.
-func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (next job.Task, err error) {
-	err = r.update(ctx, func(now time.Time, c *change) error {
-		p, held := r.holder(t)
-		switch {
-		case !held:
-			return record.ErrNothingDue
-		case !p.image.queued():
-			return record.ErrHeld
-		}
-		i := p.image
-		i.redispatch(p.entry.Job.ID, lane, now)
-		i.Ready = i.Ready || !i.DueAt.After(now)
-		next = i.Task
-		r.setJob(p.entry, c)
-		r.addLanes(c, lane)
-		return nil
-	})
-	return next, err
 }

@@ -35,7 +35,7 @@ func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error
 	if r.jobs[d.ID] != nil {
 		return nil, errExists
 	}
-	class := class{d.Input.Model, priority(d)}
+	class := class{d.DrawnBy(), priority(d)}
 	name := tenantName{class, d.Tenant}
 	tag := r.startTag(name)
 	e, err := newEntry(d, tag, now)
@@ -44,7 +44,9 @@ func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error
 	}
 	r.setJob(e, c)
 	r.setTenant(name, tenant{Finish: tag + float64(d.Input.Count)/d.Weight, Weight: d.Weight}, c)
-	r.addLanes(c, d.Lanes...)
+	for _, t := range d.Tasks() {
+		r.addLanes(c, t.Lane)
+	}
 	return e, nil
 }
 
@@ -64,7 +66,7 @@ func (r *Record) startTag(name tenantName) float64 {
 // waiting returns how many images of a tenant wait.
 func (r *Record) waiting(name tenantName) int {
 	return len(r.places(func(p place) bool {
-		return p.image.queued() && p.entry.class() == name.Class && p.entry.Job.Tenant == name.Tenant
+		return p.image.queued() && p.tenant() == name
 	}))
 }
 

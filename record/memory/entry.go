@@ -23,6 +23,7 @@ type entry struct {
 // An image is one picture, with what the record must know to give it a turn.
 type image struct {
 	Image    job.Image
+	Model    string  // that draws it
 	Dispatch int     // how often it was put on a queue under its own name
 	Claims   int     // all of them
 	Claim    string  // token of the latest claim; empty if somebody else ended that
@@ -82,12 +83,17 @@ func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
 		},
 		Metadata: slices.Clone(d.Metadata), Key: d.IdempotencyKey, Fingerprint: d.Fingerprint,
 	}
-	for i, t := range d.Tasks() {
-		e.Images = append(e.Images, &image{
-			Image:    job.Image{Index: i, Status: job.StatusQueued},
-			Dispatch: 1, StartTag: tag + float64(i)/d.Weight,
-			Task: t, HandedOutAt: now, Ready: true, DueAt: now,
-		})
+	for n, lane := range d.Lanes {
+		i := &image{
+			Image: job.Image{Index: n, Status: job.StatusQueued}, Model: d.DrawnBy(),
+			StartTag: tag + float64(n)/d.Weight, Ready: true, DueAt: now,
+		}
+		if lane == "" {
+			i.park(e, now)
+		} else {
+			i.redispatch(d.ID, lane, now)
+		}
+		e.Images = append(e.Images, i)
 	}
 	return e, nil
 }
@@ -111,7 +117,7 @@ func (e *entry) snapshot() job.Job {
 	j.Metadata = slices.Clone(e.Metadata)
 	for _, i := range e.Images {
 		img := i.Image
-		if i.queued() && !i.Ready {
+		if i.queued() && !i.Ready && !img.Parked {
 			img.NotBefore = i.DueAt
 		}
 		j.Images = append(j.Images, img)
@@ -133,8 +139,6 @@ func (e *entry) raiseVersion(now time.Time) {
 // ended reports whether all images of the job have ended.
 func (e *entry) ended() bool { return !e.Job.CompletedAt.IsZero() }
 
-func (e *entry) class() class { return class{e.Job.Input.Model, e.Job.Priority} }
-
 // openImages returns the images that have not ended.
 func (e *entry) openImages() []*image {
 	return slices.DeleteFunc(slices.Clone(e.Images), func(i *image) bool { return i.Image.Status.Terminal() })
@@ -153,6 +157,7 @@ func (i *image) move(event job.Event) {
 func (i *image) end(event job.Event, reason *job.Error, now time.Time) {
 	i.move(event)
 	i.Image.CompletedAt, i.Image.Error, i.Claim = now, reason, ""
+	i.Image.Parked = false
 }
 
 // redispatch gives an image the task of its next dispatch, on a lane.
@@ -160,6 +165,15 @@ func (i *image) redispatch(jobID, lane string, now time.Time) {
 	i.Dispatch++
 	i.Task = job.Task{JobID: jobID, Index: i.Image.Index, Dispatch: i.Dispatch, Lane: lane}
 	i.HandedOutAt, i.Enqueued = now, false
+}
+
+// park makes an image wait for a lane, until its deadline. It holds no task: the
+// one of dispatch 0 was never put on a queue, and nobody asks for it.
+func (i *image) park(e *entry, now time.Time) {
+	i.Image.Parked = true
+	i.Task = job.Task{JobID: e.Job.ID, Index: i.Image.Index}
+	i.HandedOutAt, i.Enqueued = now, true
+	i.Ready, i.DueAt = false, e.Job.ExpiresAt
 }
 
 // lapsed reports whether the image is processing under a lease that has run out
@@ -171,9 +185,9 @@ func (i *image) lapsed(by time.Time) bool {
 func (i *image) queued() bool { return i.Image.Status == job.StatusQueued }
 
 // holds reports whether the image holds a task. The lane is no part of the
-// task's name. An image that has ended holds no task.
+// task's name. An image that has ended, or is parked, holds no task.
 func (i *image) holds(t job.Task) bool {
-	return !i.Image.Status.Terminal() &&
+	return !i.Image.Status.Terminal() && !i.Image.Parked &&
 		i.Task.JobID == t.JobID && i.Task.Index == t.Index && i.Task.Dispatch == t.Dispatch
 }
 
@@ -182,6 +196,10 @@ type place struct {
 	entry *entry
 	image *image
 }
+
+func (p place) class() class { return class{p.image.Model, p.entry.Job.Priority} }
+
+func (p place) tenant() tenantName { return tenantName{p.class(), p.entry.Job.Tenant} }
 
 // compare orders places by their turns: by priority, then by start tag, then by
 // when they were recorded.

@@ -164,7 +164,7 @@ func TestJournalIsCompacted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 5_000 {
-		if tasks[0], err = r.Postpone(t.Context(), tasks[0], "a"); err != nil {
+		if tasks[0], err = r.Postpone(t.Context(), tasks[0], "m", record.Place{Lane: "a", Model: "m"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -44,11 +44,11 @@ func (r *Record) Known(ctx context.Context, ids ...string) (known []string, err 
 }
 
 // next returns the first of the job's images that is ready, or else the first
-// that is queued, or nil if none is.
+// that is queued and not parked, or nil if there is none.
 func (e *entry) next() *image {
 	i := slices.IndexFunc(e.Images, func(i *image) bool { return i.queued() && i.Ready })
 	if i < 0 {
-		i = slices.IndexFunc(e.Images, (*image).queued)
+		i = slices.IndexFunc(e.Images, func(i *image) bool { return i.queued() && !i.Image.Parked })
 	}
 	if i < 0 {
 		return nil
@@ -74,14 +74,14 @@ func (r *Record) ahead(first place) int {
 	e := first.entry
 	n := 0
 	for name, t := range r.tenants {
-		if name.Class.Model == e.Job.Input.Model && rank(name.Class.Priority) <= rank(e.Job.Priority) {
+		if name.Class.Model == first.image.Model && rank(name.Class.Priority) <= rank(e.Job.Priority) {
 			n += r.tenantsTurns(name, t, first)
 		}
 	}
 	// Of each tenant, one image may have the same tag as the first one. Such an
 	// image counts if it was recorded earlier.
 	level := r.places(func(p place) bool {
-		return p.entry.class() == e.class() && p.image.StartTag == first.image.StartTag &&
+		return p.class() == first.class() && p.image.StartTag == first.image.StartTag &&
 			p.image.queued() && p.image.Ready && p.compareRecorded(first) < 0
 	})
 	return max(0, n+len(level)-e.passedOver(first.image))

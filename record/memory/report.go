@@ -15,6 +15,9 @@ func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Ba
 		for _, p := range r.places(func(place) bool { return true }) {
 			if p.image.queued() {
 				b.Waiting++
+				if p.image.Image.Parked {
+					b.Parked++
+				}
 				oldest = earliest(oldest, p.entry.Job.CreatedAt)
 			} else {
 				b.Processing++
@@ -78,9 +81,8 @@ func (r *Record) Outcomes(ctx context.Context, since time.Duration) (out record.
 			if e.Job.CompletedAt.After(now.Add(-micros(since))) {
 				lately = 1
 			}
-			model := e.Job.Input.Model
 			for _, i := range e.Images {
-				img := i.Image
+				img, model := i.Image, i.Model
 				if img.Status == job.StatusSucceeded && len(took[model]) < record.MaxRuns {
 					took[model] = append(took[model], img.CompletedAt.Sub(img.StartedAt))
 				}

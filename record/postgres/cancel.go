@@ -12,7 +12,7 @@ import (
 
 // Cancel implements record.Record.
 func (r *Record) Cancel(ctx context.Context, id string) (job.Job, error) {
-	j, _, err := r.runTransition(ctx, "cancel", pgx.NamedArgs{"id": uuidArg(id)}, "lock_job")
+	j, _, err := r.runTransition(ctx, "cancel", pgx.NamedArgs{"id": uuidArg(id)}, "lock_labels", "lock_job")
 	switch {
 	case err != nil:
 		return job.Job{}, fmt.Errorf("postgres: cancel job %s: %w", id, err)

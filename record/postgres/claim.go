@@ -23,9 +23,10 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 	var (
 		claims int
 		holder job.Status
+		stray  string // the holder's model, if it is not the one asked for
 		paused pausedRow
 	)
-	fields := append([]any{&c.Index, &c.Dispatch, &claims, &holder, &c.Struck, &c.Probation}, paused.fields()...)
+	fields := append([]any{&c.Index, &c.Dispatch, &claims, &holder, &stray, &c.Struck, &c.Probation}, paused.fields()...)
 	err := r.send(ctx,
 		call{statement: "lock_claim", args: args},
 		call{statement: "claim", args: args, read: oneRow(fields...)},
@@ -37,6 +38,8 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 	switch {
 	case paused.lane.name != nil:
 		return record.Claim{}, paused.error()
+	case stray != "" && holder == job.StatusQueued:
+		return record.Claim{}, &record.ModelError{Model: stray}
 	case claims == 0:
 		return record.Claim{}, unclaimed(holder)
 	}

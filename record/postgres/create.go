@@ -25,7 +25,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 		"id": uuidArg(d.ID), "tenant": d.Tenant, "priority": rank(d.Priority), "input": string(input),
 		"metadata":        pgtype.Text{String: string(d.Metadata), Valid: d.Metadata != nil},
 		"idempotency_key": d.IdempotencyKey, "fingerprint": d.Fingerprint,
-		"total": d.Input.Count, "expires_in": d.ExpiresIn, "model": d.Input.Model,
+		"total": d.Input.Count, "expires_in": d.ExpiresIn, "model": d.DrawnBy(),
 		"weight": d.Weight, "lanes": d.Lanes, "max_waiting": d.MaxWaiting,
 		"search_text": record.SearchText(d.Input.Prompt), "retry_of": retryOf(d), "keys": keys, "values": values,
 	}

@@ -35,7 +35,7 @@ func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) 
 	if q.Reason != nil {
 		args["error_code"], args["error_message"] = q.Reason.Code, q.Reason.Message
 	}
-	j, err := r.finish(ctx, c, job.StatusQueued, "requeue", args, "lock_job")
+	j, err := r.finish(ctx, c, job.StatusQueued, "requeue", args, "lock_image")
 	if err != nil {
 		return job.Job{}, job.Task{}, err
 	}

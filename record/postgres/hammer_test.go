@@ -54,7 +54,7 @@ func (h *hammer) work(random *rand.Rand) {
 		case err == nil:
 			h.note(name)
 		case errors.Is(err, record.ErrHeld), errors.Is(err, record.ErrNothingDue), errors.Is(err, record.ErrClaimLost),
-			errors.Is(err, record.ErrLanePaused), errors.Is(err, record.ErrNotFound), errors.Is(err, errNone):
+			errors.Is(err, record.ErrLanePaused), errors.Is(err, record.ErrOtherModel), errors.Is(err, record.ErrNotFound), errors.Is(err, errNone):
 		default:
 			h.Errorf("%s: %v", name, err)
 		}
@@ -64,7 +64,7 @@ func (h *hammer) work(random *rand.Rand) {
 // over reports whether two seconds have passed and everything was done.
 func (h *hammer) over() bool {
 	all := []string{
-		"create", "claim", "succeed", "requeue", "postpone", "cancel", "reap", "expire", "delete",
+		"create", "claim", "succeed", "requeue", "postpone", "relabel", "park", "unpark", "cancel", "reap", "expire", "delete",
 		"unsent", "unheard", "pause", "resume", "get",
 	}
 	h.mu.Lock()
@@ -108,11 +108,7 @@ func (h *hammer) step(random *rand.Rand) (name string, err error) {
 		}
 		return "requeue", err
 	case n == 14 && task != nil:
-		next, err := h.rec.Postpone(ctx, *task, anyLane())
-		if err == nil {
-			h.keep([]job.Task{next}, nil, nil, nil)
-		}
-		return "postpone", err
+		return h.place(random, *task, anyLane)
 	case n == 15 && task != nil:
 		_, err := h.rec.Cancel(ctx, task.JobID)
 		return "cancel", err
@@ -134,6 +130,30 @@ func (h *hammer) step(random *rand.Rand) (name string, err error) {
 		return h.sweepOrPause(random, anyLane)
 	}
 	return "", errNone
+}
+
+// place moves an image that waits, perhaps to another model, parks it, or unparks
+// others.
+func (h *hammer) place(random *rand.Rand, task job.Task, anyLane func() string) (string, error) {
+	from, to := models[random.IntN(2)], record.Place{Lane: anyLane(), Model: models[random.IntN(2)]}
+	switch random.IntN(4) {
+	case 0:
+		return "park", h.rec.Park(h.Context(), task, from)
+	case 1:
+		next, err := h.rec.Unpark(h.Context(), from, []record.Place{to, to})
+		h.keep(next, nil, nil, nil)
+		return some("unpark", len(next), err)
+	default:
+		next, err := h.rec.Postpone(h.Context(), task, from, to)
+		name := "postpone"
+		if from != to.Model {
+			name = "relabel"
+		}
+		if err == nil {
+			h.keep([]job.Task{next}, nil, nil, nil)
+		}
+		return name, err
+	}
 }
 
 func (h *hammer) sweepOrPause(random *rand.Rand, anyLane func() string) (string, error) {

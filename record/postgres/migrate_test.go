@@ -25,7 +25,7 @@ func newEmptyURL(t *testing.T) string {
 // migrations returns all that Migrate applies to an empty database, in order.
 func migrations() []string {
 	return []string{
-		"00001_jobs.sql", "00002_jobs_open.sql", "00004_strikes.sql", "00006_tenants_tenant.sql",
+		"00001_jobs.sql", "00002_jobs_open.sql", "00003_images_lane.sql", "00004_strikes.sql", "00006_tenants_tenant.sql",
 		"00007_list_and_retry.sql", "00008_jobs_listed.sql", fmt.Sprintf("functions of %d statements", len(postgres.StatementNames())),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,8 @@ import (
 const (
 	claimBlocks   = 150 // a few index pages for each of its rows
 	aheadBlocks   = 50
+	placeBlocks   = 100 // for each image that is moved
+	modelsBlocks  = 50
 	nothingBlocks = 10 // the way down one index
 
 	backlogBlocks  = 500    // the images of activeJobs jobs
@@ -151,6 +154,56 @@ func TestRoomCostsTheSameWithAnyBacklog(t *testing.T) {
 			t.Errorf("Recorded past the bound: %v", err)
 		}
 		explain(t, pool, tr.find(t, "waiting")).wantBlocks(t, "Recorded", nothingBlocks)
+	}
+}
+
+// What moves images to other lanes and models reads those images, and not the
+// others that wait. Statistics may tell of an empty table.
+func TestPlacesCostTheSameWithAnyBacklog(t *testing.T) {
+	t.Parallel()
+	for _, analyze := range []bool{true, false} {
+		t.Run(fmt.Sprintf("analyzed %t", analyze), func(t *testing.T) {
+			t.Parallel()
+			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+			execSQL(t, pool, "ALTER TABLE images SET (autovacuum_enabled = false)")
+			execSQL(t, pool, "ANALYZE jobs, images, tenants")
+			seed(t, pool, backlog{count: 100_000, tenants: 10})
+			execSQL(t, pool, `
+UPDATE images SET task_lane = '', task_dispatch = 0, ready = false, enqueued = true, due_at = expires_at
+WHERE start_tag >= 5000 AND status = 'queued'`) // parks half of them
+			execSQL(t, pool, "VACUUM images")
+			if analyze {
+				execSQL(t, pool, "ANALYZE jobs, images, tenants")
+			}
+			rec := postgres.New(pool)
+			const limit = 100
+
+			states, err := rec.Models(t.Context())
+			if diff := cmp.Diff([]record.ModelState{{Model: model, Waiting: 100_000, Parked: true}}, states); diff != "" || err != nil {
+				t.Errorf("Models: %v (-want +got):\n%s", err, diff)
+			}
+			tasks, err := rec.TasksOn(t.Context(), lane, model, limit)
+			if err != nil || len(tasks) != limit {
+				t.Fatalf("TasksOn found %d, %v", len(tasks), err)
+			}
+			to := record.Place{Lane: "b", Model: "model-b"}
+			if _, err := rec.Postpone(t.Context(), tasks[0], model, to); err != nil {
+				t.Fatal(err)
+			}
+			if err := rec.Park(t.Context(), tasks[1], model); err != nil {
+				t.Fatal(err)
+			}
+			next, err := rec.Unpark(t.Context(), model, slices.Repeat([]record.Place{to}, limit))
+			if err != nil || len(next) != limit {
+				t.Fatalf("Unpark moved %d, %v", len(next), err)
+			}
+			for name, most := range map[string]int{
+				"models": modelsBlocks, "tasks_on": 2 * limit, "postpone": placeBlocks, "park": placeBlocks,
+				"unpark": placeBlocks * limit,
+			} {
+				explain(t, pool, tr.find(t, name)).wantBlocks(t, name, most)
+			}
+		})
 	}
 }
 

@@ -106,7 +106,7 @@ func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 	)
 	err = rows.Scan(&j.ID, &j.Tenant, &j.Version, &j.Status, &priority, &input, &metadata,
 		&j.CreatedAt, &jobStarted, &jobEnded, &j.ExpiresAt,
-		&img.Index, &img.Status, &img.Attempts, &notBefore,
+		&img.Index, &img.Status, &img.Attempts, &img.Parked, &notBefore,
 		&img.Object.Key, &img.Object.ContentType, &img.Object.Width, &img.Object.Height,
 		&img.Object.Bytes, &img.Object.SHA256, &img.Object.ModelVersion, &img.CostMicros,
 		&errorCode, &errorMessage, &imgStarted, &imgEnded)

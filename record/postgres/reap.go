@@ -57,7 +57,7 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (job.Job, error) {
 	j, _, err := r.runTransition(ctx, "expire", pgx.NamedArgs{
 		"id": uuidArg(id), "jobs": []pgtype.UUID{uuidArg(id)}, "error_code": reason.Code, "error_message": reason.Message,
-	}, "lock_job")
+	}, "lock_labels", "lock_job")
 	switch {
 	case err != nil:
 		return job.Job{}, fmt.Errorf("postgres: fail overdue images of job %s: %w", id, err)
@@ -67,12 +67,11 @@ func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (jo
 	return j, nil
 }
 
-// found is a list of images to move. Each image has the same place in all three
+// found is a list of images to move. Each image has the same place in both
 // slices.
 type found struct {
-	jobs   []string
-	idxs   []int
-	models []string
+	jobs []string
+	idxs []int
 }
 
 // find looks for images to move, and mostly finds none. Afterwards they are
@@ -80,10 +79,10 @@ type found struct {
 func (r *Record) find(ctx context.Context, statement string, args pgx.NamedArgs) (found, error) {
 	var f found
 	err := r.send(ctx, call{statement: statement, args: args, read: func(rows pgx.Rows) error {
-		var id, model string
+		var id string
 		var idx int
-		_, err := pgx.ForEachRow(rows, []any{&id, &idx, &model}, func() error {
-			f.jobs, f.idxs, f.models = append(f.jobs, id), append(f.idxs, idx), append(f.models, model)
+		_, err := pgx.ForEachRow(rows, []any{&id, &idx}, func() error {
+			f.jobs, f.idxs = append(f.jobs, id), append(f.idxs, idx)
 			return nil
 		})
 		return err
@@ -100,11 +99,12 @@ func (r *Record) find(ctx context.Context, statement string, args pgx.NamedArgs)
 func (r *Record) moveFound(ctx context.Context, f found, statement string, args pgx.NamedArgs,
 	ids func(pgx.Rows) ([]string, error),
 ) ([]job.Job, error) {
-	args["jobs"], args["models"] = f.jobs, f.models
+	args["jobs"] = f.jobs
 	var moved []string
 	var jobs []job.Job
 	err := r.send(ctx,
-		call{statement: "lock_models", args: args},
+		call{statement: "lock_labels"},
+		call{statement: "lock_jobs", args: args},
 		call{statement: statement, args: args, read: func(rows pgx.Rows) (err error) {
 			moved, err = ids(rows)
 			return err

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/ai-worker/ai-worker/job"
-	"github.com/ai-worker/ai-worker/record"
 )
 
 // Enqueued implements record.Record.
@@ -24,29 +23,6 @@ func (r *Record) Enqueued(ctx context.Context, tasks ...job.Task) error {
 		return fmt.Errorf("postgres: note %d tasks as enqueued: %w", len(tasks), err)
 	}
 	return nil
-}
-
-// Postpone implements record.Record.
-func (r *Record) Postpone(ctx context.Context, t job.Task, lane string) (job.Task, error) {
-	args := taskArgs(t)
-	args["lane"] = lane
-	var holder job.Status
-	next := job.Task{Lane: lane}
-	err := r.send(ctx,
-		call{statement: "lock_holder", args: args},
-		call{statement: "postpone", args: args, read: oneRow(&holder, &next.JobID, &next.Index, &next.Dispatch)},
-	)
-	if err != nil {
-		return job.Task{}, fmt.Errorf("postgres: postpone task %s: %w", t.ID(), err)
-	}
-	switch holder {
-	case job.StatusQueued:
-		return next, nil
-	case job.StatusProcessing:
-		return job.Task{}, record.ErrHeld
-	default:
-		return job.Task{}, record.ErrNothingDue
-	}
 }
 
 func taskArgs(t job.Task) pgx.NamedArgs {

@@ -16,7 +16,7 @@ var aheadTests = []contractTest{
 	{"comes with the lanes that are paused", aheadPaused},
 	{"counts normal images before low ones", aheadPriority},
 	{"counts other tenants' turns by their weight", aheadTenants},
-	{"is never negative where a turn was passed over", aheadPassed},
+	{"is never negative where an image has left", aheadLeft},
 	{"is never negative nor more than what waits", aheadBounds},
 }
 
@@ -180,15 +180,13 @@ func aheadTenants(f *fixture) {
 	f.wantAhead(mine[0].JobID, 3+6+2+1)
 }
 
-// A slot of another model takes the image of its task out of turn.
-func aheadPassed(f *fixture) {
+// The last image of a tenant goes to another model.
+func aheadLeft(f *fixture) {
 	mine := f.create(1)
 	s := submission(3)
 	s.Tenant = rival
 	theirs := f.submit(s)
-	c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: theirs[2], Lease: never})
-	f.wantErr(err, nil)
-	f.wantImage(c, theirs[2])
+	f.relabel(theirs[2])
 	f.wantAhead(mine[0].JobID, 0)
 }
 

@@ -1,6 +1,7 @@
 package recordtest
 
 import (
+	"errors"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -11,7 +12,7 @@ var claimTests = []contractTest{
 	{"begins an attempt", claimBegins},
 	{"takes the first recorded first", claimOrder},
 	{"takes images of its model only", claimModel},
-	{"takes the task's own image whatever its model", claimForeign},
+	{"takes nothing for a task that an image of another model holds", claimForeign},
 	{"passes over images that wait for a later time", claimNotReady},
 	{"takes the task's own image before its time", claimEarly},
 	{"takes the task's own image in its turn only", claimOwnTurn},
@@ -76,9 +77,29 @@ func claimModel(f *fixture) {
 func claimForeign(f *fixture) {
 	s := submission(1)
 	s.Input.Model = other
-	foreign := f.submit(s)
-	f.wantImage(f.claim(foreign[0], never), foreign[0])
-	f.noClaim(foreign[0], record.ErrHeld)
+	foreign, tasks := f.submit(s)[0], f.create(1)
+	want := f.get(tasks[0].JobID)
+	_, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: model, Task: foreign, Lease: never})
+	f.wantOtherModel(err, other)
+	f.wantEqual("the image whose turn it is", f.get(want.ID), want)
+
+	for _, lease := range []time.Duration{never, gone} { // processing, and then with a lease that ran out
+		c, err := f.record.Claim(f.ctx, record.ClaimRequest{Model: other, Task: foreign, Lease: lease})
+		f.wantErr(err, nil)
+		f.noClaim(foreign, record.ErrHeld)
+		f.wantEqual("the image whose turn it is", f.get(want.ID), want)
+		if lease == never {
+			_, foreign = f.requeue(c, record.Requeue{Lane: lane})
+		}
+	}
+}
+
+func (f *fixture) wantOtherModel(err error, want string) {
+	f.Helper()
+	is, ok := errors.AsType[*record.ModelError](err)
+	if !ok || is.Model != want || !errors.Is(err, record.ErrOtherModel) {
+		f.Fatalf("got the error %v, want that the image is of %s", err, want)
+	}
 }
 
 func claimNotReady(f *fixture) {

@@ -36,7 +36,17 @@ func contextCanceled(f *fixture) {
 		"Fail":    func() error { _, err := f.record.Fail(ctx, c, blocked); return err },
 		"Requeue": func() error { _, _, err := f.record.Requeue(ctx, c, record.Requeue{Lane: lane}); return err },
 
-		"Postpone":   func() error { _, err := f.record.Postpone(ctx, tasks[1], spare); return err },
+		"Postpone": func() error {
+			_, err := f.record.Postpone(ctx, tasks[1], model, record.Place{Lane: spare, Model: model})
+			return err
+		},
+		"Park": func() error { return f.record.Park(ctx, tasks[1], model) },
+		"Unpark": func() error {
+			_, err := f.record.Unpark(ctx, model, []record.Place{{Lane: lane, Model: model}})
+			return err
+		},
+		"TasksOn":    func() error { _, err := f.record.TasksOn(ctx, lane, model, 1); return err },
+		"Models":     func() error { _, err := f.record.Models(ctx); return err },
 		"Cancel":     func() error { _, err := f.record.Cancel(ctx, before.ID); return err },
 		"LaneStates": func() error { _, err := f.record.LaneStates(ctx); return err },
 		"Pause":      func() error { return f.record.Pause(ctx, []string{lane}, record.Pause{For: never, Reason: busy}) },

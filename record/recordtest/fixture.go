@@ -69,6 +69,9 @@ func lowly(count int) record.Draft {
 	return s
 }
 
+// at returns a place on a lane of model.
+func at(lane string) record.Place { return record.Place{Lane: lane, Model: model} }
+
 // stranger returns a task that no image holds.
 func stranger() job.Task { return job.Task{JobID: newID(), Dispatch: 1, Lane: lane} }
 
@@ -150,7 +153,7 @@ func (f *fixture) requeue(c record.Claim, r record.Requeue) (job.Job, job.Task) 
 
 func (f *fixture) postpone(t job.Task, lane string) job.Task {
 	f.Helper()
-	next, err := f.record.Postpone(f.ctx, t, lane)
+	next, err := f.record.Postpone(f.ctx, t, model, at(lane))
 	if err != nil {
 		f.Fatalf("Postpone: %v", err)
 	}
@@ -238,6 +241,9 @@ func checkImage(t *testing.T, img job.Image) {
 	}
 	if (img.Status == job.StatusSucceeded) != (img.Object != job.Object{}) {
 		t.Errorf("%s image has the object %+v", img.Status, img.Object)
+	}
+	if img.Parked && img.Status != job.StatusQueued {
+		t.Errorf("%s image is parked", img.Status)
 	}
 	if noError := img.Error == nil; img.Status == job.StatusFailed && noError ||
 		img.Status != job.StatusFailed && img.Status != job.StatusQueued && !noError {

@@ -120,7 +120,7 @@ func (h *hammering) deliver(t job.Task) {
 	c, err := h.record.Claim(h.ctx, record.ClaimRequest{Model: model, Task: t, Lease: lease})
 	switch {
 	case errors.Is(err, record.ErrLanePaused):
-		next, err := h.record.Postpone(h.ctx, t, anyLane())
+		next, err := h.record.Postpone(h.ctx, t, model, at(anyLane()))
 		h.must("Postpone", err, record.ErrHeld, record.ErrNothingDue)
 		if err == nil {
 			h.queue.push(next)

@@ -44,6 +44,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"succeed": h.succeed, "fail": h.fail,
 			"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
 			"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
+			"park": h.park, "unpark": h.unpark, "tasksOn": h.tasksOn,
 			"pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
 			"retired": h.retired, "delete": h.remove, "known": h.known,
@@ -118,6 +119,9 @@ func kind(err error) string {
 	if full, ok := errors.AsType[*record.TooManyWaitingError](err); ok {
 		return full.Error()
 	}
+	if other, ok := errors.AsType[*record.ModelError](err); ok {
+		return other.Error()
+	}
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
 		record.ErrLanePaused,
@@ -142,11 +146,12 @@ func (h *history) draft() record.Draft {
 		Input:      job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
 	}
 	for range d.Input.Count {
-		d.Lanes = append(d.Lanes, h.anyLane())
+		d.Lanes = append(d.Lanes, draw(h, "first lane", lane, lane, lane, spare, spare, ""))
 	}
 	if rapid.Bool().Draw(h.T, "described") {
 		d.Metadata = json.RawMessage(draw(h, "metadata", `{"user":"u1"}`, `{"user":"u2","n":1}`, `[]`))
 	}
+	d.Model = draw(h, "drawn by", "", "", "", h.anyModel())
 	if rapid.Bool().Draw(h.T, "keyed") {
 		d.IdempotencyKey = draw(h, "key", "k", "l")
 	}
@@ -315,11 +320,38 @@ func (h *history) postpone(*rapid.T) { h.move(latestOf(h, "task", h.tasks)) }
 
 // move gives another task to the image that holds a task.
 func (h *history) move(t job.Task) {
-	to := h.anyLane()
-	want, wantErr := h.spec.Postpone(h.ctx, t, to)
-	got, gotErr := h.real.Postpone(h.ctx, t, to)
+	from, to := h.anyModel(), h.anyPlace()
+	want, wantErr := h.spec.Postpone(h.ctx, t, from, to)
+	got, gotErr := h.real.Postpone(h.ctx, t, from, to)
 	same(h, want, wantErr, got, gotErr)
 	h.noteHandedOut(wantErr, want)
+}
+
+func (h *history) anyPlace() record.Place {
+	return record.Place{Lane: h.anyLane(), Model: h.anyModel()}
+}
+
+func (h *history) park(*rapid.T) {
+	t, of := latestOf(h, "task", h.tasks), h.anyModel()
+	same(h, 0, h.spec.Park(h.ctx, t, of), 0, h.real.Park(h.ctx, t, of))
+}
+
+func (h *history) unpark(*rapid.T) {
+	from, to := h.anyModel(), []record.Place{h.anyPlace()}
+	for range draw(h, "more", 0, 1, 5) {
+		to = append(to, record.Place{Lane: h.anyLane(), Model: to[0].Model})
+	}
+	want, wantErr := h.spec.Unpark(h.ctx, from, to)
+	got, gotErr := h.real.Unpark(h.ctx, from, to)
+	same(h, want, wantErr, got, gotErr)
+	h.noteHandedOut(wantErr, want...)
+}
+
+func (h *history) tasksOn(*rapid.T) {
+	on, limit := h.anyPlace(), h.limit()
+	want, wantErr := h.spec.TasksOn(h.ctx, on.Lane, on.Model, limit)
+	got, gotErr := h.real.TasksOn(h.ctx, on.Lane, on.Model, limit)
+	same(h, want, wantErr, got, gotErr)
 }
 
 func (h *history) enqueued(*rapid.T) {
@@ -446,6 +478,9 @@ func (h *history) compareReports(*rapid.T) {
 	want, wantErr := h.spec.LaneStates(h.ctx)
 	got, gotErr := h.real.LaneStates(h.ctx)
 	same(h, want, wantErr, got, gotErr)
+	wantModels, wantErr := h.spec.Models(h.ctx)
+	gotModels, gotErr := h.real.Models(h.ctx)
+	same(h, wantModels, wantErr, gotModels, gotErr)
 	wantBacklog, wantErr := h.spec.Backlog(h.ctx, time.Second)
 	gotBacklog, gotErr := h.real.Backlog(h.ctx, time.Second)
 	same(h, wantBacklog, wantErr, gotBacklog, gotErr)

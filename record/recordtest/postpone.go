@@ -65,7 +65,7 @@ func postponeHeld(f *fixture) {
 	f.claim(tasks[0], never)
 	f.claim(tasks[1], gone) // it must come again, to take the image over
 	for _, t := range tasks {
-		_, err := f.record.Postpone(f.ctx, t, spare)
+		_, err := f.record.Postpone(f.ctx, t, model, at(spare))
 		f.wantErr(err, record.ErrHeld)
 	}
 	f.wantImage(f.claim(tasks[1], never), tasks[1])
@@ -77,7 +77,7 @@ func postponeNothing(f *fixture) {
 	f.requeue(f.claim(tasks[1], never), record.Requeue{Lane: lane})
 	f.postpone(tasks[2], spare)
 	for _, t := range append(tasks, stranger(), job.Task{JobID: "no-such-id"}, job.Task{}) {
-		_, err := f.record.Postpone(f.ctx, t, spare)
+		_, err := f.record.Postpone(f.ctx, t, model, at(spare))
 		f.wantErr(err, record.ErrNothingDue)
 	}
 }

@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Finish", finishTests},
 		{"Requeue", requeueTests},
 		{"Postpone", postponeTests},
+		{"Park", parkTests},
+		{"Relabel", relabelTests},
 		{"Cancel", cancelTests},
 		{"Lanes", laneTests},
 		{"Strikes", strikeTests},

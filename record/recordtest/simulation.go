@@ -183,7 +183,7 @@ func (s *simulation) deliver(t job.Task, dies bool) {
 func (s *simulation) divert(t job.Task) {
 	s.Helper()
 	to := s.anyLane()
-	next, err := s.record.Postpone(s.ctx, t, to)
+	next, err := s.record.Postpone(s.ctx, t, model, at(to))
 	switch holder := s.holder(t); {
 	case holder == nil || holder.status.Terminal():
 		s.wantErr(err, record.ErrNothingDue)

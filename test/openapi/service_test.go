@@ -129,6 +129,10 @@ func (f broken) Await(context.Context, string) (snapshot.Snapshot, error) {
 	return snapshot.Snapshot{}, f()
 }
 
+func (f broken) Watch(context.Context, string) *snapshot.Watch {
+	panic("a job that cannot be read is not watched")
+}
+
 // jobs makes a job of every status and returns their ids.
 func (s *service) jobs() map[string]string {
 	s.Helper()

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	cloudtasks "cloud.google.com/go/cloudtasks/apiv2"
@@ -71,7 +72,9 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	shown := make([]snapshot.Lane, len(cfg.Lanes))
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
-		shown[i] = snapshot.Lane{Name: l.Lane.Name, Models: []string{l.Lane.Model}, RPM: l.Lane.RPM}
+		shown[i] = snapshot.Lane{
+			Name: l.Lane.Name, Models: append([]string{l.Lane.Model}, l.Lane.AlsoServes...), RPM: l.Lane.RPM, Paused: l.Lane.Paused,
+		}
 	}
 	renderer := snapshot.Renderer{Lanes: shown, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire}
 	published := snapshot.NewRecord(rec, s.redis, renderer, log)
@@ -85,7 +88,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	})
 
 	s.sweeper = &sweep.Sweeper{
-		Record: published, Producer: producer, Objects: pictures, Retention: cfg.Retention, Log: log,
+		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
 	}
 
 	routes := server.Config{
@@ -120,6 +123,16 @@ func models(cfg config.Config) []job.Model {
 	var models []job.Model
 	for _, name := range cfg.Models() {
 		models = append(models, generate.Model(name))
+	}
+	// Older names stand for what is drawn in their place.
+	for _, l := range cfg.Lanes {
+		for _, name := range l.Lane.AlsoServes {
+			if !slices.ContainsFunc(models, func(m job.Model) bool { return m.Name == name }) {
+				m := generate.Model(l.Lane.Model)
+				m.Name = name
+				models = append(models, m)
+			}
+		}
 	}
 	return models
 }

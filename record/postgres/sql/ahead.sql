@@ -1,5 +1,6 @@
 -- Estimates how many images start before the next of a job's queued ones: the
--- first that is ready, or else the first. Returns no row if none is queued. Goes
+-- first that is ready, or else the first that is not parked. Returns no row if there
+-- is none. Goes
 -- by the tenants and not by their images, so that it costs the same however many
 -- wait.
 --
@@ -12,7 +13,7 @@
 WITH mine AS (
     SELECT model, priority, start_tag, recorded_at, job_id, idx
     FROM images
-    WHERE job_id = @id AND status = 'queued'
+    WHERE job_id = @id AND status = 'queued' AND task_lane <> ''
     ORDER BY NOT ready, idx LIMIT 1
 )
 SELECT greatest(0, (

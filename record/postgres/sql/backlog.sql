@@ -8,6 +8,7 @@
 -- age, so that work shows there first.
 SELECT
     (SELECT coalesce(sum(waiting), 0)::bigint FROM lanes),
+    coalesce((SELECT waiting FROM lanes WHERE name = ''), 0),
     (SELECT count(*) FROM images WHERE status = 'processing'),
     (SELECT count(*) FROM (
         SELECT FROM images

@@ -2,7 +2,8 @@
 -- holds the delivered task if that comes before it. Exchanges its task with the
 -- one of the delivered task's holder. Runs under the model's lock. Returns one
 -- row in any case: what it took, the state of the image that held the task
--- before, and the lane if that is paused.
+-- before, and its model if that is another one, and the lane if that is paused.
+-- In these two cases it takes nothing.
 --
 -- While the lane is on probation, images that have struck a lane go last, by the
 -- task that they hold only, and not while another image finds out whether the
@@ -21,11 +22,17 @@ WITH paused AS (
     FROM lanes WHERE name = @lane AND paused_until > now()
 ), probation AS (
     SELECT paused_until FROM lanes WHERE name = @lane AND paused_until <= now()
+), stray AS (
+    SELECT model FROM images
+    WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
+      AND status IN ('queued', 'processing') AND model <> @model
+    LIMIT 1
 ), turn AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
            task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at
     FROM images
     WHERE model = @model AND status = 'queued' AND ready AND NOT EXISTS (SELECT FROM paused)
+      AND NOT EXISTS (SELECT FROM stray)
       AND NOT (struck_at IS NOT NULL AND EXISTS (SELECT FROM probation))
     ORDER BY priority, start_tag, recorded_at, job_id, idx
     LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -34,7 +41,7 @@ WITH paused AS (
            task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at
     FROM images
     WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
-      AND status IN ('queued', 'processing')
+      AND status IN ('queued', 'processing') AND model = @model
       AND (status = 'queued' OR due_at <= now()) AND NOT EXISTS (SELECT FROM paused)
       AND NOT (struck_at IS NOT NULL AND EXISTS (
           SELECT FROM images p, probation
@@ -94,5 +101,5 @@ SELECT coalesce(c.idx, 0), coalesce(c.dispatch, 0), coalesce(c.claims, 0),
            WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
              AND status IN ('queued', 'processing')
            LIMIT 1
-       ), ''), coalesce(c.struck, false), EXISTS (SELECT FROM probation), p.*
+       ), ''), coalesce((SELECT model FROM stray), ''), coalesce(c.struck, false), EXISTS (SELECT FROM probation), p.*
 FROM (VALUES (1)) AS always LEFT JOIN counted c ON true LEFT JOIN paused p ON true

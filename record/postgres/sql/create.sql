@@ -9,7 +9,8 @@
 --
 -- The first start tag is the tenant's finish tag, or the virtual time if that is
 -- greater. A finish tag that is further away than the images explain that still
--- wait is one of images that were canceled or expired.
+-- wait is one of images that were canceled or expired. An image without a lane is
+-- parked, as park does it.
 WITH before AS (
     SELECT coalesce(sum(waiting), 0)::bigint AS waiting FROM tenants WHERE tenant = @tenant
 ), created AS (
@@ -45,9 +46,11 @@ WITH before AS (
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
 ), placed AS (
     INSERT INTO images (job_id, idx, model, priority, recorded_at, expires_at, start_tag,
-                        task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, due_at)
+                        task_job_id, task_idx, task_dispatch, task_lane, handed_out_at,
+                        dispatch, enqueued, ready, due_at)
     SELECT id, n - 1, @model, @priority, created_at, expires_at, tag + (n - 1) / @weight::float8,
-           id, n - 1, 1, lane, created_at, created_at
+           id, n - 1, (lane <> '')::int, lane, created_at,
+           (lane <> '')::int, lane = '', lane <> '', CASE WHEN lane = '' THEN expires_at ELSE created_at END
     FROM created, began, unnest(@lanes::text[]) WITH ORDINALITY AS of_image (lane, n)
 )
 SELECT EXISTS (SELECT FROM created), waiting FROM before

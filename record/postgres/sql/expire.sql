@@ -11,8 +11,8 @@ WITH ending AS (
     FROM ending e WHERE i.job_id = e.job_id AND i.idx = e.idx
     RETURNING i.job_id, i.model, i.priority, i.task_lane, e.status = 'queued' AS was_queued
 ), summed AS (
-    SELECT job_id, model, priority, count(*) AS ended, count(*) FILTER (WHERE was_queued) AS unqueued
-    FROM moved GROUP BY job_id, model, priority
+    SELECT job_id, count(*) AS ended, count(*) FILTER (WHERE was_queued) AS unqueued
+    FROM moved GROUP BY job_id
 ), ordered AS (
     SELECT j.id FROM jobs j JOIN summed ON j.id = job_id ORDER BY j.id FOR UPDATE OF j
 ), counted AS (
@@ -21,13 +21,14 @@ WITH ending AS (
         failed = failed + ended,
         completed_at = CASE WHEN queued + processing = ended THEN now() END
     FROM ordered o JOIN summed s ON s.job_id = o.id WHERE j.id = o.id
-    RETURNING j.id, j.tenant, s.model, s.priority, s.unqueued
+    RETURNING j.id, j.tenant
 ), counted_tenants AS (
     UPDATE tenants t SET waiting = waiting - c.unqueued
     FROM (
-        SELECT model, priority, tenant, sum(unqueued) AS unqueued FROM counted GROUP BY model, priority, tenant
+        SELECT m.model, m.priority, c.tenant, count(*) AS unqueued FROM moved m JOIN counted c ON c.id = m.job_id
+        WHERE m.was_queued GROUP BY m.model, m.priority, c.tenant
     ) AS c
-    WHERE t.model = c.model AND t.priority = c.priority AND t.tenant = c.tenant AND c.unqueued > 0
+    WHERE t.model = c.model AND t.priority = c.priority AND t.tenant = c.tenant
 ), counted_lanes AS (
     INSERT INTO lanes AS l (name, waiting)
     SELECT m.task_lane, -count(*) FROM moved m JOIN counted c ON c.id = m.job_id

@@ -1,3 +1,3 @@
--- Reads the lanes.
+-- Reads the lanes. The one without a name is of parked images.
 SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since
-FROM lanes ORDER BY name COLLATE "C"
+FROM lanes WHERE name <> '' ORDER BY name COLLATE "C"

@@ -1,5 +1,5 @@
--- Takes the locks of the model that a slot serves, and of the one of the task's
--- holder: they differ once a lane was given another model. See lock.go.
+-- Takes the locks of a lane's model, and of the one of the task's holder: they
+-- differ once a lane was given another model. See lock.go.
 SELECT pg_advisory_xact_lock(1, model)::text FROM (
     SELECT hashtext(@model) AS model
     UNION

@@ -1,6 +1,6 @@
 -- Finds jobs past their deadline of which images wait, or have lost their worker.
-SELECT job_id::text, min(idx), min(model) FROM (
-    SELECT job_id, idx, model, expires_at FROM images
+SELECT job_id::text, min(idx) FROM (
+    SELECT job_id, idx, expires_at FROM images
     WHERE expires_at <= now() AND (status = 'queued' OR status = 'processing' AND due_at <= now())
     ORDER BY expires_at LIMIT @images
 ) AS images

@@ -13,17 +13,18 @@ WITH ending AS (
     FROM ending e WHERE i.job_id = e.job_id AND i.idx = e.idx
     RETURNING i.job_id, i.idx, i.dispatch, i.task_lane, i.model, i.priority
 ), summed AS (
-    SELECT job_id, model, priority, count(*) AS reaped FROM moved GROUP BY job_id, model, priority
+    SELECT job_id, count(*) AS reaped FROM moved GROUP BY job_id
 ), ordered AS (
     SELECT j.id FROM jobs j JOIN summed ON j.id = job_id ORDER BY j.id FOR UPDATE OF j
 ), counted AS (
     UPDATE jobs j SET version = version + 1, queued = queued + reaped, processing = processing - reaped
     FROM ordered o JOIN summed s ON s.job_id = o.id WHERE j.id = o.id
-    RETURNING j.id, j.tenant, s.model, s.priority, s.reaped
+    RETURNING j.id, j.tenant
 ), counted_tenants AS (
     UPDATE tenants t SET waiting = waiting + c.reaped
     FROM (
-        SELECT model, priority, tenant, sum(reaped) AS reaped FROM counted GROUP BY model, priority, tenant
+        SELECT m.model, m.priority, c.tenant, count(*) AS reaped FROM moved m JOIN counted c ON c.id = m.job_id
+        GROUP BY m.model, m.priority, c.tenant
     ) AS c
     WHERE t.model = c.model AND t.priority = c.priority AND t.tenant = c.tenant
 ), counted_lanes AS (
