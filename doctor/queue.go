@@ -156,6 +156,9 @@ func queueState(l LaneSettings, q *cloudtaskspb.Queue) []Finding {
 	name := shortName(l.Quota.Queue)
 	switch q.GetState() { //nolint:exhaustive // an unspecified state is not known to be wrong
 	case cloudtaskspb.Queue_PAUSED:
+		if l.Quota.Paused {
+			return []Finding{ok("queue %s is paused, as its lane is in the settings", name)}
+		}
 		return []Finding{failed("gcloud tasks queues resume "+l.queue(), "queue %s is paused: nothing on it is delivered", name)}
 	case cloudtaskspb.Queue_DISABLED:
 		return []Finding{failed("Enable billing and the App Engine application of the project; then: gcloud tasks queues resume "+l.queue(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
@@ -19,6 +20,8 @@ func (w Work) checkWaiting(ctx context.Context, b record.Backlog, states []recor
 	switch {
 	case b.Waiting == 0:
 		return ok("nothing waits")
+	case b.Parked == b.Waiting:
+		return warning("Mend what the models' own lines say.", "%s, the oldest since %s, all for a lane", waiting(b.Waiting), ago(b.Waits))
 	case b.Unsent > 0:
 		return failed("The next sweep creates them, within ten minutes; now: "+w.sweep()+"\nIf that brings nothing, the queue's line says why they cannot be created.",
 			"%s, the oldest since %s; %d of them without a task on a queue", waiting(b.Waiting), ago(b.Waits), b.Unsent)
@@ -38,7 +41,9 @@ func (w Work) checkWaiting(ctx context.Context, b record.Backlog, states []recor
 func (w Work) takes(images int) time.Duration {
 	rpm := 0
 	for _, l := range w.Lanes {
-		rpm += l.Quota.RPM
+		if !l.Quota.Paused {
+			rpm += l.Quota.RPM
+		}
 	}
 	return time.Duration(float64(images) / float64(max(rpm, 1)) * float64(time.Minute))
 }
@@ -61,6 +66,9 @@ func (w Work) findCause(ctx context.Context, states []record.LaneState) cause {
 	}
 	var tasks []*cloudtaskspb.Task
 	for _, l := range w.Lanes {
+		if l.Quota.Paused {
+			continue
+		}
 		q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Quota.Queue}, once())
 		if err != nil {
 			return cause{what: "a queue cannot be looked at", fix: "Mend what the queues' lines say."}
@@ -79,13 +87,16 @@ func (w Work) findCause(ctx context.Context, states []record.LaneState) cause {
 
 func (w Work) allClosed(states []record.LaneState) bool {
 	now := time.Now()
-	open := len(w.Lanes)
-	for _, s := range states {
-		if _, known := w.lane(s.Name); known && s.Until.After(now) {
-			open--
+	open := 0
+	for _, l := range w.Lanes {
+		closed := slices.ContainsFunc(states, func(s record.LaneState) bool {
+			return s.Name == l.Quota.Name && s.Until.After(now)
+		})
+		if !closed && !l.Quota.Paused {
+			open++
 		}
 	}
-	return open <= 0
+	return open == 0
 }
 
 // sample is how many tasks of each queue are looked at, at most.

@@ -3,10 +3,12 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -30,8 +32,8 @@ const (
 	deadAfter = 10 * time.Minute
 )
 
-// Work looks at how the work is going: why lanes are closed, why images wait,
-// and why images failed lately.
+// Work looks at how the work is going: why lanes are closed, which models no lane
+// serves, why images wait, and why images failed lately.
 type Work struct {
 	Lanes   []LaneSettings
 	Record  Record
@@ -57,7 +59,11 @@ func (w Work) Check() Check {
 			if err != nil {
 				return []Finding{skipped("see the database: the record cannot be read")}
 			}
-			findings := w.lanes(states)
+			models, err := w.Record.Models(ctx)
+			if err != nil {
+				return []Finding{skipped("see the database: the record cannot be read")}
+			}
+			findings := append(w.lanes(states), w.models(models)...)
 			findings = append(findings, w.checkWaiting(ctx, backlog, states).on("waiting"))
 			return append(findings, outcomes(out)...)
 		},
@@ -72,11 +78,40 @@ func (w Work) lanes(states []record.LaneState) []Finding {
 	for _, s := range states {
 		l, known := w.lane(s.Name)
 		switch {
+		case known && l.Quota.Paused && s.Waiting > 0:
+			findings = append(findings, warning("The next sweep gives them to another lane, or none, within ten minutes; now: "+w.sweep(),
+				"%s on a lane that is paused in the settings", waiting(s.Waiting)).on(s.Name))
+		case known && l.Quota.Paused:
 		case !known && s.Waiting > 0:
 			findings = append(findings, warning("Run the sweep, which gives them to another lane: "+w.sweep(),
 				"%s on a lane that is not in the settings any more", waiting(s.Waiting)).on(s.Name))
 		case known && s.Reason != nil:
 			findings = append(findings, closed(l, s).on(s.Name))
+		}
+	}
+	return findings
+}
+
+// models returns which models have images that wait for a lane, and what gives them
+// one.
+func (w Work) models(states []record.ModelState) []Finding {
+	quotas := make([]lane.Lane, len(w.Lanes))
+	for i, l := range w.Lanes {
+		quotas[i] = l.Quota
+	}
+	var findings []Finding
+	for _, m := range states {
+		switch stopped := slices.IndexFunc(quotas, func(l lane.Lane) bool { return l.Serves(m.Model) }); {
+		case lane.ModelFor(quotas, m.Model) != "" && m.Parked:
+			findings = append(findings, warning("The next sweep gives them tasks, within ten minutes; now: "+w.sweep(),
+				"%s, some of them still without a task: a lane serves the model again", waiting(m.Waiting)).on(m.Model))
+		case lane.ModelFor(quotas, m.Model) != "":
+		case stopped >= 0:
+			findings = append(findings, failed(fmt.Sprintf(`Take "paused" from lane %q in LANES (with terraform: in lanes), or add %q to "also_serves" of another lane. Else they fail at their deadline.`,
+				quotas[stopped].Name, m.Model), "%s, and all lanes that serve the model are paused in the settings", waiting(m.Waiting)).on(m.Model))
+		default:
+			findings = append(findings, failed(fmt.Sprintf(`Add %q to "also_serves" of the lane in LANES that is to draw them (with terraform: in lanes). Else they fail at their deadline.`,
+				m.Model), "%s, and no lane serves the model", waiting(m.Waiting)).on(m.Model))
 		}
 	}
 	return findings

@@ -31,6 +31,7 @@ func Health(version string) http.HandlerFunc {
 // A LaneReader reads how the lanes are doing.
 type LaneReader interface {
 	LaneStates(context.Context) ([]record.LaneState, error)
+	Models(context.Context) ([]record.ModelState, error)
 }
 
 // Lanes shows how the lanes are doing.
@@ -46,6 +47,7 @@ type Lanes struct {
 // A laneReading is what the record said of the lanes, and when.
 type laneReading struct {
 	states []record.LaneState
+	models []record.ModelState
 	err    error
 	at     time.Time
 }
@@ -61,11 +63,16 @@ func (h *Lanes) read(ctx context.Context) *laneReading {
 		if l := h.latest.Load(); l != nil && time.Since(l.at) < laneReadingLasts {
 			return l, nil
 		}
-		states, err := h.Record.LaneStates(context.WithoutCancel(ctx)) // others wait for it too
+		ctx := context.WithoutCancel(ctx) // others wait for it too
+		states, err := h.Record.LaneStates(ctx)
+		var models []record.ModelState
+		if err == nil {
+			models, err = h.Record.Models(ctx)
+		}
 		if err != nil {
 			h.Log.ErrorContext(ctx, "lanes cannot be read", "error", err)
 		}
-		l := &laneReading{states: states, err: err, at: time.Now()}
+		l := &laneReading{states: states, models: models, err: err, at: time.Now()}
 		h.latest.Store(l)
 		return l, nil
 	})
@@ -85,6 +92,12 @@ type laneResource struct {
 	Until       *time.Time              `json:"until"` // when it is tried again
 }
 
+// unservedResource is what waits of a model that no lane serves.
+type unservedResource struct {
+	Model   string `json:"model"`
+	Waiting int    `json:"waiting"`
+}
+
 // Health serves GET /health/lanes: 200 with the lanes, whatever their state, as
 // they were 5 s ago at most. An alert goes by what the answer says.
 func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
@@ -99,15 +112,28 @@ func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
 		known[s.Name] = s
 	}
 	lanes := make([]laneResource, len(h.Lanes))
-	for i, l := range h.Lanes {
-		lanes[i] = newLaneResource(l, known[l.Name])
+	for i, quota := range h.Lanes {
+		lanes[i] = newLaneResource(quota, known[quota.Name])
 	}
-	writeJSON(w, map[string]any{"lanes": lanes})
+	unserved := []unservedResource{}
+	for _, m := range l.models {
+		if lane.ModelFor(h.Lanes, m.Model) == "" {
+			unserved = append(unserved, unservedResource{Model: m.Model, Waiting: m.Waiting})
+		}
+	}
+	writeJSON(w, map[string]any{"lanes": lanes, "unserved": unserved})
 }
 
 func newLaneResource(l lane.Lane, s record.LaneState) laneResource {
 	r := laneResource{
 		Name: l.Name, Model: l.Model, Status: "up", RPM: l.RPM, Concurrency: l.Concurrency, Waiting: s.Waiting,
+	}
+	if l.Paused {
+		r.Status = "paused"
+		r.Reason = &snapshot.ErrorResource{
+			Code: "paused_in_settings", Message: "The lane is paused in the settings (paused in LANES), until it is taken out there.",
+		}
+		return r
 	}
 	if s.Reason == nil || time.Now().After(s.Until) {
 		return r

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
@@ -32,6 +34,8 @@ func (l *slowLanes) LaneStates(ctx context.Context) ([]record.LaneState, error) 
 		return nil, ctx.Err()
 	}
 }
+
+func (l *slowLanes) Models(context.Context) ([]record.ModelState, error) { return nil, l.err }
 
 // Anybody may ask how the lanes are doing. The record is asked once in 5 s,
 // however many do, whether it answers or not, and whether the first one waits
@@ -77,5 +81,38 @@ func TestLaneHealthAsksTheRecordSeldom(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// laneStates is a record of lanes and models that a test sets.
+type laneStates struct {
+	lanes  []record.LaneState
+	models []record.ModelState
+}
+
+func (s laneStates) LaneStates(context.Context) ([]record.LaneState, error) { return s.lanes, nil }
+func (s laneStates) Models(context.Context) ([]record.ModelState, error)    { return s.models, nil }
+
+// A lane that is paused in the settings says so, and not that it may open by itself.
+// What waits for a model that no lane serves is listed.
+func TestLaneHealthShowsWhatTheSettingsLeaveOut(t *testing.T) {
+	h := &handlers.Lanes{
+		Lanes: []lane.Lane{{Name: "a", Model: "m", AlsoServes: []string{"old"}}, {Name: "b", Model: "n", Paused: true}},
+		Record: laneStates{
+			lanes:  []record.LaneState{{Name: "b", Waiting: 2}},
+			models: []record.ModelState{{Model: "m", Waiting: 1}, {Model: "n", Waiting: 3}, {Model: "old", Waiting: 4}, {Model: "retired", Waiting: 5}},
+		},
+		Log: slog.New(slog.DiscardHandler),
+	}
+	w := httptest.NewRecorder()
+	h.Health(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health/lanes", http.NoBody))
+	const want = `{"lanes":[` +
+		`{"name":"a","model":"m","status":"up","rpm":0,"concurrency":0,"waiting":0,"reason":null,"since":null,"until":null},` +
+		`{"name":"b","model":"n","status":"paused","rpm":0,"concurrency":0,"waiting":2,` +
+		`"reason":{"code":"paused_in_settings","message":"The lane is paused in the settings (paused in LANES), until it is taken out there."},` +
+		`"since":null,"until":null}],` +
+		`"unserved":[{"model":"n","waiting":3},{"model":"retired","waiting":5}]}` + "\n"
+	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
+		t.Errorf("the answer (-want +got):\n%s", diff)
 	}
 }
