@@ -99,7 +99,7 @@ func (r *reader) readLane(i int, e laneSetting, g Gemini, needsKey bool) KeyedLa
 		Lane: lane.Lane{
 			Name: e.Name, Model: orDefault(e.Model, g.Model), RPM: orDefault(e.RPM, g.RPM),
 			Concurrency: orDefault(e.Concurrency, g.Concurrency), Queue: e.Queue, Account: e.BillingAccount,
-			Paused: e.Paused, AlsoServes: e.AlsoServes,
+			Paused: e.Paused, AlsoServes: append([]string(nil), e.AlsoServes...), // nil for none
 		},
 		APIKey: Secret(e.APIKey),
 	}

@@ -2,7 +2,11 @@
 # secret. `ai-worker doctor` checks it, and the README says what each is for.
 
 locals {
-  # Of both services. One lane is in the plain settings, several are in LANES.
+  # One lane is in the plain settings. Several are in LANES, and so is one that
+  # is paused or answers for older models, which plain settings cannot say.
+  plain_lane = length(var.lanes) == 1 && alltrue([for l in values(var.lanes) : !l.paused && length(l.also_serves) == 0])
+
+  # Of both services.
   settings = merge(
     {
       CLOUD_TASKS_QUEUE     = google_cloud_tasks_queue.lane[keys(var.lanes)[0]].id
@@ -17,7 +21,7 @@ locals {
       WORKER_URL            = local.worker_url
     },
     var.r2.public_url == null ? {} : { R2_PUBLIC_URL = var.r2.public_url },
-    length(var.lanes) > 1 ? { LANES = local.lanes_setting } : local.lane_settings,
+    local.plain_lane ? local.lane_settings : { LANES = local.lanes_setting },
   )
 
   # The worker is private: Cloud Run checks who calls it, and takes the
@@ -55,6 +59,8 @@ locals {
       api_key_env     = local.key_settings[name]
       project         = coalesce(l.project, "-")
       billing_account = l.billing_account == null ? "" : l.billing_account
+      paused          = l.paused
+      also_serves     = l.also_serves
     }
   ])
 

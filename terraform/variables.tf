@@ -53,7 +53,8 @@ variable "lanes" {
       model            `model` unless given
       project          project that the key belongs to; must be given if there are several lanes
       billing_account  that the project belongs to: lanes of one share its spend cap
-      paused           stops the queue; what waits moves to lanes that serve the same model
+      also_serves      older names of models that the lane answers for: what was asked for under them is drawn by `model`
+      paused           stops the lane and its queue; what waits moves to lanes that serve the same model, or waits
       queue_version    raise it to get a new queue, such as when the old one was deleted by hand:
                        its name cannot be used again for days
   EOT
@@ -63,6 +64,7 @@ variable "lanes" {
     model           = optional(string)
     project         = optional(string)
     billing_account = optional(string)
+    also_serves     = optional(list(string), [])
     paused          = optional(bool, false)
     queue_version   = optional(number, 1)
   }))
@@ -90,6 +92,10 @@ variable "lanes" {
   validation {
     condition     = alltrue([for l in values(var.lanes) : l.concurrency >= ceil(l.rpm * (var.seconds_per_picture + 5) / 60)])
     error_message = "lanes: concurrency is too small to use the quota. It must be at least rpm × (seconds_per_picture + 5) ÷ 60, 5 s being for what a delivery does besides: ${join(", ", [for name, l in var.lanes : "${name} needs ${ceil(l.rpm * (var.seconds_per_picture + 5) / 60)}" if l.concurrency < ceil(l.rpm * (var.seconds_per_picture + 5) / 60)])}."
+  }
+  validation {
+    condition     = alltrue([for l in values(var.lanes) : !contains(l.also_serves, coalesce(l.model, var.model)) && !contains(l.also_serves, "")])
+    error_message = "lanes: also_serves must hold names of other models than the lane's own."
   }
   validation {
     condition     = alltrue([for l in values(var.lanes) : l.queue_version >= 1 && floor(l.queue_version) == l.queue_version])

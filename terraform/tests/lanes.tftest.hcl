@@ -93,6 +93,23 @@ run "a_paused_lane" {
     condition     = { for name, q in google_cloud_tasks_queue.lane : name => q.desired_state } == { a = "RUNNING", b = "PAUSED" }
     error_message = "Not the paused lane's queue is paused."
   }
+  assert {
+    condition     = alltrue([for s in [google_cloud_run_v2_service.worker, google_cloud_run_v2_service.api] : { for l in jsondecode(one([for e in s.template[0].containers[0].env : e.value if e.name == "LANES"])) : l.name => l.paused } == { a = false, b = true }])
+    error_message = "The services do not know which lane is paused."
+  }
+}
+
+# The plain settings cannot say these.
+run "one_lane_that_is_paused_and_answers_for_an_older_model" {
+  variables {
+    lanes = {
+      default = { rpm = 60, concurrency = 25, model = "gemini-3-pro-image", also_serves = ["gemini-2-image"], paused = true }
+    }
+  }
+  assert {
+    condition     = [for l in jsondecode(one([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : e.value if e.name == "LANES"])) : "${l.name} ${l.model} ${join(",", l.also_serves)} ${l.paused} ${l.api_key_env}"] == ["default gemini-3-pro-image gemini-2-image true GEMINI_API_KEY"]
+    error_message = "LANES does not say what the lane serves, or that it is paused."
+  }
 }
 
 run "deployed_by_terraform" {

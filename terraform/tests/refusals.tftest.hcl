@@ -98,6 +98,14 @@ run "several_lanes_without_their_projects" {
   expect_failures = [var.lanes]
 }
 
+run "also_serves_with_its_own_model" {
+  command = plan
+  variables {
+    lanes = { a = { rpm = 60, concurrency = 25, also_serves = ["gemini-nano-banana-2.1"] } }
+  }
+  expect_failures = [var.lanes]
+}
+
 run "queue_version_of_zero" {
   command = plan
   variables {

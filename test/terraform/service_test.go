@@ -81,7 +81,7 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 	t.Run("a lane is one entry and one apply", func(t *testing.T) {
 		vars["lanes"] = object{
 			"default": object{"rpm": 60, "concurrency": 25, "project": "p1"},
-			"second":  object{"rpm": 900, "concurrency": 375, "project": "p2", "billing_account": "x"},
+			"second":  object{"rpm": 900, "concurrency": 375, "project": "p2", "billing_account": "x", "also_serves": []any{"gemini-2-image"}},
 		}
 		r.vars(t, vars)
 		before := len(g.since(0))
@@ -98,7 +98,7 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 				Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-default-v1",
 			},
 			{
-				Name: "second", Model: "gemini-nano-banana-2.1", RPM: 900, Concurrency: 375, Account: "x",
+				Name: "second", Model: "gemini-nano-banana-2.1", RPM: 900, Concurrency: 375, Account: "x", AlsoServes: []string{"gemini-2-image"},
 				Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-second-v1",
 			},
 		})
