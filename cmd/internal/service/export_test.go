@@ -1,0 +1,4 @@
+package service
+
+// Models is models, for tests.
+var Models = models
