@@ -44,6 +44,7 @@ type service struct {
 	worker   atomic.Pointer[worker.Worker] // of the latest deploy
 	producer *enqueue.Producer
 	sweeper  *sweep.Sweeper
+	lanes    []lane.Lane
 
 	mu      sync.Mutex
 	asked   map[string]int // requests by lane and model
@@ -88,7 +89,7 @@ func paused(l lane.Lane) lane.Lane {
 }
 
 // deploy starts the service anew with lanes, as Terraform does: it makes their
-// queues, and stops those of paused lanes.
+// queues, stops those of paused lanes, and deletes those of lanes that are gone.
 func (s *service) deploy(lanes ...lane.Lane) {
 	s.Helper()
 	log := slog.New(slog.DiscardHandler)
@@ -105,6 +106,15 @@ func (s *service) deploy(lanes ...lane.Lane) {
 			Lane: l, Model: job.Model{Name: l.Model}, Generator: generator{s, l.Name}, Pacer: stub{},
 		})
 	}
+	for _, l := range s.lanes {
+		if _, known := lane.Find(lanes, l.Name); known {
+			continue
+		}
+		if _, err := s.emulator.Service().DeleteQueue(s.Context(), &cloudtaskspb.DeleteQueueRequest{Name: l.Queue}); err != nil {
+			s.Fatal(err)
+		}
+	}
+	s.lanes = lanes
 	s.worker.Store(worker.New(cfg))
 	s.sweeper = &sweep.Sweeper{Record: s.record, Producer: s.producer, Lanes: lanes, Objects: stub{}, Log: log}
 }
