@@ -49,5 +49,5 @@ func (h *Jobs) remove(ctx context.Context, in *deleteInput) (*struct{}, error) {
 	if err := h.Remover.Remove(ctx, j); err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
-	return nil, nil
+	return &struct{}{}, nil
 }

@@ -13,11 +13,12 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
+
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/picture"
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/google/uuid"
 )
 
 // GenerateRequest is what a caller asks for.

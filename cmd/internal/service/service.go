@@ -69,15 +69,10 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		Bucket: cfg.R2.Bucket, PublicURL: cfg.R2.PublicURL,
 	})
 	lanes := make([]lane.Lane, len(cfg.Lanes))
-	shown := make([]snapshot.Lane, len(cfg.Lanes))
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
-		shown[i] = snapshot.Lane{
-			Name: l.Lane.Name, Models: append([]string{l.Lane.Model}, l.Lane.AlsoServes...), RPM: l.Lane.RPM, Paused: l.Lane.Paused,
-		}
 	}
-	renderer := snapshot.Renderer{Lanes: shown, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire}
-	published := snapshot.NewRecord(rec, s.redis, renderer, log)
+	published := snapshot.NewRecord(rec, s.redis, newRenderer(cfg, pictures), log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
 		Target: enqueue.Target{
@@ -116,6 +111,19 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	s.handler = server.New(routes)
 	return s, nil
+}
+
+// newRenderer returns what makes snapshots of jobs.
+func newRenderer(cfg config.Config, pictures *storage.R2) snapshot.Renderer {
+	lanes := make([]snapshot.Lane, len(cfg.Lanes))
+	for i, l := range cfg.Lanes {
+		lanes[i] = snapshot.Lane{
+			Name: l.Lane.Name, Models: append([]string{l.Lane.Model}, l.Lane.AlsoServes...), RPM: l.Lane.RPM, Paused: l.Lane.Paused,
+		}
+	}
+	return snapshot.Renderer{
+		Lanes: lanes, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire,
+	}
 }
 
 // models returns the models that callers may ask for, the default one first.
