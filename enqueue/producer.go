@@ -37,7 +37,7 @@ type InputStore interface {
 	// their key.
 	PutInput(ctx context.Context, jobID string, n int, data []byte, contentType string) (key string, err error)
 	// TakeUpload stores a tenant's upload as a job's n-th input picture. It
-	// fails with job.ErrNoUpload.
+	// fails with a *job.NoUploadError.
 	TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error)
 	// CopyInput stores a stored picture once more, as a job's n-th input
 	// picture.

@@ -28,12 +28,26 @@ func (p *Producer) upload(ctx context.Context, draft *record.Draft, uploads []Up
 		stored = append(stored, u.Position)
 		img, err := p.store(ctx, draft, u)
 		if err != nil {
-			return stored, fmt.Errorf("enqueue: store input image %d: %w", u.Position, err)
+			return stored, &InputError{Position: u.Position, err: err}
 		}
 		draft.Input.InputImages[u.Position] = img
 	}
 	return stored, nil
 }
+
+// An InputError says which input picture could not be stored.
+type InputError struct {
+	Position int // among Input.InputImages
+	err      error
+}
+
+// Error returns the position and the reason.
+func (e *InputError) Error() string {
+	return fmt.Sprintf("enqueue: store input image %d: %v", e.Position, e.err)
+}
+
+// Unwrap returns the reason.
+func (e *InputError) Unwrap() error { return e.err }
 
 // store stores one input picture.
 func (p *Producer) store(ctx context.Context, draft *record.Draft, u Upload) (job.InputImage, error) {

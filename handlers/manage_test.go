@@ -81,7 +81,10 @@ func TestUploads(t *testing.T) {
 		t.Errorf("a job with the upload: %d %s", j.code, j.body)
 	}
 	for _, id := range []string{"f1a2183e-65d9-7777-afb8-2fa15fb70e21", strings.ToUpper(u.ID)} { // unknown; not as it was given
-		b.generate(`{"prompt":"a","input_images":["`+id+`"]}`).problem(t, http.StatusUnprocessableEntity)
+		p := b.generate(`{"prompt":"a","input_images":["https://example.com/a.png","`+id+`"]}`).problem(t, http.StatusUnprocessableEntity)
+		if len(p.Errors) != 1 || p.Errors[0].Location != "body.input_images[1]" {
+			t.Errorf("%s: %+v", id, p)
+		}
 	}
 	for _, body := range []string{
 		`{"content_type":"image/gif","bytes":1}`, `{"content_type":"image/png","bytes":0}`, `{"content_type":"image/png","bytes":20971521}`,

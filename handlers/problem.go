@@ -31,6 +31,8 @@ const retryAfterMending = "60"
 func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 	var told huma.StatusError
 	var full *enqueue.FullError
+	var input *enqueue.InputError
+	var upload *job.NoUploadError
 	switch {
 	case errors.As(err, &told):
 		return told
@@ -44,8 +46,10 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		return huma.ErrorWithHeaders(
 			huma.Error503ServiceUnavailable("No quota is configured for this model. Tell whoever runs the service."),
 			http.Header{"Retry-After": {retryAfterMending}})
-	case errors.Is(err, job.ErrNoUpload):
-		return huma.Error422UnprocessableEntity("An input picture cannot be used: " + err.Error())
+	case errors.As(err, &input) && errors.As(err, &upload):
+		c := &checker{}
+		c.addFault(fmt.Sprintf("input_images[%d]", input.Position), upload.Why)
+		return c.err()
 	case errors.Is(err, enqueue.ErrNotEnded):
 		return huma.Error409Conflict("The job has not ended. Wait for its end, or cancel it, before it is retried.")
 	case errors.Is(err, enqueue.ErrNothingToRetry):

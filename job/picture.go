@@ -1,9 +1,6 @@
 package job
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // An Object is a stored picture.
 type Object struct {
@@ -31,10 +28,15 @@ type UploadTicket struct {
 	ExpiresAt time.Time // of URL
 }
 
-// ErrNoUpload means that there is no input picture that can be used under an ID:
-// nothing was put there, by this tenant, in the last day, or it is no picture. It
-// is wrapped in an error that says which.
-var ErrNoUpload = errors.New("no such upload")
+// A NoUploadError means that there is no input picture that can be used under an
+// ID: nothing was put there, by this tenant, in the last day, or it is no picture.
+type NoUploadError struct {
+	ID  string
+	Why string // a sentence for the caller
+}
+
+// Error returns the ID and the reason.
+func (e *NoUploadError) Error() string { return "no upload " + e.ID + ": " + e.Why }
 
 // A Picture is what a model produced, not yet stored.
 type Picture struct {

@@ -60,20 +60,21 @@ func (r *R2) SignUpload(tenant, contentType string, size int64) (job.UploadTicke
 
 // TakeUpload stores a tenant's upload as the n-th input of a job. It may be
 // repeated, and the upload may be taken by other jobs too. It fails with
-// job.ErrNoUpload if the upload is not there or is no picture.
+// a *job.NoUploadError if the upload is not there or is no picture.
 func (r *R2) TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error) {
 	key := uploadKey(tenant, id)
 	head, err := r.beginning(ctx, key)
 	if errors.Is(err, ErrNotFound) {
-		return job.InputImage{}, fmt.Errorf("%w: %s: put the picture to the URL of POST /api/uploads first; it can be used for %s",
-			job.ErrNoUpload, id, UploadLifetime)
+		return job.InputImage{}, &job.NoUploadError{ID: id, Why: fmt.Sprintf(
+			"There is no such upload. Put the picture to the URL that POST /api/uploads returns; it can be used for %.0f hours.",
+			UploadLifetime.Hours())}
 	}
 	if err != nil {
 		return job.InputImage{}, err
 	}
 	inside, err := picture.Inspect(head)
 	if err != nil {
-		return job.InputImage{}, fmt.Errorf("%w: %s is no picture: upload one of %s", job.ErrNoUpload, id, strings.Join(picture.Types(), ", "))
+		return job.InputImage{}, &job.NoUploadError{ID: id, Why: "It is no picture. Upload one of " + strings.Join(picture.Types(), ", ") + "."}
 	}
 	return r.CopyInput(ctx, key, inside.ContentType, jobID, n)
 }

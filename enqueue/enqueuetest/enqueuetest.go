@@ -83,7 +83,7 @@ func (i *Inputs) PutInput(_ context.Context, jobID string, n int, _ []byte, _ st
 // TakeUpload notes the key. It finds an upload if its ID begins with "0".
 func (i *Inputs) TakeUpload(_ context.Context, _, id, jobID string, n int) (job.InputImage, error) {
 	if !strings.HasPrefix(id, "0") {
-		return job.InputImage{}, job.ErrNoUpload
+		return job.InputImage{}, &job.NoUploadError{ID: id, Why: "There is no such upload."}
 	}
 	return i.keep(jobID, n, "image/png")
 }
