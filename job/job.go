@@ -67,7 +67,8 @@ type Input struct {
 	ImageSize   string       `json:"image_size,omitempty"`   // "512", "1K", "2K" or "4K"; empty lets the model choose
 	InputImages []InputImage `json:"input_images,omitempty"`
 	Seed        *int32       `json:"seed,omitempty"`
-	Retry       *Retry       `json:"retry,omitempty"` // nil unless the job is one
+	Retry       *Retry       `json:"retry,omitempty"`   // nil unless the job is one
+	Webhook     *Receiver    `json:"webhook,omitempty"` // who is told of the job; nil for nobody
 }
 
 // A Retry says which pictures of another job a job draws again.

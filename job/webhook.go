@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -26,6 +29,34 @@ func (e WebhookEvent) OfImage() bool {
 	return e == WebhookImageSucceeded || e == WebhookImageFailed
 }
 
+// EndedEvent returns the event of a job's end in a status, which must be terminal.
+func EndedEvent(s Status) WebhookEvent { return "job." + WebhookEvent(s) }
+
+// WebhookEvents returns all events, in the order in which a job has them.
+func WebhookEvents() []WebhookEvent {
+	return append([]WebhookEvent{WebhookJobStarted, WebhookImageSucceeded, WebhookImageFailed}, EndEvents()...)
+}
+
+// EndEvents returns the events that end a job. A receiver is told of these unless
+// the caller says of which.
+func EndEvents() []WebhookEvent {
+	return []WebhookEvent{WebhookJobSucceeded, WebhookJobPartial, WebhookJobFailed, WebhookJobCanceled}
+}
+
+// Ends reports whether the event ends a job. Nothing changes about the job after
+// it.
+func (e WebhookEvent) Ends() bool { return slices.Contains(EndEvents(), e) }
+
+// A Receiver is who is told of a job, as the caller asked.
+type Receiver struct {
+	URL    string         `json:"url"`
+	Events []WebhookEvent `json:"events"` // that it is told of
+}
+
+// Wants reports whether the receiver is told of an event. Nobody wants any if r
+// is nil.
+func (r *Receiver) Wants(e WebhookEvent) bool { return r != nil && slices.Contains(r.Events, e) }
+
 // WebhookState says how far the telling of an event is.
 type WebhookState string
 
@@ -43,16 +74,16 @@ const (
 )
 
 // A Webhook is one event that a job's receiver is to be told of, as the record
-// keeps it.
+// keeps it. At most one is made of an event of a job, or of an event of an image.
 type Webhook struct {
-	ID    string // sent as webhook-id with every try; of letters, digits, "-" and "_"
+	ID    string // see WebhookID; sent as webhook-id with every try
+	JobID string
 	Event WebhookEvent
 	Index int       // of the image that the event is about, if Event.OfImage
 	At    time.Time // when the event happened
-	URL   string    // of the receiver, from the request
-	// Job is the job in the version that the event made. It never changes,
-	// whatever becomes of the job afterwards. Its Ahead is nil.
-	Job Job
+	// Version and Status are the job's as the event left it.
+	Version int64
+	Status  Status
 
 	State WebhookState
 	// Tries counts the tries so far, those of earlier rounds included, so that
@@ -61,7 +92,30 @@ type Webhook struct {
 	// RoundFrom is what Tries was when the schedule last began: 0, or what it
 	// was at the latest replay.
 	RoundFrom int
-	NextAt    time.Time // when the next try is due; zero unless State is WebhookWaiting
+	// Renewed counts how often the next try got a task in place of one that was
+	// on the queue before. Tasks of before are not needed any more.
+	Renewed int
+	NextAt  time.Time    // when the next try is due; zero unless State is WebhookWaiting
+	Log     []WebhookTry // the latest tries, MaxWebhookLog at most, the oldest first
+}
+
+// MaxWebhookLog is how many tries of a webhook are kept. It bounds what somebody
+// who replays a webhook without end can fill.
+const MaxWebhookLog = 30
+
+// Task returns the task of the webhook's next try.
+func (h Webhook) Task() WebhookTask {
+	return WebhookTask{JobID: h.JobID, WebhookID: h.ID, Try: h.Tries + 1, Renewed: h.Renewed}
+}
+
+// WebhookID returns the name of the webhook of an event: the same for the same
+// event, of letters, digits and "_". index is that of the image, if e.OfImage.
+func WebhookID(jobID string, e WebhookEvent, index int) string {
+	id := "msg_" + strings.ReplaceAll(jobID, "-", "") + "_" + strings.ReplaceAll(string(e), ".", "_")
+	if e.OfImage() {
+		id += "_" + strconv.Itoa(index)
+	}
+	return id
 }
 
 // WebhookFailure names why a try failed, for programs. It is empty for a try
@@ -81,15 +135,16 @@ const (
 	WebhookInternal       WebhookFailure = "internal"        // a fault of this service
 )
 
-// A WebhookTry is one try to tell a receiver, for the log that its owner sees.
+// A WebhookTry is one try to tell a receiver, for the log that its owner sees. Its
+// JSON is how the record keeps it.
 type WebhookTry struct {
-	Number    int // from 1
-	StartedAt time.Time
-	Duration  time.Duration
-	Status    int            // of the HTTP answer; 0 for none
-	Failure   WebhookFailure // empty if there was none
-	Message   string         // a sentence that says what failed and is safe to show; empty if nothing did
-	Answer    string         // the beginning of the answer's body, as printable text; see webhook.Sender
+	Number    int            `json:"number"` // from 1
+	StartedAt time.Time      `json:"started_at"`
+	Duration  time.Duration  `json:"duration"`
+	Status    int            `json:"status,omitempty"`  // of the HTTP answer; 0 for none
+	Failure   WebhookFailure `json:"failure,omitempty"` // empty if there was none
+	Message   string         `json:"message,omitempty"` // a sentence that says what failed and is safe to show; empty if nothing did
+	Answer    string         `json:"answer,omitempty"`  // the beginning of the answer's body, as printable text; see webhook.Sender
 }
 
 // A WebhookNote says how a try ended, and what follows.
@@ -109,13 +164,14 @@ type WebhookTask struct {
 	WebhookID string
 	Try       int // whose turn it is, from 1
 	PutOff    int // how often this try was put off because its receiver was busy
+	Renewed   int // see Webhook.Renewed
 }
 
 // ID returns the task's name within its queue. The same task always has the
 // same ID, so that the queue refuses to create it twice. It starts with a hash
 // because sequential names make Cloud Tasks slow.
 func (t WebhookTask) ID() string {
-	id := fmt.Sprintf("%s-%d-%d", t.WebhookID, t.Try, t.PutOff)
+	id := fmt.Sprintf("%s-%d-%d-%d", t.WebhookID, t.Try, t.PutOff, t.Renewed)
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:4]) + "-" + id
 }

@@ -26,10 +26,12 @@ type data struct {
 	Index     *int            `json:"index,omitempty"` // of the image, with an event of an image
 	Truncated bool            `json:"truncated"`       // tells that job is an outline
 	Job       json.RawMessage `json:"job"`
+	Image     json.RawMessage `json:"image,omitempty"` // with an event of an image
 }
 
-// An outline is what is told of a job whose snapshot is too long: enough to ask
-// for the rest. Its fields are called as they are in a snapshot.
+// An outline is what is told of a job that goes on, or whose snapshot is too
+// long: enough to ask for the rest. Its fields are called as they are in a
+// snapshot.
 type outline struct {
 	ID      string     `json:"id"`
 	Status  job.Status `json:"status"`
@@ -40,43 +42,72 @@ type outline struct {
 }
 
 // Body returns the JSON that tells of an event, less than 20 kB of it. snapshot
-// is hook.Job as callers see it; where that makes the body too long, its outline
-// stands for it. Body fails if snapshot is not the JSON of a job.
+// is the job as callers see it now. What is told has not changed since the event:
+// an event that ends the job tells the whole job, one of an image the image, and
+// each an outline of the job as the event left it. What makes the body too long
+// is left out. Body fails if snapshot is not the JSON of a job with that image.
 func Body(hook job.Webhook, snapshot json.RawMessage) ([]byte, error) {
-	m := message{Type: hook.Event, Timestamp: hook.At.UTC(), Data: data{JobID: hook.Job.ID, Job: snapshot}}
-	if hook.Event.OfImage() {
-		m.Data.Index = &hook.Index
-	}
-	body, err := encode(m)
-	if err == nil && len(body) > maxBody {
-		body, err = truncate(m)
-	}
+	body, err := makeBody(hook, snapshot)
 	if err != nil {
 		return nil, fmt.Errorf("webhook: the body of %s: %w", hook.ID, err)
 	}
 	return body, nil
 }
 
-// truncate returns the body of m with the outline of its job.
-func truncate(m message) ([]byte, error) {
-	var o outline
-	err := json.Unmarshal(m.Data.Job, &o)
+func makeBody(hook job.Webhook, snapshot json.RawMessage) ([]byte, error) {
+	m := message{Type: hook.Event, Timestamp: hook.At.UTC(), Data: data{JobID: hook.JobID}}
+	short, err := outlineOf(hook, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	m.Data.Truncated = true
-	if m.Data.Job, err = json.Marshal(o); err != nil {
-		return nil, err
+	m.Data.Job = short
+	switch {
+	case hook.Event.Ends():
+		m.Data.Job = snapshot
+	case hook.Event.OfImage():
+		m.Data.Index = &hook.Index
+		if m.Data.Image, err = imageOf(snapshot, hook.Index); err != nil {
+			return nil, err
+		}
 	}
-	return encode(m)
+	body, err := encode(m)
+	if err == nil && len(body) > maxBody {
+		m.Data.Job, m.Data.Image, m.Data.Truncated = short, nil, true
+		return encode(m)
+	}
+	return body, err
 }
 
-// encode returns m as JSON. It leaves "&" as it is: presigned URLs have many.
-func encode(m message) ([]byte, error) {
+// outlineOf returns the outline of a job as an event left it.
+func outlineOf(hook job.Webhook, snapshot json.RawMessage) (json.RawMessage, error) {
+	var o outline
+	if err := json.Unmarshal(snapshot, &o); err != nil {
+		return nil, err
+	}
+	o.Status, o.Version = hook.Status, hook.Version
+	return encode(o)
+}
+
+// imageOf returns an image of a snapshot.
+func imageOf(snapshot json.RawMessage, index int) (json.RawMessage, error) {
+	var s struct {
+		Images []json.RawMessage `json:"images"`
+	}
+	if err := json.Unmarshal(snapshot, &s); err != nil {
+		return nil, err
+	}
+	if index < 0 || index >= len(s.Images) {
+		return nil, fmt.Errorf("the job has no image %d", index)
+	}
+	return s.Images[index], nil
+}
+
+// encode returns v as JSON. It leaves "&" as it is: presigned URLs have many.
+func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(m); err != nil {
+	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

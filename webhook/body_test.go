@@ -14,40 +14,45 @@ import (
 
 func hook(event job.WebhookEvent) job.Webhook {
 	return job.Webhook{
-		ID: "msg_1", Event: event, Index: 0, URL: url,
+		ID: "msg_1", JobID: jobID, Event: event, Index: 1, Version: 5, Status: job.StatusProcessing,
 		At:    time.Date(2026, 11, 24, 13, 0, 0, 500_000_000, time.FixedZone("", 3600)),
 		State: job.WebhookWaiting,
-		Job:   job.Job{ID: jobID, Version: 7, Status: job.StatusPartial},
 	}
 }
 
-// snapshot returns a job as callers see it, with a prompt.
+const (
+	pictures = `"images":[{"index":0,"status":"queued"},{"index":1,"url":"https://img.example.com/1?X-Amz-Expires=86400&X-Amz-Signature=ab"}]`
+	outlined = `"job":{"id":"` + jobID + `","status":"processing","version":5,"urls":{"get":"https://api.example.com/api/jobs/` + jobID + `"}}`
+)
+
+// snapshot returns a job as callers see it later than the event, with a prompt.
 func snapshot(prompt string) json.RawMessage {
 	text, err := json.Marshal(prompt)
 	if err != nil {
 		panic(err)
 	}
-	return json.RawMessage(`{"id":"` + jobID + `","status":"partial","version":7,"input":{"prompt":` + string(text) + `},` +
-		`"output":["https://img.example.com/0?X-Amz-Expires=86400&X-Amz-Signature=ab"],` +
-		`"urls":{"get":"https://api.example.com/api/jobs/` + jobID + `","cancel":"https://api.example.com/cancel"}}`)
+	return json.RawMessage(`{"id":"` + jobID + `","status":"partial","version":7,"input":{"prompt":` + string(text) + `},` + pictures +
+		`,"urls":{"get":"https://api.example.com/api/jobs/` + jobID + `","cancel":"https://api.example.com/cancel"}}`)
 }
 
+// What is told has not changed since the event: all of a job that has ended, the
+// image that has ended, and else where to ask.
 func TestBody(t *testing.T) {
 	t.Parallel()
 	const begin = `,"timestamp":"2026-11-24T12:00:00.5Z","data":{"job_id":"` + jobID + `",`
-	const outline = `"truncated":true,"job":{"id":"` + jobID + `","status":"partial","version":7,` +
-		`"urls":{"get":"https://api.example.com/api/jobs/` + jobID + `"}}}}`
+	const image = `"image":{"index":1,"url":"https://img.example.com/1?X-Amz-Expires=86400&X-Amz-Signature=ab"}`
 	whole := `"truncated":false,"job":` + string(snapshot("<a&b>")) + `}}`
 	for name, c := range map[string]struct {
 		event  job.WebhookEvent
 		prompt string
 		want   string
 	}{
-		"a job's":                {job.WebhookJobPartial, "<a&b>", `{"type":"job.partial"` + begin + whole},
-		"an image's":             {job.WebhookImageSucceeded, "<a&b>", `{"type":"image.succeeded"` + begin + `"index":0,` + whole},
-		"of a long job":          {job.WebhookJobPartial, strings.Repeat("x", 20_000), `{"type":"job.partial"` + begin + outline},
-		"of a long job's image":  {job.WebhookImageFailed, strings.Repeat("x", 20_000), `{"type":"image.failed"` + begin + `"index":0,` + outline},
-		"an event of the future": {"job.archived", strings.Repeat("x", 20_000), `{"type":"job.archived"` + begin + outline},
+		"a job's end":            {job.WebhookJobPartial, "<a&b>", `{"type":"job.partial"` + begin + whole},
+		"a job's start":          {job.WebhookJobStarted, "<a&b>", `{"type":"job.started"` + begin + `"truncated":false,` + outlined + `}}`},
+		"an image's":             {job.WebhookImageSucceeded, "<a&b>", `{"type":"image.succeeded"` + begin + `"index":1,"truncated":false,` + outlined + `,` + image + `}}`},
+		"of a long job":          {job.WebhookJobPartial, strings.Repeat("x", 20_000), `{"type":"job.partial"` + begin + `"truncated":true,` + outlined + `}}`},
+		"of a long job's image":  {job.WebhookImageFailed, strings.Repeat("x", 20_000), `{"type":"image.failed"` + begin + `"index":1,"truncated":false,` + outlined + `,` + image + `}}`},
+		"an event of the future": {"job.archived", "x", `{"type":"job.archived"` + begin + `"truncated":false,` + outlined + `}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,8 +84,8 @@ func TestBodyIsBounded(t *testing.T) {
 
 func TestBodyNeedsASnapshot(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"", "{", `"` + strings.Repeat("x", 20_000) + `"`} {
-		if body, err := webhook.Body(hook(job.WebhookJobPartial), json.RawMessage(s)); err == nil || !strings.Contains(err.Error(), "msg_1") {
+	for _, s := range []string{"", "{", `"` + strings.Repeat("x", 20_000) + `"`, `{"images":[{}]}`} {
+		if body, err := webhook.Body(hook(job.WebhookImageFailed), json.RawMessage(s)); err == nil || !strings.Contains(err.Error(), "msg_1") {
 			t.Errorf("%.10q: %s, %v", s, body, err)
 		}
 	}

@@ -16,9 +16,9 @@ import (
 
 // A Record keeps webhooks. Its errors mean that it cannot be reached.
 type Record interface {
-	// Webhook returns a webhook. It reports false if there is none, as after
-	// its job was removed.
-	Webhook(ctx context.Context, jobID, id string) (hook job.Webhook, found bool, err error)
+	// Webhook returns a webhook, and its job as it is now. It reports false if
+	// there is none, as after its job was removed.
+	Webhook(ctx context.Context, jobID, id string) (hook job.Webhook, j job.Job, found bool, err error)
 	// NoteWebhook notes how a try ended: it adds the try to the webhook's log,
 	// sets its state and Tries, and returns when its next try is due, which is
 	// zero if it waits for none.
@@ -121,18 +121,18 @@ func (d *Deliverer) Deliver(ctx context.Context, t job.WebhookTask) (Verdict, er
 	}
 	defer d.underWay.Delete(t.WebhookID)
 
-	hook, found, err := d.record.Webhook(ctx, t.JobID, t.WebhookID)
+	hook, j, found, err := d.record.Webhook(ctx, t.JobID, t.WebhookID)
 	switch {
 	case err != nil:
 		return unreachable(ctx, fmt.Errorf("webhook: read %s: %w", t.WebhookID, err))
-	case !found, hook.State != job.WebhookWaiting:
+	case !found, hook.State != job.WebhookWaiting, t.Renewed < hook.Renewed: // another task came in place of this one
 		return VerdictDone, nil
 	case t.Try <= hook.Tries:
 		// The try was made, and its next one may have no task: the process can
 		// have ended before it put that on the queue.
-		return d.put(ctx, hook.NextAt, job.WebhookTask{JobID: t.JobID, WebhookID: hook.ID, Try: hook.Tries + 1})
+		return d.put(ctx, hook.NextAt, hook.Task())
 	}
-	return d.try(ctx, t, hook)
+	return d.try(ctx, t, hook, j)
 }
 
 func (d *Deliverer) isDraining() bool {
@@ -146,14 +146,20 @@ func (d *Deliverer) isDraining() bool {
 
 // try makes the next try of a webhook. If its receiver is busy with others, it
 // puts the try off.
-func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook) (Verdict, error) {
-	host := hostOf(hook.URL)
+func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook, j job.Job) (Verdict, error) {
+	url := ""
+	if j.Input.Webhook != nil {
+		url = j.Input.Webhook.URL
+	}
+	host := hostOf(url)
 	leave, ok := d.receivers.take(host)
 	if !ok {
 		at := time.Now().Add(putOffBy(t.PutOff))
-		return d.put(ctx, at, job.WebhookTask{JobID: t.JobID, WebhookID: hook.ID, Try: hook.Tries + 1, PutOff: t.PutOff + 1})
+		later := hook.Task()
+		later.PutOff = t.PutOff + 1
+		return d.put(ctx, at, later)
 	}
-	outcome, err := d.send(ctx, hook)
+	outcome, err := d.send(ctx, url, hook, j)
 	leave()
 	if err != nil {
 		return VerdictAgain, nil //nolint:nilerr // the process ends, or the record was too slow
@@ -165,15 +171,15 @@ func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook
 }
 
 // send tells the receiver.
-func (d *Deliverer) send(ctx context.Context, hook job.Webhook) (Outcome, error) {
-	snapshot, err := d.render(hook.Job)
+func (d *Deliverer) send(ctx context.Context, url string, hook job.Webhook, j job.Job) (Outcome, error) {
+	snapshot, err := d.render(j)
 	if err == nil {
 		var body []byte
 		if body, err = Body(hook, snapshot); err == nil {
-			return d.sender.Send(ctx, hook.URL, hook.ID, body)
+			return d.sender.Send(ctx, url, hook.ID, body)
 		}
 	}
-	d.logger.ErrorContext(ctx, "a webhook cannot be made", "error", err, "job_id", hook.Job.ID, "webhook_id", hook.ID)
+	d.logger.ErrorContext(ctx, "a webhook cannot be made", "error", err, "job_id", hook.JobID, "webhook_id", hook.ID)
 	o := internal()
 	o.Try.StartedAt = time.Now().UTC()
 	return o, nil
@@ -181,7 +187,7 @@ func (d *Deliverer) send(ctx context.Context, hook job.Webhook) (Outcome, error)
 
 // follow returns what is to be noted of an outcome, with what comes of it.
 func (d *Deliverer) follow(hook job.Webhook, o Outcome) job.WebhookNote {
-	note := job.WebhookNote{JobID: hook.Job.ID, WebhookID: hook.ID, Try: o.Try, State: job.WebhookFailed}
+	note := job.WebhookNote{JobID: hook.JobID, WebhookID: hook.ID, Try: o.Try, State: job.WebhookFailed}
 	switch o.Result {
 	case ResultDelivered:
 		note.State = job.WebhookDelivered
@@ -211,7 +217,8 @@ func (d *Deliverer) note(ctx context.Context, hook job.Webhook, note job.Webhook
 	case nextAt.IsZero():
 		return VerdictDone, nil
 	}
-	return d.put(ctx, nextAt, job.WebhookTask{JobID: hook.Job.ID, WebhookID: hook.ID, Try: note.Try.Number + 1})
+	hook.Tries = note.Try.Number
+	return d.put(ctx, nextAt, hook.Task())
 }
 
 // outlive returns a context that lasts for noteTimeout, and for farewell once ctx
@@ -247,7 +254,7 @@ func (d *Deliverer) log(ctx context.Context, hook job.Webhook, note job.WebhookN
 	if note.State == job.WebhookFailed {
 		level = slog.LevelWarn
 	}
-	d.logger.Log(ctx, level, "webhook tried", "job_id", hook.Job.ID, "webhook_id", hook.ID, "event", hook.Event, "host", host,
+	d.logger.Log(ctx, level, "webhook tried", "job_id", hook.JobID, "webhook_id", hook.ID, "event", hook.Event, "host", host,
 		"try", note.Try.Number, "state", note.State, "status", note.Try.Status, "failure", note.Try.Failure,
 		"next_in_seconds", note.After.Seconds(), "duration_ms", note.Try.Duration.Milliseconds())
 }

@@ -27,16 +27,22 @@ var errAway = errors.New("the record is away")
 type record struct {
 	mu        sync.Mutex
 	hooks     map[string]job.Webhook
+	job       job.Job           // theirs, as it is now
+	urls      map[string]string // of the receivers of those that another job's receiver is told of, by id
 	log       []job.WebhookNote
 	readFails error
 	noteFails func(context.Context) error
 }
 
-func (r *record) Webhook(_ context.Context, jobID, id string) (job.Webhook, bool, error) {
+func (r *record) Webhook(_ context.Context, jobID, id string) (job.Webhook, job.Job, bool, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	h, found := r.hooks[id]
-	return h, found && h.Job.ID == jobID, r.readFails
+	j := r.job
+	if url := r.urls[id]; url != "" {
+		j.Input.Webhook = &job.Receiver{URL: url}
+	}
+	return h, j, found && h.JobID == jobID, r.readFails
 }
 
 func (r *record) NoteWebhook(ctx context.Context, n job.WebhookNote) (time.Time, bool, error) {
@@ -58,7 +64,7 @@ func (r *record) NoteWebhook(ctx context.Context, n job.WebhookNote) (time.Time,
 	r.hooks[h.ID] = h
 	r.log = append(r.log, n)
 	for id, other := range r.hooks {
-		if n.State == job.WebhookGone && other.State == job.WebhookWaiting && other.Job.ID == n.JobID {
+		if n.State == job.WebhookGone && other.State == job.WebhookWaiting && other.JobID == n.JobID {
 			other.State, other.NextAt = job.WebhookGone, time.Time{}
 			r.hooks[id] = other
 		}
@@ -118,9 +124,13 @@ type bundle struct {
 func setup(t *testing.T, handler http.HandlerFunc) bundle {
 	t.Helper()
 	b := bundle{
-		record: &record{hooks: map[string]job.Webhook{"msg_1": hook(job.WebhookJobPartial)}},
-		queue:  &queue{names: map[string]bool{}},
-		log:    &strings.Builder{}, drain: make(chan struct{}),
+		record: &record{
+			hooks: map[string]job.Webhook{"msg_1": hook(job.WebhookJobPartial)},
+			job:   job.Job{ID: jobID, Input: job.Input{Prompt: "a lighthouse", Webhook: &job.Receiver{URL: url}}},
+			urls:  map[string]string{},
+		},
+		queue: &queue{names: map[string]bool{}},
+		log:   &strings.Builder{}, drain: make(chan struct{}),
 	}
 	b.Deliverer = webhook.NewDeliverer(webhook.Config{
 		Record: b.record, Queue: b.queue, Sender: receive(t, handler), Schedule: webhook.DefaultSchedule(),
@@ -154,8 +164,6 @@ func counting(got *[]string, handler http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// A receiver is told what the job was when the event happened, whatever became
-// of it.
 func TestDeliverTells(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -165,8 +173,6 @@ func TestDeliverTells(t *testing.T) {
 			io.WriteString(w, "thanks")
 		})
 		h := b.record.hooks["msg_1"]
-		h.Job.Input.Prompt = "a lighthouse"
-		b.record.hooks["msg_1"] = h
 		b.deliver(t, task(1), webhook.VerdictDone)
 
 		want, err := webhook.Body(h, snapshot("a lighthouse"))
@@ -209,7 +215,7 @@ func TestDeliverTriesForThreeDays(t *testing.T) {
 			t.Errorf("all tries took %s, want 75 hours and a tenth more or less", took)
 		}
 		want := job.Webhook{State: job.WebhookFailed, Tries: 10}
-		ignore := cmpopts.IgnoreFields(job.Webhook{}, "ID", "Event", "At", "URL", "Job")
+		ignore := cmpopts.IgnoreFields(job.Webhook{}, "ID", "JobID", "Event", "Index", "At", "Version", "Status")
 		if diff := cmp.Diff(want, b.record.hooks["msg_1"], ignore); diff != "" {
 			t.Errorf("in the end (-want +got):\n%s", diff)
 		}
@@ -226,7 +232,7 @@ func TestDeliverFollowsTheAnswer(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		handler http.HandlerFunc
-		change  func(*job.Webhook)
+		change  func(*job.Webhook, *job.Job)
 		state   job.WebhookState
 		atLeast time.Duration // until the next try
 		atMost  time.Duration
@@ -239,11 +245,12 @@ func TestDeliverFollowsTheAnswer(t *testing.T) {
 		},
 		"a redirect": {handler: answer(http.StatusFound), state: job.WebhookWaiting, atLeast: 4 * time.Second, atMost: 6 * time.Second},
 		"410":        {handler: answer(http.StatusGone), state: job.WebhookGone},
-		"a bad URL":  {handler: answer(http.StatusOK), change: func(h *job.Webhook) { h.URL = "https://10.0.0.1/" }, state: job.WebhookFailed},
-		"no URL":     {handler: answer(http.StatusOK), change: func(h *job.Webhook) { h.URL = "%" }, state: job.WebhookFailed},
-		"the last":   {handler: answer(http.StatusBadGateway), change: func(h *job.Webhook) { h.Tries = 9 }, state: job.WebhookFailed},
+		"a bad URL":  {handler: answer(http.StatusOK), change: func(_ *job.Webhook, j *job.Job) { j.Input.Webhook.URL = "https://10.0.0.1/" }, state: job.WebhookFailed},
+		"nobody":     {handler: answer(http.StatusOK), change: func(_ *job.Webhook, j *job.Job) { j.Input.Webhook = nil }, state: job.WebhookFailed},
+		"no URL":     {handler: answer(http.StatusOK), change: func(_ *job.Webhook, j *job.Job) { j.Input.Webhook.URL = "%" }, state: job.WebhookFailed},
+		"the last":   {handler: answer(http.StatusBadGateway), change: func(h *job.Webhook, _ *job.Job) { h.Tries = 9 }, state: job.WebhookFailed},
 		"of a replay": {
-			handler: answer(http.StatusBadGateway), change: func(h *job.Webhook) { h.Tries, h.RoundFrom = 13, 13 },
+			handler: answer(http.StatusBadGateway), change: func(h *job.Webhook, _ *job.Job) { h.Tries, h.RoundFrom = 13, 13 },
 			state: job.WebhookWaiting, atLeast: 4 * time.Second, atMost: 6 * time.Second,
 		},
 	} {
@@ -253,7 +260,7 @@ func TestDeliverFollowsTheAnswer(t *testing.T) {
 				b := setup(t, c.handler)
 				h := b.record.hooks["msg_1"]
 				if c.change != nil {
-					c.change(&h)
+					c.change(&h, &b.record.job)
 				}
 				b.record.hooks["msg_1"] = h
 				b.deliver(t, task(h.Tries+1), webhook.VerdictDone)
@@ -371,6 +378,29 @@ func TestDeliverOnce(t *testing.T) {
 				t.Errorf("put %+v, noted %+v", next, b.record.log)
 			}
 		})
+	})
+}
+
+// A task that another one came in place of does nothing, or each webhook that was
+// put off for long would have more and more of them.
+func TestDeliverOnlyTheLatestTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ids []string
+		b := setup(t, counting(&ids, answer(http.StatusBadGateway)))
+		h := b.record.hooks["msg_1"]
+		h.Renewed = 1
+		b.record.hooks["msg_1"] = h
+		b.deliver(t, task(1), webhook.VerdictDone)
+		if len(ids) != 0 || len(b.queue.tasks) != 0 {
+			t.Errorf("an old task told %v, and put %v", ids, b.queue.tasks)
+		}
+		latest := task(1)
+		latest.Renewed = 1
+		b.deliver(t, latest, webhook.VerdictDone)
+		if next := b.queue.take(t).Task; len(ids) != 1 || next.Renewed != 1 || next.Try != 2 {
+			t.Errorf("told %v, and put %+v", ids, next)
+		}
 	})
 }
 

@@ -17,8 +17,8 @@ import (
 // add records a webhook of its own job.
 func (b bundle) add(id, url string) job.WebhookTask {
 	h := hook(job.WebhookJobPartial)
-	h.ID, h.URL = id, url
-	b.record.hooks[id] = h
+	h.ID = id
+	b.record.hooks[id], b.record.urls[id] = h, url
 	return job.WebhookTask{JobID: jobID, WebhookID: id, Try: 1}
 }
 

@@ -39,7 +39,7 @@ func sentWebhook(t *testing.T, secrets ...string) string {
 		t.Fatal(err)
 	}
 	body, err := webhook.Body(
-		job.Webhook{Event: job.WebhookJobSucceeded, At: time.Now(), Job: job.Job{ID: "0199"}},
+		job.Webhook{Event: job.WebhookJobSucceeded, At: time.Now(), JobID: "0199"},
 		json.RawMessage(`{"id":"0199","input":{"prompt":"a lighthouse, \u003cin\u003e Münster 🖼"},"output":["https://img.example.com/0?a=1&b=2"]}`),
 	)
 	if err != nil {
