@@ -255,6 +255,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Known(ctx context.Context, ids ...string) ([]string, error)
 
 	Reporter
+	WebhookKeeper
 }
 
 // A LaneState is one lane's part of the record.

@@ -33,7 +33,7 @@ const (
 	// RunsSince is how far back Outcomes measures pictures, unless its since is
 	// longer.
 	RunsSince = 24 * time.Hour
-	// MaxUnsent is how many unsent tasks Backlog counts, at most.
+	// MaxUnsent is how many unsent tasks of a kind Backlog counts, at most.
 	MaxUnsent = 1000
 )
 
@@ -43,6 +43,7 @@ type Backlog struct {
 	Parked     int // of these, those that wait for a lane
 	Processing int // images that a delivery works on, or worked on when it died
 	Unsent     int // queued images whose task is not known to be on a queue, up to MaxUnsent
+	Untold     int // waiting webhooks whose task is not known to be on the queue, up to MaxUnsent
 
 	// Waits is how long the oldest queued image has waited, counted from the
 	// recording of its job; 0 if none waits.

@@ -19,6 +19,7 @@ type Record struct {
 	cache    *cache
 	events   *events
 	log      *slog.Logger
+	teller   Teller // of receivers; nil if nobody is told
 }
 
 var _ record.Record = (*Record)(nil)
@@ -48,6 +49,9 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Claim, error) {
 	c, err := r.record.Claim(ctx, req)
 	r.publish(ctx, err, c.Job)
+	if err == nil && c.Job.StartedAt.Equal(c.Image().StartedAt) {
+		go r.tell(ctx, nil, job.WebhookJobStarted, c.Job) // the claim's slot is now
+	}
 	return c, err
 }
 
@@ -55,6 +59,7 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 func (r *Record) Succeed(ctx context.Context, c record.Claim, s record.Success) (job.Job, error) {
 	j, err := r.record.Succeed(ctx, c, s)
 	r.publish(ctx, err, j)
+	r.tell(ctx, err, job.WebhookImageSucceeded, j)
 	return j, err
 }
 
@@ -62,6 +67,7 @@ func (r *Record) Succeed(ctx context.Context, c record.Claim, s record.Success) 
 func (r *Record) Fail(ctx context.Context, c record.Claim, reason job.Error) (job.Job, error) {
 	j, err := r.record.Fail(ctx, c, reason)
 	r.publish(ctx, err, j)
+	r.tell(ctx, err, job.WebhookImageFailed, j)
 	return j, err
 }
 
@@ -80,6 +86,7 @@ func (r *Record) Cancel(ctx context.Context, id string) (job.Job, error) {
 	if err == nil {
 		r.cache.tellCanceled(ctx, id)
 	}
+	r.tell(ctx, err, "", j)
 	return j, err
 }
 
@@ -94,6 +101,7 @@ func (r *Record) Reap(ctx context.Context, grace time.Duration, limit int) ([]jo
 func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job.Job, error) {
 	jobs, err := r.record.Expire(ctx, reason, limit)
 	r.publish(ctx, err, jobs...)
+	r.tell(ctx, err, job.WebhookImageFailed, jobs...)
 	return jobs, err
 }
 

@@ -89,6 +89,9 @@ func (r Renderer) input(in job.Input) (InputResource, error) {
 		Prompt: in.Prompt, Model: in.Model, Count: in.Count,
 		AspectRatio: in.AspectRatio, ImageSize: in.ImageSize, Seed: in.Seed,
 	}
+	if in.Webhook != nil {
+		resource.Webhook, resource.WebhookEvents = in.Webhook.URL, in.Webhook.Events
+	}
 	for _, img := range in.InputImages {
 		url := img.URL
 		if img.Key != "" {

@@ -3,6 +3,8 @@ package snapshot
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/ai-worker/ai-worker/job"
 )
 
 // JobResource is a job as callers see it.
@@ -45,6 +47,9 @@ type InputResource struct {
 	ImageSize   string   `json:"image_size,omitempty"`
 	InputImages []string `json:"input_images,omitempty" doc:"URLs; of pictures sent as data URIs, where they are stored."`
 	Seed        *int32   `json:"seed,omitempty"`
+
+	Webhook       string             `json:"webhook,omitempty" format:"uri" doc:"Who is told."`
+	WebhookEvents []job.WebhookEvent `json:"webhook_events,omitempty" doc:"What of."`
 }
 
 // ImageResource is one picture of a job.

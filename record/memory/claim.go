@@ -106,10 +106,14 @@ func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change
 	i.Task, i.Enqueued = req.Task, true
 	i.Image.Attempts++
 	i.Image.StartedAt, i.Image.Error = now, nil
-	if e.Job.StartedAt.IsZero() {
+	first := e.Job.StartedAt.IsZero()
+	if first {
 		e.Job.StartedAt = now
 	}
 	e.raiseVersion(now)
+	if first {
+		e.happen(job.WebhookJobStarted, 0, now)
+	}
 	r.setJob(e, c)
 	return record.Claim{
 		Token: i.Claim, Job: e.snapshot(), Index: i.Image.Index, Dispatch: i.Dispatch, Reclaimed: i.Claims > 1,

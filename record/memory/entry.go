@@ -18,6 +18,8 @@ type entry struct {
 	Key         string  // its idempotency key
 	Fingerprint string
 	Images      []*image
+	Events      []job.WebhookEvent // that webhooks are recorded of
+	Hooks       []*hook            // in the order in which they happened
 }
 
 // An image is one picture, with what the record must know to give it a turn.
@@ -81,7 +83,7 @@ func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
 			ID: d.ID, Tenant: d.Tenant, Version: 1, Priority: priority(d), Input: input,
 			CreatedAt: now, ExpiresAt: now.Add(micros(d.ExpiresIn)),
 		},
-		Metadata: slices.Clone(d.Metadata), Key: d.IdempotencyKey, Fingerprint: d.Fingerprint,
+		Metadata: slices.Clone(d.Metadata), Key: d.IdempotencyKey, Fingerprint: d.Fingerprint, Events: wanted(input),
 	}
 	for n, lane := range d.Lanes {
 		i := &image{
@@ -133,6 +135,7 @@ func (e *entry) raiseVersion(now time.Time) {
 	p := e.snapshot().Progress()
 	if p.Queued+p.Processing == 0 {
 		e.Job.CompletedAt = now
+		e.happen(job.EndedEvent(e.snapshot().Status), 0, now)
 	}
 }
 

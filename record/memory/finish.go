@@ -70,6 +70,7 @@ func (r *Record) finish(
 		p.image.move(event)
 		set(p, now, c)
 		p.entry.raiseVersion(now)
+		p.entry.happen("image."+job.WebhookEvent(to), p.image.Image.Index, now)
 		r.setJob(p.entry, c)
 		j = p.entry.snapshot()
 		return nil

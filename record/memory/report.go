@@ -26,6 +26,7 @@ func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Ba
 				b.Unsent++
 			}
 		}
+		b.Untold = len(r.waitingHooks(record.MaxUnsent, func(h *hook) bool { return !h.Sent }))
 		if b.Waiting == 0 {
 			return nil
 		}

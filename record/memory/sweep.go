@@ -101,6 +101,11 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) (jobs 
 		slices.SortFunc(expired, func(e, f *entry) int { return cmp.Compare(e.Job.ID, f.Job.ID) })
 		for _, e := range expired {
 			e.raiseVersion(now)
+			for _, p := range overdue {
+				if p.entry == e {
+					e.happen(job.WebhookImageFailed, p.image.Image.Index, now)
+				}
+			}
 			r.setJob(e, c)
 			jobs = append(jobs, e.snapshot())
 		}

@@ -28,6 +28,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 		"total": d.Input.Count, "expires_in": d.ExpiresIn, "model": d.DrawnBy(),
 		"weight": d.Weight, "lanes": d.Lanes, "max_waiting": d.MaxWaiting,
 		"search_text": record.SearchText(d.Input.Prompt), "retry_of": retryOf(d), "keys": keys, "values": values,
+		"webhook_events": webhookEvents(d.Input),
 	}
 	var j job.Job
 	var recorded bool

@@ -3,6 +3,8 @@ package postgres_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +26,14 @@ func newEmptyURL(t *testing.T) string {
 
 // migrations returns all that Migrate applies to an empty database, in order.
 func migrations() []string {
-	return []string{
-		"00001_jobs.sql", "00002_jobs_open.sql", "00003_images_lane.sql", "00004_strikes.sql", "00006_tenants_tenant.sql",
-		"00007_list_and_retry.sql", "00008_jobs_listed.sql", fmt.Sprintf("functions of %d statements", len(postgres.StatementNames())),
+	files, err := fs.Glob(postgres.Files(), "migrations/*.sql")
+	if err != nil {
+		panic(err)
 	}
+	for i, file := range files {
+		files[i] = path.Base(file)
+	}
+	return append(files, fmt.Sprintf("functions of %d statements", len(postgres.StatementNames())))
 }
 
 func TestMigrateTwice(t *testing.T) {

@@ -212,7 +212,8 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
 	seed(t, pool, backlog{count: 100_000, tenants: 3})
 	seedHistory(t, pool)
-	execSQL(t, pool, "ANALYZE jobs, images")
+	seedWebhooks(t, pool)
+	execSQL(t, pool, "ANALYZE jobs, images, webhooks")
 	rec := postgres.New(pool)
 	const age, limit = time.Hour, 100
 	for name, call := range map[string]func() (int, error){
@@ -235,6 +236,14 @@ func TestFindingNothingCostsTheSameWithAnyBacklog(t *testing.T) {
 		"Retired": func() (int, error) {
 			jobs, err := rec.Retired(t.Context(), age, limit)
 			return len(jobs), err
+		},
+		"UnsentWebhooks": func() (int, error) {
+			due, err := rec.UnsentWebhooks(t.Context(), age, limit)
+			return len(due), err
+		},
+		"PendingWebhooks": func() (int, error) {
+			due, err := rec.PendingWebhooks(t.Context(), backlogTask(0).JobID)
+			return len(due), err
 		},
 	} {
 		tr.reset()
@@ -351,7 +360,7 @@ type plan struct {
 // tableScans returns the large tables that are read without an index.
 func (p *plan) tableScans() []string {
 	var tables []string
-	if p.Type == "Seq Scan" && (p.Table == "jobs" || p.Table == "images" || p.Table == "tenants") {
+	if p.Type == "Seq Scan" && (p.Table == "jobs" || p.Table == "images" || p.Table == "tenants" || p.Table == "webhooks") {
 		tables = append(tables, p.Table)
 	}
 	for i := range p.Plans {

@@ -17,7 +17,8 @@ func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Back
 	var waits, idle *time.Duration
 	args := pgx.NamedArgs{"unsent": unsent}
 	err := r.send(ctx, call{
-		statement: "backlog", args: args, read: oneRow(&b.Waiting, &b.Parked, &b.Processing, &b.Unsent, &waits, &idle),
+		statement: "backlog", args: args,
+		read: oneRow(&b.Waiting, &b.Parked, &b.Processing, &b.Unsent, &waits, &idle, &b.Untold),
 	})
 	if err != nil {
 		return record.Backlog{}, fmt.Errorf("postgres: read the backlog: %w", err)

@@ -48,11 +48,14 @@ func Histories(t rapid.TB, open func() Timed) {
 			"pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
 			"retired": h.retired, "delete": h.remove, "known": h.known,
+			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
+			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
 		for _, id := range h.jobs {
 			h.compareJob(id)
+			h.compareWebhooks(id)
 		}
 	})
 }
@@ -124,7 +127,7 @@ func kind(err error) string {
 	}
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
-		record.ErrLanePaused,
+		record.ErrLanePaused, record.ErrWaiting,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)
@@ -152,6 +155,9 @@ func (h *history) draft() record.Draft {
 		d.Metadata = json.RawMessage(draw(h, "metadata", `{"user":"u1"}`, `{"user":"u2","n":1}`, `[]`))
 	}
 	d.Model = draw(h, "drawn by", "", "", "", h.anyModel())
+	if rapid.Bool().Draw(h.T, "hooked") {
+		d.Input.Webhook = &job.Receiver{URL: "https://example.com", Events: draw(h, "events", job.WebhookEvents(), job.EndEvents(), nil)}
+	}
 	if rapid.Bool().Draw(h.T, "keyed") {
 		d.IdempotencyKey = draw(h, "key", "k", "l")
 	}

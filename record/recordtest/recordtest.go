@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Reap", reapTests},
 		{"Retire", retireTests},
 		{"Report", reportTests},
+		{"Webhooks", webhookTests},
 		{"States", stateTests},
 		{"Simulation", simulationTests},
 		{"Concurrent", concurrentTests},

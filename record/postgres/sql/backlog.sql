@@ -24,4 +24,5 @@ SELECT
         ) AS page CROSS JOIN LATERAL (
             SELECT started_at, completed_at FROM images WHERE job_id = page.id OFFSET 0
         ) AS i)
-    )
+    ),
+    (SELECT count(*) FROM (SELECT FROM webhooks WHERE state = 'waiting' AND NOT sent LIMIT 1000) AS untold)

@@ -21,7 +21,7 @@ WITH ending AS (
         canceled = canceled + ended,
         completed_at = CASE WHEN queued + processing = ended THEN now() END
     FROM ordered o JOIN summed s ON s.job_id = o.id WHERE j.id = o.id
-    RETURNING j.id, j.tenant
+    RETURNING j.id, j.tenant, j.version, j.status, j.webhook_events
 ), counted_tenants AS (
     UPDATE tenants t SET waiting = waiting - c.unqueued
     FROM (
@@ -34,5 +34,10 @@ WITH ending AS (
     SELECT m.task_lane, -count(*) FROM moved m JOIN counted c ON c.id = m.job_id
     WHERE m.was_queued GROUP BY m.task_lane ORDER BY m.task_lane
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
+), told AS (
+    INSERT INTO webhooks (job_id, event, happened_at, version, status, next_at, handed_out_at)
+    SELECT id, 'job.' || status, now(), version, status, now(), now()
+    FROM counted WHERE 'job.' || status = ANY (webhook_events)
+    ON CONFLICT DO NOTHING
 )
 SELECT id::text FROM counted

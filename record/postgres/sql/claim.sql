@@ -16,6 +16,8 @@
 -- One image less waits, and one task less is waited for. Which lane's that is
 -- follows from the exchange: the delivered one's if its holder goes on waiting,
 -- with the other task; else that of the image that was taken.
+--
+-- A job that has just started is one that started in this transaction.
 WITH paused AS (
     SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since,
            paused_until - now() AS remains
@@ -84,7 +86,7 @@ WITH paused AS (
         queued = queued - was_queued, processing = processing + was_queued,
         started_at = coalesce(started_at, now())
     FROM claimed c WHERE j.id = c.job_id
-    RETURNING j.tenant, c.*
+    RETURNING j.tenant, c.*, j.version, j.status, j.started_at, j.webhook_events
 ), counted_turns AS (
     UPDATE turns t SET virtual = c.start_tag
     FROM counted c WHERE t.model = c.model AND t.priority = c.priority AND t.virtual < c.start_tag
@@ -94,6 +96,11 @@ WITH paused AS (
     RETURNING c.waited_on
 ), counted_lane AS (
     UPDATE lanes l SET waiting = waiting - 1 FROM counted_tenant c WHERE l.name = c.waited_on
+), told AS (
+    INSERT INTO webhooks (job_id, event, happened_at, version, status, next_at, handed_out_at)
+    SELECT c.job_id, 'job.started', now(), c.version, c.status, now(), now()
+    FROM counted c WHERE 'job.started' = ANY (c.webhook_events) AND c.started_at = now()
+    ON CONFLICT DO NOTHING
 )
 SELECT coalesce(c.idx, 0), coalesce(c.dispatch, 0), coalesce(c.claims, 0),
        coalesce((

@@ -15,9 +15,9 @@ WITH before AS (
     SELECT coalesce(sum(waiting), 0)::bigint AS waiting FROM tenants WHERE tenant = @tenant
 ), created AS (
     INSERT INTO jobs (id, tenant, priority, input, metadata, idempotency_key, fingerprint, total, queued,
-                      created_at, expires_at, search_text, retry_of)
+                      created_at, expires_at, search_text, retry_of, webhook_events)
     SELECT @id, @tenant, @priority, @input, @metadata, nullif(@idempotency_key, ''), @fingerprint, @total::integer, @total,
-           now(), now() + @expires_in::interval, @search_text, @retry_of
+           now(), now() + @expires_in::interval, @search_text, @retry_of, @webhook_events::text[]
     FROM before WHERE @max_waiting::bigint = 0 OR waiting + @total <= @max_waiting
     ON CONFLICT DO NOTHING
     RETURNING id, created_at, expires_at

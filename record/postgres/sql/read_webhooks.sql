@@ -1,0 +1,5 @@
+-- Reads all webhooks of a job, as read_webhook does.
+SELECT id, job_id::text, event, coalesce(image_index, 0), happened_at, version, status,
+       state, tries, round_from, renewed, next_at, log::text
+FROM webhooks WHERE job_id = @id
+ORDER BY happened_at, id
