@@ -50,6 +50,8 @@ type Config struct {
 	Origins    []string      // CORS_ORIGINS: of pages that may read jobs, as browsers write them
 	PublicURL  string        // PUBLIC_URL: where callers reach the API; WORKER_URL unless set
 
+	WebhookSecret Secret // WEBHOOK_SECRET: what signs webhooks; none are sent without it
+
 	Dev Dev
 }
 
@@ -76,6 +78,7 @@ type R2 struct {
 type Tasks struct {
 	Queue          string // CLOUD_TASKS_QUEUE: full name
 	SweepQueue     string // SWEEP_QUEUE: full name of the queue that sweeps wait on
+	WebhookQueue   string // WEBHOOK_QUEUE: full name of the queue that webhooks wait on
 	WorkerURL      string // WORKER_URL: where Cloud Tasks reaches the worker
 	ServiceAccount string // TASKS_SERVICE_ACCOUNT: email of the account that deliveries are made as
 	Audience       string // TASKS_AUDIENCE: of the deliveries' tokens; WORKER_URL unless set
@@ -88,6 +91,7 @@ type Tasks struct {
 type Dev struct {
 	Host         string // DEV_HOST: where to listen
 	EmulatorPort string // CLOUD_TASKS_EMULATOR_PORT: of the embedded Cloud Tasks; empty lets it choose
+	Loopback     bool   // receivers of webhooks may be on this machine; no setting, set by cmd/dev
 }
 
 // Load reads every setting. It fails with Faults, which list every setting that

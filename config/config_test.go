@@ -400,3 +400,28 @@ func FuzzLanes(f *testing.F) {
 		}
 	})
 }
+
+// Webhooks are signed, and wait on a queue. One without the other is a mistake,
+// except in development, which has a queue.
+func TestWebhooksNeedAQueue(t *testing.T) {
+	const secret, queue = "whsec_hunter2", "projects/p/locations/europe-west1/queues/webhook-v1"
+	cfg, err := config.Load(getenv(with(production(), "WEBHOOK_SECRET", secret, "WEBHOOK_QUEUE", queue)))
+	if err != nil || cfg.WebhookSecret != secret || cfg.Tasks.WebhookQueue != queue {
+		t.Errorf("%v, %v, %v", cfg.WebhookSecret, cfg.Tasks.WebhookQueue, err)
+	}
+	_, err = config.Load(getenv(with(production(), "WEBHOOK_SECRET", secret)))
+	if diff := cmp.Diff([]string{"WEBHOOK_QUEUE"}, faulty(t, err)); diff != "" || !strings.Contains(err.Error(), "WEBHOOK_SECRET is set") {
+		t.Errorf("without a queue: %v", err)
+	}
+	_, err = config.LoadDev(getenv(with(production(), "WEBHOOK_SECRET", secret)))
+	if diff := cmp.Diff([]string{"WEBHOOK_QUEUE"}, faulty(t, err)); diff != "" {
+		t.Errorf("in development, without a queue of the real Cloud Tasks: %v", err)
+	}
+	if _, err := config.LoadDev(getenv(map[string]string{"WEBHOOK_SECRET": secret})); err != nil {
+		t.Errorf("in development: %v", err)
+	}
+	secrets := config.Secrets(getenv(with(production(), "WEBHOOK_SECRET", "whsec_a, whsec_b")))
+	if !slices.Contains(secrets, "whsec_a") || !slices.Contains(secrets, "whsec_b") {
+		t.Errorf("each of two secrets is to be hidden by itself: %v", secrets)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A kind reads the text of a setting, which is not empty, into the place that
@@ -139,6 +140,11 @@ func credentials(id *string, secret *Secret) kind {
 		}
 		*id, *secret = before, Secret(after)
 	}
+}
+
+// listed returns what stands between commas or white space.
+func listed(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 }
 
 // halves returns the text before the first colon and the text after it.

@@ -37,6 +37,7 @@ func (r *reader) read() {
 	r.deriveR2()
 	r.deriveTasks()
 	r.deriveLanes()
+	r.checkWebhooks()
 }
 
 // readOne reads one setting, after its default.
@@ -86,6 +87,15 @@ func (r *reader) deriveTasks() {
 	if c.BehindCloudRun && r.config.Role == RoleAll {
 		r.addFault("TASKS_SIGNATURE_CHECKED_BY", "is cloud-run, which is for a private worker, and callers of the API need a public one: "+
 			"set ROLE=worker, or remove this")
+	}
+}
+
+// checkWebhooks notes a secret of webhooks without a queue for them. The embedded
+// Cloud Tasks has one.
+func (r *reader) checkWebhooks() {
+	c := &r.config
+	if c.WebhookSecret != "" && c.Tasks.WebhookQueue == "" && (!r.embeds || c.Tasks.Queue != "") {
+		r.addFault("WEBHOOK_QUEUE", "is missing, and WEBHOOK_SECRET is set: the full name of the queue that webhooks wait on")
 	}
 }
 

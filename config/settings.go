@@ -196,6 +196,12 @@ func (r *reader) cloudTasks() []Setting {
 			read:    queue(&c.SweepQueue),
 		},
 		{
+			Name: "WEBHOOK_QUEUE", Service: ServiceCloudTasks,
+			Purpose: "the full name of the queue that webhooks wait on",
+			Note:    "needed with `WEBHOOK_SECRET`",
+			read:    queue(&c.WebhookQueue),
+		},
+		{
 			Name: "CLOUD_TASKS_ENDPOINT", Service: ServiceCloudTasks, Otherwise: "Google's",
 			Purpose: "`HOST:PORT` of an emulator, without TLS",
 			read:    text(&c.Endpoint),
@@ -223,6 +229,12 @@ func (r *reader) own() []Setting {
 			Name: "CORS_ORIGINS", Otherwise: "none",
 			Purpose: "origins whose pages may read jobs with a browser token, as `https://app.example.com,http://localhost:3000`",
 			read:    origins(&c.Origins),
+		},
+		{
+			Name: "WEBHOOK_SECRET", Secret: true, Otherwise: "requests with `webhook` are refused",
+			Purpose: "what signs [webhooks](docs/webhooks.md#the-secret-and-how-to-replace-it): `whsec_` and 24 to 64 bytes in base64",
+			Note:    "two with a comma between while one is replaced; `make dev` makes one",
+			read:    text((*string)(&c.WebhookSecret)), parts: listed,
 		},
 		{
 			Name: "ROLE", Default: string(RoleAll),

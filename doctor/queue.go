@@ -84,21 +84,27 @@ func SweepQueue(name string, open Open[Queues]) Check {
 			if name == "" {
 				return []Finding{skipped("SWEEP_QUEUE is not set: what a crash lost is found by Cloud Scheduler's sweep only")}
 			}
-			client, err := open(ctx)
-			if err != nil {
-				return []Finding{noCredentials(err)}
-			}
-			q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: name}, once())
-			if err != nil && (grpcstatus.Code(err) != codes.PermissionDenied || isDisabled(err)) {
-				return []Finding{queueTrouble(l, err)}
-			}
-			findings := append(queueState(l, q), checkPermissions(ctx, l, client, permissionCreate)...)
-			if len(findings) == 0 {
-				findings = []Finding{ok("%s takes sweeps", shortName(name))}
-			}
-			return findings
+			return ownQueue(ctx, l, open)
 		},
 	}
+}
+
+// ownQueue looks at a queue on which the service puts tasks of its own. Its name
+// is that of the tasks. This account need not look at the queue.
+func ownQueue(ctx context.Context, l LaneSettings, open Open[Queues]) []Finding {
+	client, err := open(ctx)
+	if err != nil {
+		return []Finding{noCredentials(err)}
+	}
+	q, err := client.GetQueue(ctx, &cloudtaskspb.GetQueueRequest{Name: l.Quota.Queue}, once())
+	if err != nil && (grpcstatus.Code(err) != codes.PermissionDenied || isDisabled(err)) {
+		return []Finding{queueTrouble(l, err)}
+	}
+	findings := append(queueState(l, q), checkPermissions(ctx, l, client, permissionCreate)...)
+	if len(findings) == 0 {
+		findings = []Finding{ok("%s takes %s", shortName(l.Quota.Queue), l.Quota.Name)}
+	}
+	return findings
 }
 
 // noCredentials returns the finding for a Google client that cannot be made.

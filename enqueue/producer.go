@@ -232,8 +232,13 @@ func (p *Producer) create(ctx context.Context, d record.Draft) (job.Job, []job.T
 // outlive returns a context with the values of ctx. It does not end when the
 // caller goes away, but when the process shuts down.
 func (p *Producer) outlive(ctx context.Context) (_ context.Context, release func()) {
+	return outlive(ctx, p.process)
+}
+
+// outlive returns a context with the values of ctx, which ends with the process.
+func outlive(ctx, process context.Context) (_ context.Context, release func()) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(p.process, func() { cancel(context.Cause(p.process)) })
+	stop := context.AfterFunc(process, func() { cancel(context.Cause(process)) })
 	return ctx, func() {
 		stop()
 		cancel(context.Canceled)

@@ -20,6 +20,7 @@ type Target struct {
 	Audience         string // of the signed token
 	DispatchDeadline time.Duration
 	SweepQueue       string // full name of the queue that sweeps wait on; empty for none
+	Webhooks         WebhookTarget
 }
 
 // Body is the body of a task's delivery.

@@ -199,7 +199,7 @@ func (f *fuzzer) body() string {
 func (f *fuzzer) object(fields int) string {
 	members := []string{`"prompt":"a fox"`}
 	for range fields {
-		name := pick(f, "prompt", "model", "count", "aspect_ratio", "image_size", "input_images", "seed", "metadata", "priority", "expires_in")
+		name := pick(f, "prompt", "model", "count", "aspect_ratio", "image_size", "input_images", "seed", "metadata", "priority", "expires_in", "webhook", "webhook_events")
 		value := f.value(3)
 		if f.IntN(3) > 0 {
 			value = f.good(name)
@@ -241,6 +241,10 @@ func (f *fuzzer) good(name string) string {
 		return pick(f, `"low"`, `"normal"`)
 	case "expires_in":
 		return pick(f, "60", "604800")
+	case "webhook":
+		return `"https://example.com/hooks"`
+	case "webhook_events":
+		return pick(f, `["job.failed"]`, `["job.started","job.started"]`)
 	}
 	return `"a fox"`
 }

@@ -60,6 +60,8 @@ type Jobs struct {
 	// Draining ends as soon as the process is told to end. Streams end with it;
 	// without it they end with their requests.
 	Draining context.Context //nolint:containedctx // it is there to end requests early
+	Webhooks Webhooks
+	CheckURL CheckURL // of receivers; nil in a service without WEBHOOK_SECRET
 	Log      *slog.Logger
 }
 
@@ -125,9 +127,9 @@ type jobOutput struct {
 
 // submission returns the request as a job to submit, without its tenant. It
 // fails with all faults of the body and the headers.
-func (in *generateInput) submission(models []job.Model) (enqueue.Submission, error) {
+func (in *generateInput) submission(models []job.Model, checkURL CheckURL) (enqueue.Submission, error) {
 	c := &checker{}
-	s := in.Body.submission(c, models)
+	s := in.Body.submission(c, models, checkURL)
 	c.checkIdempotencyKey(in.IdempotencyKey)
 	s.IdempotencyKey, s.Fingerprint = in.IdempotencyKey, fingerprint(in.RawBody)
 	return s, c.err()
@@ -135,7 +137,7 @@ func (in *generateInput) submission(models []job.Model) (enqueue.Submission, err
 
 // generate serves POST /api/generate-images.
 func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, error) {
-	s, err := in.submission(h.Models)
+	s, err := in.submission(h.Models, h.CheckURL)
 	if err != nil {
 		return nil, err
 	}

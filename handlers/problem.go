@@ -40,6 +40,8 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		return huma.Error404NotFound("There is no such job.")
 	case errors.As(err, &full):
 		return tooManyWaiting(full)
+	case errors.Is(err, record.ErrWaiting):
+		return huma.Error409Conflict("The webhook is waiting for its next try already.")
 	case errors.Is(err, enqueue.ErrOutOfBounds):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, enqueue.ErrNoLane):

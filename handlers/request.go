@@ -33,6 +33,9 @@ type GenerateRequest struct {
 	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"Any JSON object up to 4 KiB; handed back as it is."`
 	Priority    string          `json:"priority,omitempty" enum:"normal,low" default:"normal" doc:"low waits until no normal picture of its model does."`
 	ExpiresIn   int             `json:"expires_in,omitempty" minimum:"60" maximum:"604800" default:"86400" doc:"Seconds until what has not ended fails."`
+
+	Webhook       string             `json:"webhook,omitempty" maxLength:"2048" example:"https://example.com/hooks/images" doc:"An https URL that is told what happens to the job."`
+	WebhookEvents []job.WebhookEvent `json:"webhook_events,omitempty" minItems:"1" maxItems:"7" enum:"job.started,image.succeeded,image.failed,job.succeeded,job.partial,job.failed,job.canceled" doc:"What it is told of; the four that end a job if absent."`
 }
 
 const (
@@ -43,7 +46,7 @@ const (
 
 // submission returns the request as a job to submit. It notes every fault that
 // the schema cannot find.
-func (r GenerateRequest) submission(c *checker, models []job.Model) enqueue.Submission {
+func (r GenerateRequest) submission(c *checker, models []job.Model, checkURL CheckURL) enqueue.Submission {
 	model := c.checkModel(r, models)
 	s := enqueue.Submission{
 		Input: job.Input{
@@ -62,6 +65,7 @@ func (r GenerateRequest) submission(c *checker, models []job.Model) enqueue.Subm
 	c.checkPrompt(r.Prompt)
 	c.checkSeed(s.Input)
 	s.Metadata = c.checkMetadata(r.Metadata)
+	s.Input.Webhook = c.checkWebhook(r, checkURL)
 	s.Input.InputImages, s.Uploads = c.checkInputImages(r.InputImages, model)
 	return s
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
 	"github.com/ai-worker/ai-worker/sweep"
+	"github.com/ai-worker/ai-worker/webhook"
 )
 
 const (
@@ -36,6 +37,18 @@ type bundle struct {
 	url    string
 	routes http.Handler // what is served at url
 	record *snapshot.Record
+	jobs   *handlers.Jobs
+}
+
+// told is what the API does to webhooks.
+type told struct {
+	*snapshot.Record
+
+	queue *enqueue.Webhooks
+}
+
+func (t told) Replay(ctx context.Context, jobID, id string) (job.Webhook, error) {
+	return t.queue.Replay(ctx, jobID, id)
 }
 
 // setup serves the API on a record, a Redis, and a queue that delivers nothing.
@@ -61,7 +74,7 @@ func setup(t testing.TB) *bundle {
 			Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
 			Process: context.Background(), Log: log,
 		}),
-		Snapshots: published, Record: published, Log: log,
+		Snapshots: published, Record: published, Log: log, CheckURL: webhook.NewPolicy(false).CheckURL,
 		Remover:  &sweep.Sweeper{Record: published, Objects: noObjects{}},
 		Uploader: storage.NewR2(storage.Config{Endpoint: "https://s3.example.com", AccessKeyID: "id", SecretAccessKey: "secret", Bucket: "b"}),
 		Models: []job.Model{
@@ -72,12 +85,13 @@ func setup(t testing.TB) *bundle {
 			{Name: "cherry"},
 		},
 	}}
+	cfg.Jobs.Webhooks = told{published, cfg.Jobs.Producer.(*enqueue.Producer).Webhooks()}
 	cfg.Keys.Add("web", webKey, 1)
 	cfg.Keys.Add("other", otherKey, 1)
 	routes := server.New(cfg)
 	srv := httptest.NewServer(routes)
 	t.Cleanup(srv.Close)
-	return &bundle{t: t, url: srv.URL, routes: routes, record: published}
+	return &bundle{t: t, url: srv.URL, routes: routes, record: published, jobs: cfg.Jobs}
 }
 
 // noObjects is a bucket that is empty.

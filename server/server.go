@@ -49,6 +49,7 @@ func New(cfg Config) http.Handler {
 const (
 	GeneratePath = "/tasks/generate"
 	SweepPath    = "/tasks/sweep"
+	WebhookPath  = "/tasks/webhook"
 )
 
 // eventsPath is where the events of a job are, below the job.
@@ -75,6 +76,8 @@ func install(r chi.Router, cfg Config) {
 			cfg.Jobs.RegisterDelete(api, http.MethodDelete, snapshot.Path("{id}"))
 			cfg.Jobs.RegisterRetry(api, http.MethodPost, snapshot.Path("{id}")+"/retry")
 			cfg.Jobs.RegisterCancel(api, http.MethodPost, snapshot.Path("{id}")+"/cancel")
+			cfg.Jobs.RegisterWebhooks(api, http.MethodGet, snapshot.Path("{id}")+"/webhooks")
+			cfg.Jobs.RegisterReplay(api, http.MethodPost, snapshot.Path("{id}")+"/webhooks/{webhook_id}/replay")
 			// Servers and browsers follow a job here. Browsers read it and the
 			// job itself with a token.
 			r.Get(snapshot.Path("{id}")+eventsPath, cfg.Jobs.Events)
@@ -93,6 +96,8 @@ func install(r chi.Router, cfg Config) {
 		// Cloud Tasks asks here while there is work, and Cloud Scheduler, with
 		// the same token.
 		r.With(cfg.OIDC.authenticate).Post(SweepPath, cfg.Tasks.Sweep)
+		// Cloud Tasks delivers the tries of webhooks here, with the same token.
+		r.With(cfg.OIDC.authenticate).Post(WebhookPath, cfg.Tasks.Webhook)
 	}
 }
 

@@ -55,6 +55,7 @@ type Swept struct {
 	Orphans int `json:"orphans"` // stored objects past retention that are no job's
 	Uploads int `json:"uploads"` // input pictures that a caller uploaded more than a day ago
 	Moved   int `json:"moved"`   // images that went to another lane, were parked or no longer are
+	Told    int `json:"told"`    // tasks of webhooks that never reached their queue, or that are overdue
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -88,6 +89,11 @@ type Objects interface {
 	List(ctx context.Context, after string, before time.Time) (page []job.StoredObject, next string, err error)
 }
 
+// A Teller puts tasks of webhooks on their queue, and notes that.
+type Teller interface {
+	Put(ctx context.Context, due ...record.WebhookDue) error
+}
+
 // Sweeper finds what crashes left behind, and mends it. Sweeps may overlap.
 type Sweeper struct {
 	Record    record.Record
@@ -96,6 +102,7 @@ type Sweeper struct {
 	Objects   Objects
 	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
 	Log       *slog.Logger
+	Webhooks  Teller
 
 	now func() time.Time // nil is time.Now; which jobs are past retention, the record's clock tells
 }
@@ -127,6 +134,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
 		{"remove", &swept.Removed, s.remove},
+		{"tell", &swept.Told, s.tell},
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
 		{"remove uploads", &swept.Uploads, s.uploads(daily)},
 	} {
@@ -169,14 +177,14 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
-		"moved", swept.Moved,
+		"moved", swept.Moved, "told", swept.Told,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
 		attrs = append(attrs, "waiting", b.Waiting, "parked", b.Parked, "oldest_waiting_seconds", b.Waits.Seconds())
 	}
 	s.Log.InfoContext(ctx, "swept", attrs...)
-	return err != nil || b.Waiting+b.Processing > 0, err
+	return err != nil || b.Waiting+b.Processing+b.Untold > 0, err
 }
 
 // expire fails the images of jobs that are past their deadline.

@@ -76,7 +76,7 @@ func setup(t *testing.T, sweeps string) *bundle {
 	b.producer = b.newProducer(sweeps)
 	b.sweeper = &sweep.Sweeper{
 		Record: b.record, Producer: b.producer, Lanes: b.lanes, Objects: b.removed, Retention: 30 * 24 * time.Hour,
-		Log: slog.New(slog.NewJSONHandler(b.log, nil)),
+		Log: slog.New(slog.NewJSONHandler(b.log, nil)), Webhooks: b.producer.Webhooks(),
 	}
 	return b
 }
@@ -84,7 +84,9 @@ func setup(t *testing.T, sweeps string) *bundle {
 // newProducer returns the producer of an instance that has just started.
 func (b *bundle) newProducer(sweeps string) *enqueue.Producer {
 	return enqueue.New(enqueue.Config{
-		Record: b.record, Queue: b.queue, Inputs: &enqueuetest.Inputs{}, Target: enqueue.Target{SweepQueue: sweeps},
+		Record: b.record, Queue: b.queue, Inputs: &enqueuetest.Inputs{}, Target: enqueue.Target{
+			SweepQueue: sweeps, Webhooks: enqueue.WebhookTarget{Queue: "projects/p/locations/l/queues/webhook"},
+		},
 		Lanes: b.lanes, Process: context.Background(), Log: slog.New(slog.DiscardHandler),
 	})
 }
@@ -303,7 +305,7 @@ func TestSweepTellsWhatWaits(t *testing.T) {
 	want := map[string]any{
 		"level": "INFO", "msg": "swept", "waiting": 0., "oldest_waiting_seconds": 0.,
 		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0., "orphans": 0., "uploads": 0.,
-		"moved": 0., "parked": 0.,
+		"moved": 0., "parked": 0., "told": 0.,
 	}
 	if diff := cmp.Diff(want, swept()); diff != "" {
 		t.Errorf("of nothing (-want +got):\n%s", diff)

@@ -26,6 +26,7 @@ import (
 	"github.com/ai-worker/ai-worker/server"
 	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
+	"github.com/ai-worker/ai-worker/webhook"
 )
 
 const (
@@ -148,7 +149,8 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 	for _, l := range p.lanes {
 		checks = append(checks, doctor.Queue(l, p.queues))
 	}
-	checks = append(checks, doctor.SweepQueue(tasks.SweepQueue, p.queues), doctor.Concurrency(p.lanes, p.record()))
+	checks = append(checks, doctor.SweepQueue(tasks.SweepQueue, p.queues),
+		doctor.Webhooks(tasks.WebhookQueue, p.parseWebhookSecret(), p.queues), doctor.Concurrency(p.lanes, p.record()))
 	if !setupOnly {
 		checks = append(checks, doctor.Worker(doctor.Delivery{
 			WorkerURL: tasks.WorkerURL, SweepPath: server.SweepPath, Audience: tasks.Audience, Account: tasks.ServiceAccount,
@@ -170,6 +172,18 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 		}.Check())
 	}
 	return checks
+}
+
+// parseWebhookSecret returns what says what is wrong with the secret that signs
+// webhooks, or nil if there is none.
+func (p *patient) parseWebhookSecret() func() error {
+	if p.cfg.WebhookSecret == "" {
+		return nil
+	}
+	return func() error {
+		_, err := webhook.ParseSecrets(p.cfg.WebhookSecret.Reveal())
+		return err
+	}
 }
 
 // gemini returns the check of a lane's key and model.

@@ -181,10 +181,14 @@ func (e *environment) fillInQueue(ctx context.Context, cfg *config.Config) error
 	if _, err := emu.Service().UpdateQueue(ctx, &cloudtaskspb.UpdateQueueRequest{Queue: sweeps}); err != nil {
 		return fmt.Errorf("embedded Cloud Tasks: %w", err)
 	}
+	webhooks := newWebhookQueue()
+	if _, err := emu.Service().UpdateQueue(ctx, &cloudtaskspb.UpdateQueueRequest{Queue: webhooks}); err != nil {
+		return fmt.Errorf("embedded Cloud Tasks: %w", err)
+	}
 	e.mux.Handle("GET "+keysPath, emu.JWKS())
 	cfg.Tasks = config.Tasks{
 		Queue: cfg.Lanes[0].Lane.Queue, SweepQueue: sweeps.GetName(), WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
-		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath,
+		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath, WebhookQueue: webhooks.GetName(),
 	}
 	e.add(config.ServiceCloudTasks, kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")
 	return nil

@@ -29,6 +29,7 @@ type environment struct {
 	log  *slog.Logger
 
 	rows   []row
+	secret string // that signs webhooks, if this process made it
 	closes []func() error
 }
 
@@ -58,6 +59,7 @@ func (e *environment) fillIn(ctx context.Context, cfg *config.Config) (record.Re
 		func() error { return e.fillInGemini(ctx, cfg) },
 		func() error { return e.fillInPictures(cfg) },
 		func() error { return e.fillInQueue(ctx, cfg) },
+		func() error { return e.fillInWebhooks(cfg) },
 	} {
 		if err := start(); err != nil {
 			return nil, err
@@ -129,4 +131,7 @@ Ask for a picture, and wait for it:
   -d '{"prompt": "A lighthouse at dusk, watercolour"}'
 
 `, e.base, auth)
+	if e.secret != "" {
+		fmt.Fprintf(w, "\nWebhooks reach localhost too. Until the next start they are signed with\n  WEBHOOK_SECRET=%s\n", e.secret)
+	}
 }

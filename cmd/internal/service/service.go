@@ -75,15 +75,16 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	published := snapshot.NewRecord(rec, s.redis, newRenderer(cfg, pictures), log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
-		Target: enqueue.Target{
-			GenerateURL: cfg.Tasks.WorkerURL + server.GeneratePath, SweepURL: cfg.Tasks.WorkerURL + server.SweepPath,
-			ServiceAccount: cfg.Tasks.ServiceAccount, Audience: cfg.Tasks.Audience,
-			DispatchDeadline: dispatchDeadline, SweepQueue: cfg.Tasks.SweepQueue,
-		},
+		Target: newTarget(cfg.Tasks),
 	})
+	hooks, err := newWebhooks(cfg, published, producer, draining.Done(), log)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 
 	s.sweeper = &sweep.Sweeper{
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
+		Webhooks: hooks.queue,
 	}
 
 	routes := server.Config{
@@ -92,7 +93,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
 			Producer: producer, Snapshots: published, Record: published, Remover: s.sweeper, Uploader: pictures,
-			Models: models(cfg), Draining: draining, Log: log,
+			Models: models(cfg), Draining: draining, Log: log, Webhooks: hooks, CheckURL: hooks.checkURL,
 		}
 		routes.Origins = cfg.Origins
 		for _, key := range cfg.APIKeys {
@@ -107,7 +108,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log}
+		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log, Teller: hooks.teller}
 	}
 	s.handler = server.New(routes)
 	return s, nil
@@ -123,6 +124,18 @@ func newRenderer(cfg config.Config, pictures *storage.R2) snapshot.Renderer {
 	}
 	return snapshot.Renderer{
 		Lanes: lanes, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire,
+	}
+}
+
+// newTarget returns the addresses that deliveries call.
+func newTarget(cfg config.Tasks) enqueue.Target {
+	return enqueue.Target{
+		GenerateURL: cfg.WorkerURL + server.GeneratePath, SweepURL: cfg.WorkerURL + server.SweepPath,
+		ServiceAccount: cfg.ServiceAccount, Audience: cfg.Audience,
+		DispatchDeadline: dispatchDeadline, SweepQueue: cfg.SweepQueue,
+		Webhooks: enqueue.WebhookTarget{
+			Queue: cfg.WebhookQueue, URL: cfg.WorkerURL + server.WebhookPath, DispatchDeadline: webhookDeadline,
+		},
 	}
 }
 

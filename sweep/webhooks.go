@@ -1,0 +1,13 @@
+package sweep
+
+import "context"
+
+// tell puts tasks of webhooks on their queue that never got there, and new ones in
+// place of those that should have been delivered long ago.
+func (s *Sweeper) tell(ctx context.Context) (n int, more bool, err error) {
+	due, err := s.Record.UnsentWebhooks(ctx, unsentAge, page)
+	if err != nil || len(due) == 0 {
+		return 0, false, err
+	}
+	return len(due), len(due) >= page, s.Webhooks.Put(ctx, due...)
+}

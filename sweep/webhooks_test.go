@@ -1,0 +1,101 @@
+package sweep_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	grpcstatus "google.golang.org/grpc/status"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// ended records a job that has ended, whose process died before it put the task of
+// its webhook, and returns the webhook.
+func (b *bundle) ended(t *testing.T) job.Webhook {
+	t.Helper()
+	j, _, err := b.record.Create(t.Context(), record.Draft{
+		ID: uuid.NewString(), Lanes: []string{"a"}, Weight: 1, ExpiresIn: time.Hour,
+		Input: job.Input{Prompt: "p", Model: "m", Count: 1, Webhook: &job.Receiver{Events: job.EndEvents()}},
+	})
+	if err == nil {
+		_, err = b.record.Cancel(t.Context(), j.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	hooks, err := b.record.Webhooks(t.Context(), j.ID)
+	if err != nil || len(hooks) != 1 {
+		t.Fatalf("%+v, %v", hooks, err)
+	}
+	return hooks[0]
+}
+
+// lastTask returns the name of the task that was put last, without its queue.
+func (b *bundle) lastTask() string {
+	if len(b.queue.Requests) == 0 {
+		return ""
+	}
+	req := b.queue.Requests[len(b.queue.Requests)-1]
+	return req.GetTask().GetName()[len(req.GetParent()+"/tasks/"):]
+}
+
+// A crash between a job's end and the task of its webhook is made up for, though no
+// work is left, and no sweep is asked for once it is.
+func TestSweepTellsWhatWasNotTold(t *testing.T) {
+	b := setup(t, sweepQueue)
+	w := b.ended(t)
+	swept, err := b.sweeper.Sweep(t.Context())
+	if err != nil || swept.Told != 0 || len(b.queue.Requests) != 1 || b.queue.Requests[0].GetParent() != sweepQueue {
+		t.Fatalf("at once: %+v, %v, put %v; want the next sweep to be asked for", swept, err, b.queue.Requests)
+	}
+	b.advance(2 * time.Minute)
+	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 1 || b.lastTask() != w.Task().ID() {
+		t.Fatalf("%+v, %v, put %s", swept, err, b.lastTask())
+	}
+	b.sweeper.Producer = b.newProducer(sweepQueue) // another instance, which has asked for none
+	b.advance(2 * time.Minute)
+	before := len(b.queue.Requests)
+	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 0 || len(b.queue.Requests) != before {
+		t.Errorf("afterwards: %+v, %v, put %v", swept, err, b.queue.Requests[before:])
+	}
+}
+
+// The task of a webhook may be gone, as after its queue was purged. Another of
+// another name takes its place once it is long overdue.
+func TestSweepTellsWhatIsOverdue(t *testing.T) {
+	b := setup(t, sweepQueue)
+	w := b.ended(t)
+	note := job.WebhookNote{
+		JobID: w.JobID, WebhookID: w.ID, State: job.WebhookWaiting, After: 5 * time.Hour, Try: job.WebhookTry{Number: 1},
+	}
+	if _, noted, err := b.record.NoteWebhook(t.Context(), note); !noted || err != nil {
+		t.Fatal(noted, err)
+	}
+	b.advance(5 * time.Hour)
+	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 0 {
+		t.Errorf("when it is due: %+v, %v", swept, err)
+	}
+	b.advance(2 * time.Hour)
+	w.Tries, w.Renewed = 1, 1
+	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 1 || b.lastTask() != w.Task().ID() {
+		t.Errorf("long after: %+v, %v, put %s, want %s", swept, err, b.lastTask(), w.Task().ID())
+	}
+}
+
+// What cannot be put is left to the next sweep.
+func TestSweepTellsAgain(t *testing.T) {
+	b := setup(t, sweepQueue)
+	b.ended(t)
+	b.advance(2 * time.Minute)
+	b.queue.Errs = []error{grpcstatus.Error(codes.PermissionDenied, "no")}
+	if _, err := b.sweeper.Sweep(t.Context()); err == nil {
+		t.Error("no error")
+	}
+	b.advance(2 * time.Minute)
+	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 1 {
+		t.Errorf("%+v, %v", swept, err)
+	}
+}
