@@ -48,6 +48,15 @@ resource "google_cloud_tasks_queue_iam_member" "sweep_enqueuer" {
   member   = google_service_account.this[each.key].member
 }
 
+resource "google_cloud_tasks_queue_iam_member" "webhook_enqueuer" {
+  for_each = toset(var.webhooks ? local.enqueuers : [])
+
+  name     = google_cloud_tasks_queue.webhook[0].name
+  location = var.region
+  role     = "roles/cloudtasks.enqueuer"
+  member   = google_service_account.this[each.key].member
+}
+
 # The sweep looks up tasks, and doctor the queue's rate.
 resource "google_cloud_tasks_queue_iam_member" "viewer" {
   for_each = google_cloud_tasks_queue.lane

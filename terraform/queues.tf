@@ -58,3 +58,31 @@ resource "google_cloud_tasks_queue" "sweep" {
   }
   depends_on = [google_project_service.this]
 }
+
+# Each try to tell a receiver is a task here, for the time of the try. The worker
+# tells no receiver too much at once; what it puts off it schedules again.
+resource "google_cloud_tasks_queue" "webhook" {
+  count = var.webhooks ? 1 : 0
+
+  name     = "${var.name}-webhook-v${var.webhook_queue_version}"
+  location = var.region
+
+  rate_limits {
+    max_dispatches_per_second = 100
+    max_concurrent_dispatches = 64
+  }
+  # What is retried here is a worker that did not answer, or could not reach the
+  # record. A receiver that fails gets a task for its next try.
+  retry_config {
+    max_attempts       = -1
+    max_retry_duration = "0s"
+    min_backoff        = "1s"
+    max_backoff        = "300s"
+    max_doublings      = 9
+  }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+  depends_on = [google_project_service.this]
+}

@@ -3,8 +3,8 @@ locals {
 
   # Which secrets each account reads.
   secrets_of = {
-    api     = ["database-url", "redis-url", "r2-credentials", "api-keys"]
-    worker  = concat(["database-url", "redis-url", "r2-credentials"], values(local.lane_secrets))
+    api     = concat(["database-url", "redis-url", "r2-credentials", "api-keys"], var.webhooks ? ["webhook-secret"] : [])
+    worker  = concat(["database-url", "redis-url", "r2-credentials"], values(local.lane_secrets), var.webhooks ? ["webhook-secret"] : [])
     migrate = [local.migrate_secret]
   }
   migrate_secret = var.migrate_database_url ? "migrate-database-url" : "database-url"

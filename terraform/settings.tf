@@ -21,6 +21,7 @@ locals {
       WORKER_URL            = local.worker_url
     },
     var.r2.public_url == null ? {} : { R2_PUBLIC_URL = var.r2.public_url },
+    var.webhooks ? { WEBHOOK_QUEUE = google_cloud_tasks_queue.webhook[0].id } : {},
     local.plain_lane ? local.lane_settings : { LANES = local.lanes_setting },
   )
 
@@ -78,6 +79,7 @@ locals {
       redis-url      = "REDIS_URL"
       r2-credentials = "R2_CREDENTIALS"
       api-keys       = "API_KEYS"
+      webhook-secret = "WEBHOOK_SECRET"
     },
     { for lane, secret in local.lane_secrets : secret => local.key_settings[lane] },
   )

@@ -141,7 +141,8 @@ variable "seconds_per_picture" {
 variable "secrets" {
   description = <<-EOT
     Values of secrets, none of which gets into the state: database-url, redis-url, r2-credentials (ID:SECRET),
-    api-keys, gemini-api-key-LANE for each lane, and migrate-database-url if migrate_database_url is set.
+    api-keys, gemini-api-key-LANE for each lane, migrate-database-url if migrate_database_url is set, and
+    webhook-secret if webhooks is.
     Needed when a secret is made and when its number in secret_versions is raised; best kept in a file that only
     you can read, and given as TF_VAR_secrets.
   EOT
@@ -157,10 +158,10 @@ variable "secrets" {
   }
   validation {
     condition = length(setsubtract(keys(var.secrets), concat(
-      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys"],
+      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys", "webhook-secret"],
       [for lane in keys(var.lanes) : "gemini-api-key-${lane}"],
     ))) == 0
-    error_message = "secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, and gemini-api-key-LANE for each of lanes."
+    error_message = "secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, webhook-secret, and gemini-api-key-LANE for each of lanes."
   }
 }
 
@@ -303,6 +304,25 @@ variable "sweep_queue_version" {
   validation {
     condition     = var.sweep_queue_version >= 1 && floor(var.sweep_queue_version) == var.sweep_queue_version
     error_message = "sweep_queue_version must be a whole number from 1."
+  }
+}
+
+variable "webhooks" {
+  description = "Whether receivers are told of jobs. It takes the secret webhook-secret; see docs/webhooks.md."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "webhook_queue_version" {
+  description = "Raise it to get a new queue for webhooks, as queue_version of lanes."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.webhook_queue_version >= 1 && floor(var.webhook_queue_version) == var.webhook_queue_version
+    error_message = "webhook_queue_version must be a whole number from 1."
   }
 }
 

@@ -165,3 +165,28 @@ run "callers_that_follow_their_jobs" {
     error_message = "Cloud Run cuts streams."
   }
 }
+
+run "without_webhooks" {
+  assert {
+    condition     = length(google_cloud_tasks_queue.webhook) + length(google_cloud_tasks_queue_iam_member.webhook_enqueuer) == 0 && !contains(keys(google_secret_manager_secret.this), "webhook-secret")
+    error_message = "What webhooks need is there without webhooks."
+  }
+}
+
+run "with_webhooks" {
+  variables {
+    webhooks = true
+  }
+  assert {
+    condition     = google_cloud_tasks_queue.webhook[0].retry_config[0].max_attempts == -1 && google_cloud_tasks_queue.webhook[0].name == "ai-worker-webhook-v1"
+    error_message = "A queue that gives up deletes tasks."
+  }
+  assert {
+    condition     = toset(keys(google_cloud_tasks_queue_iam_member.webhook_enqueuer)) == toset(["api", "worker"])
+    error_message = "Not both services can put tasks on the queue for webhooks."
+  }
+  assert {
+    condition     = alltrue([for service in ["api", "worker"] : contains(keys(google_secret_manager_secret_iam_member.reader), "${service} webhook-secret")])
+    error_message = "Not both services can read the secret."
+  }
+}

@@ -122,6 +122,14 @@ run "sweep_queue_version_of_zero" {
   expect_failures = [var.sweep_queue_version]
 }
 
+run "webhook_queue_version_of_zero" {
+  command = plan
+  variables {
+    webhook_queue_version = 0
+  }
+  expect_failures = [var.webhook_queue_version]
+}
+
 run "image_by_tag" {
   command = plan
   variables {

@@ -117,6 +117,20 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 			t.Errorf("the old key is %v", old["state"])
 		}
 	})
+	t.Run("webhooks are a variable and a secret", func(t *testing.T) {
+		vars["webhooks"] = true
+		r.vars(t, vars)
+		r.apply(t, 0, map[string]string{"webhook-secret": "whsec_hunter2"})
+		r.checkSettled(t)
+		checkState(t, r)
+		for _, service := range []string{"ai-worker", "ai-worker-api"} {
+			env := g.environment(t, service)
+			cfg, err := config.Load(func(name string) string { return env[name] })
+			if err != nil || cfg.WebhookSecret != "whsec_hunter2" || cfg.Tasks.WebhookQueue != "projects/my-project/locations/europe-west1/queues/ai-worker-webhook-v1" {
+				t.Errorf("%s has the queue %q, %v", service, cfg.Tasks.WebhookQueue, err)
+			}
+		}
+	})
 	t.Run("a number without a value is refused", func(t *testing.T) {
 		r.vars(t, merged(vars, "secret_versions", object{"gemini-api-key-second": 2, "redis-url": 2}))
 		if out := r.apply(t, 1, nil); !strings.Contains(out, "is required") {
