@@ -102,7 +102,7 @@ func (r *reader) gemini() []Setting {
 		},
 		{
 			Name: "WORKER_MAX_INSTANCES", Service: ServiceGemini, Default: "1",
-			Purpose: "how many workers there are at most; used while Redis has never been reached",
+			Purpose: "how many workers there are at most; a single one goes on at the full rate while Redis is away",
 			read:    integer(&c.Instances, 1, maxInstances),
 		},
 		{

@@ -2,9 +2,11 @@ package lane
 
 import (
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -28,89 +30,124 @@ const (
 	// up for another one. The second answer counts however long it takes: from a
 	// Redis that is always slow, all slots are equally late.
 	slowAnswer = 300 * time.Millisecond
-	// memory is how long Redis remembers a lane's next slot. It is far longer
-	// than any interval, since a lane without memory starts with a wait of one
-	// interval.
-	memory = 24 * time.Hour
-	// present is for how long an instance counts after it last asked.
-	present = 2 * time.Minute
+	// memory is how long Redis remembers a lane. A lane without memory begins
+	// with a wait.
+	memory = 30 * 24 * time.Hour
+
+	// longestWait is how far away slots usually are at most: how long a caller
+	// waits for one. A caller may wait longer.
+	longestWait = 30 * time.Second
+	// quiet is how long an instance does not hear from Redis before its share of
+	// the quota begins, at least. It is longer than longestWait: a slot that is
+	// handed out now must not lie in the share of an instance that asks as usual.
+	quiet = longestWait + 10*time.Second
+	// valid is for how long a share lasts. The share of an instance that has died
+	// is unused for so long.
+	valid = 2 * time.Minute
+	// farthest is how far away the next slot can be, unless a caller waited
+	// longer.
+	farthest = time.Minute
+
+	// againMin and againMax bound the time after which a caller asks again who got
+	// no slot because Redis is away: a quarter of the time that it has been away.
+	againFirst, againLast = 2 * time.Second, time.Minute
 )
 
-// takeScript does what slots.take does, on Redis' clock and for all instances.
-// Times are in microseconds.
+// takeSource does what slots.take does, for all instances.
 //
-// If the next slot is not known, it counts as one interval away: Redis may have
-// lost it right after it was taken. The same holds if it is further away than
-// is possible: then the clock was set back. ARGV[3] is how far away the next
-// slot is, as far as the caller knows.
-//
-// The script also counts the instances that asked lately, because they share
-// the quota while Redis is away.
-var takeScript = goredis.NewScript(`
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local interval, patience, known = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local function keep(key, value)
-  redis.call('SET', key, string.format('%.0f', value), 'PX', ARGV[4])
-end
-redis.call('ZADD', KEYS[3], now, ARGV[5])
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', now - tonumber(ARGV[6])))
-redis.call('PEXPIRE', KEYS[3], ARGV[4])
-local instances = redis.call('ZCARD', KEYS[3])
-local nextslot = tonumber(redis.call('GET', KEYS[1]) or '')
-if not nextslot or nextslot > now + patience + interval then
-  nextslot = now + interval
-end
-nextslot = math.max(nextslot, now + known)
-if nextslot - now <= patience then
-  keep(KEYS[1], nextslot + interval)
-  return {1, math.floor(nextslot - now), instances}
-end
-local later = tonumber(redis.call('GET', KEYS[2]) or '') or 0
-if later < nextslot or later > now + 86400000000 then
-  later = nextslot
-end
-keep(KEYS[2], later + interval)
-return {0, math.floor(later - now), instances}`)
+//go:embed take.lua
+var takeSource string
+
+var takeScript = goredis.NewScript(takeSource)
 
 // A Pacer spaces the requests of a lane evenly over all instances, whatever
 // bursts its queue sends. It is the generic cell rate algorithm without a
-// burst, in one Redis script on Redis' clock. While Redis is away, each
-// instance keeps to its share of the quota.
+// burst, in one Redis script on Redis' clock.
+//
+// While Redis is away, an instance that is the only one hands the slots out
+// itself. One of several cannot know whether the others are without Redis too.
+// So Redis gives each a share of the quota, for a time that begins when the
+// instance has not asked for a while, and ends two minutes later. For that time
+// Redis keeps the share free. The instance hands slots out of it from its begin
+// to its end, and after that none. All slots of a minute are then at most
+//
+//	1 + the unreserved part of RPM × 0.99    from Redis, in any minute
+//	  + the reserved part of RPM × 0.99      from the shares
+//
+// which is less than RPM + 1, whoever is cut off, for how long, and in whatever
+// order they come back. See docs/decisions/0019.
 type Pacer struct {
 	lane      Lane
-	redis     *redis.Client
+	redis     doer
 	instance  string // names this process among the instances
+	most      int    // so many instances there are at most
 	instances atomic.Int64
-	local     slots
+	local     slots  // of the lane, as this process knows them
+	shares    shares // what this process may hand out as one of several
 	log       *slog.Logger
 }
 
+// A doer sends commands to Redis, as redis.Client does.
+type doer interface {
+	Do(ctx context.Context, what string, timeout time.Duration, op func(context.Context, *goredis.Client) error) error
+}
+
 // NewPacer returns a pacer for the lane, whose RPM must be positive. instance
-// names this process. instances is the assumed number of processes until Redis
-// has told it.
+// names this process. instances is how many processes there are at most.
 func NewPacer(l Lane, client *redis.Client, instance string, instances int, log *slog.Logger) *Pacer {
-	p := &Pacer{lane: l, redis: client, instance: instance, log: log, local: slots{now: time.Now}}
-	p.instances.Store(int64(max(instances, 1)))
+	p := &Pacer{
+		lane: l, redis: client, instance: instance, most: max(instances, 1), log: log,
+		local: slots{now: time.Now}, shares: shares{now: time.Now, slots: slots{now: time.Now}},
+	}
+	p.instances.Store(int64(p.most))
 	return p
 }
 
 // Take takes the lane's next slot if it comes within patience, and returns its
 // time. Otherwise it takes none, and returns when to ask again: a different
-// time for each caller.
+// time for each caller. While Redis is away, that may be within patience.
 func (p *Pacer) Take(ctx context.Context, patience time.Duration) (at time.Time, taken bool) {
-	a, err := p.ask(ctx, patience)
+	lasts := valid
+	if p.most == 1 {
+		lasts = 0 // it needs no share
+	}
+	a, err := p.ask(ctx, patience, lasts)
 	if err == nil && a.taken && a.took > slowAnswer {
-		a, err = p.ask(ctx, patience)
+		a, err = p.ask(ctx, patience, lasts)
 	}
 	if err == nil {
 		return a.at, a.taken
 	}
-	if !errors.Is(err, redis.ErrResting) {
-		p.log.WarnContext(ctx, "pacing by this instance's share until Redis is back",
-			"lane", p.lane.Name, "instances", p.instances.Load(), "error", err)
+	away := p.shares.failed()
+	if p.alone() {
+		p.logAway(ctx, "pacing without Redis until it is back", err)
+		return p.local.take(p.interval(), patience)
 	}
-	return p.local.take(p.share(), patience)
+	if at, taken, ok := p.shares.take(p.lane.RPM, patience); ok {
+		p.logAway(ctx, "pacing by this instance's share until Redis is back", err)
+		return at, taken
+	}
+	p.logAway(ctx, "no slots until Redis is back: other instances may have it", err)
+	again := min(max(away/4, againFirst), againLast)
+	return p.local.now().Add(again/2 + rand.N(again)), false
+}
+
+// Leave gives up this instance's share, so that the others need not keep it
+// free. No slot may be taken after it. It asks Redis nothing if it never did, and
+// fails if Redis does not answer.
+func (p *Pacer) Leave(ctx context.Context) error {
+	if !p.shares.leave() {
+		return nil
+	}
+	_, err := p.ask(ctx, -1, 0)
+	return err
+}
+
+// logAway logs a failure of Redis, once for each question.
+func (p *Pacer) logAway(ctx context.Context, what string, err error) {
+	if !errors.Is(err, redis.ErrResting) {
+		p.log.WarnContext(ctx, what, "lane", p.lane.Name, "instances", p.instances.Load(), "error", err)
+	}
 }
 
 // An answer is what Redis said of the next slot.
@@ -120,52 +157,51 @@ type answer struct {
 	took  time.Duration // how long Redis took to answer
 }
 
+// values is how many values the script returns.
+const values = 7
+
 // ask takes a slot in Redis, or none if the next one is further away than
-// patience.
-func (p *Pacer) ask(ctx context.Context, patience time.Duration) (a answer, err error) {
+// patience. lasts is how long the share lasts that Redis gives.
+func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answer, err error) {
 	key := "lane:" + p.lane.Name + ":"
 	asked := p.local.now()
-	var values []int64
+	var got []int64
 	err = p.redis.Do(ctx, "take a slot", askTimeout, func(ctx context.Context, r *goredis.Client) error {
-		values, err = takeScript.Run(ctx, r, []string{key + "next", key + "later", key + "instances"},
-			p.interval().Microseconds(), patience.Microseconds(), p.local.ahead().Microseconds(),
-			memory.Milliseconds(), p.instance, present.Microseconds()).Int64Slice()
-		if err == nil && len(values) != 3 {
-			err = fmt.Errorf("lane: %d values from the pacer's script", len(values))
+		held := p.shares.report()
+		got, err = takeScript.Run(ctx, r, []string{key + "next", key + "later", key + "shares"},
+			p.interval().Microseconds(), patience.Microseconds(), p.instance,
+			p.local.ahead().Microseconds(), p.most == 1, quiet.Microseconds(), lasts.Microseconds(),
+			held.of, held.redisFrom, held.out, held.outFor.Microseconds(), quiet.Microseconds(),
+			farthest.Microseconds(), memory.Milliseconds()).Int64Slice()
+		if err == nil && len(got) != values {
+			err = fmt.Errorf("lane: %d values from the pacer's script", len(got))
 		}
 		return err
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	p.instances.Store(max(values[2], 1))
 	answered := p.local.now()
 	a = answer{
-		at: answered.Add(time.Duration(values[1]) * time.Microsecond), taken: values[0] == 1, took: answered.Sub(asked),
+		at: answered.Add(time.Duration(got[1]) * time.Microsecond), taken: got[0] == 1, took: answered.Sub(asked),
 	}
 	if a.taken {
-		p.local.noteTaken(a.at, p.interval())
+		p.local.notBefore(a.at.Add(p.interval()))
 	}
+	p.instances.Store(max(got[2], 1))
+	now, from, till := got[3], got[5], got[6]
+	p.shares.renew(share{
+		of: got[4], redisFrom: from, redisAnswer: now,
+		from: answered.Add(time.Duration(from-now) * time.Microsecond),
+		till: asked.Add(time.Duration(till-now) * time.Microsecond),
+	})
 	return a, nil
 }
+
+// alone reports whether there is no other instance.
+func (p *Pacer) alone() bool { return p.most == 1 && p.instances.Load() == 1 }
 
 // interval returns the time between two slots of the lane.
 func (p *Pacer) interval() time.Duration {
 	return time.Duration(float64(time.Minute) / (float64(p.lane.RPM) * (1 - headroom)))
-}
-
-// share returns the time between two slots of this instance while it cannot ask
-// the others. Their slots may coincide, so each instance leaves one request of
-// its share unused: n instances with k slots a minute send up to n*(k+1) in
-// some minute.
-func (p *Pacer) share() time.Duration {
-	n := float64(p.instances.Load())
-	if n == 1 {
-		return p.interval()
-	}
-	perMinute := float64(p.lane.RPM)*(1-headroom)/n - 1
-	if perMinute < 1/n {
-		perMinute = 1 / n // a quota smaller than the number of instances
-	}
-	return time.Duration(float64(time.Minute) / perMinute)
 }

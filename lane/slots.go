@@ -33,12 +33,11 @@ func (s *slots) take(interval, patience time.Duration) (at time.Time, taken bool
 	return at, false
 }
 
-// noteTaken notes a slot that was taken in Redis, so that the next one here
-// comes an interval after it.
-func (s *slots) noteTaken(at time.Time, interval time.Duration) {
+// notBefore makes the next slot come at t or later.
+func (s *slots) notBefore(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.next = latest(s.next, at.Add(interval))
+	s.next = latest(s.next, t)
 }
 
 // ahead returns how long it is until the next slot, at least 0.

@@ -34,7 +34,10 @@ func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
 		if deadline, ok := ctx.Deadline(); ok {
 			patience = min(patience, time.Until(deadline)-answer)
 		}
-		at, taken := a.lane.pacer.Take(ctx, patience)
+		at, taken, err := a.worker.takeSlot(ctx, a.lane, patience)
+		if err != nil {
+			return err
+		}
 		if !taken {
 			return &farSlotError{at}
 		}
@@ -44,6 +47,22 @@ func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
 		}
 	}
 	return a.worker.mayBegin(ctx)
+}
+
+// takeSlot takes the lane's next slot if it comes within patience. If the pacer
+// says that it cannot tell now, takeSlot asks again at the time that it says,
+// for as long as patience lasts. It fails as mayBegin does.
+func (w *Worker) takeSlot(ctx context.Context, l *openLane, patience time.Duration) (at time.Time, taken bool, err error) {
+	end := time.Now().Add(patience)
+	for {
+		at, taken = l.pacer.Take(ctx, time.Until(end))
+		if taken || !at.Before(end) {
+			return at, taken, w.mayBegin(ctx)
+		}
+		if err := w.waitFor(ctx, at); err != nil {
+			return at, false, err
+		}
+	}
 }
 
 // waitFor waits for a slot. It fails at once when the process is told to end,

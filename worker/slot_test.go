@@ -125,6 +125,59 @@ func TestAStallDoesNotCrossTheQuota(t *testing.T) {
 	}
 }
 
+// awayPacer has a slot from some time on. Before that it has callers ask again
+// after 3 s.
+type awayPacer struct{ back time.Time }
+
+func (p awayPacer) Take(context.Context, time.Duration) (time.Time, bool) {
+	now := time.Now()
+	if now.Before(p.back) {
+		return now.Add(3 * time.Second), false
+	}
+	return now, true
+}
+
+// While nobody knows when the next slot is, a delivery waits and asks again, and
+// its task is not replaced. Its patience is as for a slot. It ends at once when
+// the process is told to.
+func TestDeliverAsksAgainForASlot(t *testing.T) {
+	for name, tt := range map[string]struct {
+		away, drain time.Duration
+		want        worker.Verdict
+		took        time.Duration
+		requests    int
+		put         int
+	}{
+		"a short outage":       {away: 10 * time.Second, want: worker.VerdictDone, took: 20 * time.Second, requests: 1},
+		"longer than patience": {away: time.Minute, want: worker.VerdictDone, took: 27 * time.Second, put: 1},
+		"told to end":          {away: time.Minute, drain: 4 * time.Second, want: worker.VerdictAgain, took: 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, _, asked := paced(t)
+				began, draining := time.Now(), make(chan struct{})
+				b.config.Lanes[0].Pacer = awayPacer{began.Add(tt.away)}
+				b.config.Draining = draining
+				b.start(b.config)
+				if tt.drain > 0 {
+					time.AfterFunc(tt.drain, func() { close(draining) })
+				}
+				_, tasks := b.create(t, 1)
+				verdict, err := b.deliver(t, tasks[0])
+				if verdict != tt.want || err != nil {
+					t.Errorf("got %v, %v; want %v", verdict, err, tt.want)
+				}
+				if took := time.Since(began); took != tt.took {
+					t.Errorf("took %s, want %s", took, tt.took)
+				}
+				if len(asked.all) != tt.requests || len(b.router.tasks) != tt.put {
+					t.Errorf("%d requests, %d tasks put; want %d and %d", len(asked.all), len(b.router.tasks), tt.requests, tt.put)
+				}
+			})
+		})
+	}
+}
+
 // The slot was missed, and the next one cannot be waited for. The image waits
 // for that one on its queue, and its attempt does not count.
 func TestDeliverGivesBackWhatMissedItsSlot(t *testing.T) {

@@ -36,7 +36,8 @@ type ImageStore interface {
 // A Pacer hands out the slots of a lane's quota.
 type Pacer interface {
 	// Take takes the next slot if it comes within patience, and returns its
-	// time. Otherwise it takes none, and returns when to ask again.
+	// time. Otherwise it takes none, and returns when to ask again. If that is
+	// within patience, the pacer cannot tell yet when the next slot is.
 	Take(ctx context.Context, patience time.Duration) (at time.Time, taken bool)
 }
 
@@ -191,7 +192,10 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	if left := l.closedFor(); left > 0 || l.quota.Paused {
 		return w.passOn(ctx, t, l.quota.Model, left)
 	}
-	slot, taken := l.pacer.Take(ctx, w.limits.Patience)
+	slot, taken, err := w.takeSlot(ctx, l, w.limits.Patience)
+	if err != nil {
+		return VerdictAgain, nil //nolint:nilerr // nothing was claimed, as below
+	}
 	if !taken {
 		return w.postpone(ctx, t, l.quota.Model, l, slot)
 	}

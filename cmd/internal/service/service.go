@@ -47,6 +47,7 @@ type Service struct {
 	redis   *redis.Client
 	queue   *cloudtasks.Client
 	sweeper *sweep.Sweeper
+	pacers  []*lane.Pacer
 	log     *slog.Logger
 }
 
@@ -104,7 +105,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		if routes.OIDC, err = newOIDC(ctx, cfg.Tasks, log); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		w, err := newWorker(ctx, cfg, s.redis, published, pictures, producer, draining.Done(), log)
+		w, err := s.newWorker(ctx, cfg, published, pictures, producer, draining.Done())
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -193,9 +194,9 @@ func newOIDC(ctx context.Context, cfg config.Tasks, log *slog.Logger) (*server.O
 	}, log)
 }
 
-func newWorker(
-	ctx context.Context, cfg config.Config, client *redis.Client, published *snapshot.Record,
-	pictures *storage.R2, producer *enqueue.Producer, draining <-chan struct{}, log *slog.Logger,
+func (s *Service) newWorker(
+	ctx context.Context, cfg config.Config, published *snapshot.Record,
+	pictures *storage.R2, producer *enqueue.Producer, draining <-chan struct{},
 ) (*worker.Worker, error) {
 	instance := rand.Text()
 	lanes := make([]worker.LaneConfig, len(cfg.Lanes))
@@ -204,9 +205,9 @@ func newWorker(
 		if err != nil {
 			return nil, fmt.Errorf("lane %s: its key, or GEMINI_BASE_URL: %w", l.Lane.Name, err)
 		}
+		s.pacers = append(s.pacers, lane.NewPacer(l.Lane, s.redis, instance, cfg.Instances, s.log))
 		lanes[i] = worker.LaneConfig{
-			Lane: l.Lane, Model: generate.Model(l.Lane.Model), Generator: gemini,
-			Pacer: lane.NewPacer(l.Lane, client, instance, cfg.Instances, log),
+			Lane: l.Lane, Model: generate.Model(l.Lane.Model), Generator: gemini, Pacer: s.pacers[i],
 		}
 	}
 	limits := worker.DefaultLimits()
@@ -215,7 +216,7 @@ func newWorker(
 	}
 	return worker.New(worker.Config{
 		Lanes: lanes, Record: published, Images: pictures, Router: producer, Cancels: published,
-		Limits: limits, Draining: draining, Log: log,
+		Limits: limits, Draining: draining, Log: s.log,
 	}), nil
 }
 
@@ -234,7 +235,26 @@ func (s *Service) Sweep(ctx context.Context) {
 // handler may serve more than Handler does.
 func (s *Service) Run(ctx context.Context, ln net.Listener, handler http.Handler) error {
 	defer context.AfterFunc(ctx, s.drain)()
-	return server.Run(ctx, ln, handler, func() { s.abort(worker.ErrShutdown) }, s.log)
+	err := server.Run(ctx, ln, handler, func() { s.abort(worker.ErrShutdown) }, s.log)
+	s.leave(context.WithoutCancel(ctx))
+	return err
+}
+
+// leaveTimeout bounds leave. The process is killed 10 s after it was told to
+// end, and has taken up to 9 s.
+const leaveTimeout = 300 * time.Millisecond
+
+// leave gives up this instance's share of each quota. If Redis does not hear of
+// it, the share is kept free for some minutes.
+func (s *Service) leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTimeout)
+	defer cancel()
+	for _, p := range s.pacers {
+		if err := p.Leave(ctx); err != nil {
+			s.log.InfoContext(ctx, "the share of this instance stays reserved for some minutes", "error", err)
+			return
+		}
+	}
 }
 
 // Close closes all connections.
