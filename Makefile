@@ -64,8 +64,9 @@ bench: ## Run the Go benchmarks
 	scripts/with-postgres.sh go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-quota
-bench-quota: ## Measure how much of a quota is used, and whether it is crossed (half an hour)
+bench-quota: ## Measure how much of a quota is used, and whether it is crossed, also while services stall and instances end (45 minutes)
 	scripts/with-postgres.sh go run ./bench/quota
+	scripts/with-postgres.sh go run ./bench/quota -rpm 60,1000 -disturb
 
 .PHONY: histories
 histories: ## Compare Postgres with the specification for as long as wanted: CHECKS=100000 histories

@@ -448,3 +448,62 @@ func TestSharesOfThoseThatAreGone(t *testing.T) {
 		})
 	}
 }
+
+// tardy makes Redis come to each command 2 s late.
+type tardy struct{ world *world }
+
+func (tardy) DialHook(next goredis.DialHook) goredis.DialHook { return next }
+
+func (tardy) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return next
+}
+
+func (h tardy) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		h.world.server.SetTime(h.world.now.Add(2 * time.Second))
+		defer h.world.server.SetTime(h.world.now)
+		return next(ctx, cmd)
+	}
+}
+
+// A Redis that stood still works off the questions that were asked meanwhile.
+// Nobody waits for the answers any more, so they take no slots.
+func TestAnAnswerThatNobodyWaitsForTakesNoSlot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60)
+	i, other := w.start(1), w.start(1)
+	first, _ := i.pacer.Take(t.Context(), time.Minute)
+	client := w.client
+	w.client = goredis.NewClient(client.Options())
+	defer func() { _ = w.client.Close() }()
+	w.client.AddHook(tardy{w})
+	w.client.Ping(t.Context()) // to connect is several commands
+	i.cut = func() failure { return unheard }
+	i.pacer.Take(t.Context(), time.Minute)
+	w.client = client
+	second, taken := other.pacer.Take(t.Context(), time.Minute)
+	if got, want := second.Add(-other.skew).Sub(first.Add(-i.skew)), (&fleet{rpm: 60}).interval(); !taken || (got-want).Abs() > precision {
+		t.Errorf("the next slot comes %s after the one before, want %s", got, want)
+	}
+}
+
+// A slot that is given back goes to the next caller, of any instance.
+func TestASlotThatIsGivenBackIsUsed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60)
+	i, other := w.start(1), w.start(1)
+	var slots []time.Time
+	for range 5 {
+		at, _ := i.pacer.Take(t.Context(), time.Minute)
+		slots = append(slots, at.Add(-i.skew))
+	}
+	i.pacer.Return(t.Context(), slots[3].Add(i.skew))
+	i.pacer.Return(t.Context(), slots[2].Add(i.skew))
+	i.pacer.Return(t.Context(), w.now.Add(i.skew-time.Second)) // has passed
+	for n, want := range []time.Time{slots[2], slots[3], slots[4].Add((&fleet{rpm: 60}).interval())} {
+		at, taken := other.pacer.Take(t.Context(), time.Minute)
+		if got := at.Add(-other.skew); !taken || got.Sub(want).Abs() > precision {
+			t.Errorf("slot %d is in %s, want %s", n, got.Sub(w.now), want.Sub(w.now))
+		}
+	}
+}

@@ -48,7 +48,10 @@ const (
 	// longer.
 	farthest = time.Minute
 
-	// againMin and againMax bound the time after which a caller asks again who got
+	// returnedFor is how long Redis keeps slots that were given back.
+	returnedFor = 2 * longestWait
+
+	// againFirst and againLast bound the time after which a caller asks again who got
 	// no slot because Redis is away: a quarter of the time that it has been away.
 	againFirst, againLast = 2 * time.Second, time.Minute
 )
@@ -112,7 +115,7 @@ func (p *Pacer) Take(ctx context.Context, patience time.Duration) (at time.Time,
 		lasts = 0 // it needs no share
 	}
 	a, err := p.ask(ctx, patience, lasts)
-	if err == nil && a.taken && a.took > slowAnswer {
+	if err == nil && (a.taken && a.took > slowAnswer || a.late) {
 		a, err = p.ask(ctx, patience, lasts)
 	}
 	if err == nil {
@@ -130,6 +133,25 @@ func (p *Pacer) Take(ctx context.Context, patience time.Duration) (at time.Time,
 	p.logAway(ctx, "no slots until Redis is back: other instances may have it", err)
 	again := min(max(away/4, againFirst), againLast)
 	return p.local.now().Add(again/2 + rand.N(again)), false
+}
+
+// Return gives back a slot that was taken and cannot be used, so that another
+// caller gets it. It does nothing if the slot's time has passed, or Redis does
+// not answer.
+func (p *Pacer) Return(ctx context.Context, at time.Time) {
+	slot := p.shares.redisTime(at)
+	if slot == 0 || !at.After(p.local.now()) {
+		return
+	}
+	_ = p.redis.Do(ctx, "give a slot back", askTimeout, func(ctx context.Context, r *goredis.Client) error {
+		key := p.key("returned")
+		_, err := r.Pipelined(ctx, func(pipe goredis.Pipeliner) error {
+			pipe.ZAdd(ctx, key, goredis.Z{Score: float64(slot), Member: slot})
+			pipe.PExpire(ctx, key, returnedFor)
+			return nil
+		})
+		return err
+	}) // the slot is lost, and the circuit has logged it
 }
 
 // Leave gives up this instance's share, so that the others need not keep it
@@ -154,25 +176,29 @@ func (p *Pacer) logAway(ctx context.Context, what string, err error) {
 type answer struct {
 	at    time.Time // on this process' clock, and never too early
 	taken bool
+	late  bool          // Redis came to the question too late, and took no slot
 	took  time.Duration // how long Redis took to answer
 }
 
-// values is how many values the script returns.
-const values = 7
+// values is how many values the script returns, and late its first one if the
+// question came too late.
+const (
+	values = 7
+	late   = 2
+)
 
 // ask takes a slot in Redis, or none if the next one is further away than
 // patience. lasts is how long the share lasts that Redis gives.
 func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answer, err error) {
-	key := "lane:" + p.lane.Name + ":"
 	asked := p.local.now()
 	var got []int64
 	err = p.redis.Do(ctx, "take a slot", askTimeout, func(ctx context.Context, r *goredis.Client) error {
 		held := p.shares.report()
-		got, err = takeScript.Run(ctx, r, []string{key + "next", key + "later", key + "shares"},
+		got, err = takeScript.Run(ctx, r, []string{p.key("next"), p.key("later"), p.key("shares"), p.key("returned")},
 			p.interval().Microseconds(), patience.Microseconds(), p.instance,
 			p.local.ahead().Microseconds(), p.most == 1, quiet.Microseconds(), lasts.Microseconds(),
 			held.of, held.redisFrom, held.out, held.outFor.Microseconds(), quiet.Microseconds(),
-			farthest.Microseconds(), memory.Milliseconds()).Int64Slice()
+			farthest.Microseconds(), memory.Milliseconds(), held.deadline).Int64Slice()
 		if err == nil && len(got) != values {
 			err = fmt.Errorf("lane: %d values from the pacer's script", len(got))
 		}
@@ -185,11 +211,15 @@ func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answe
 	a = answer{
 		at: answered.Add(time.Duration(got[1]) * time.Microsecond), taken: got[0] == 1, took: answered.Sub(asked),
 	}
+	now, from, till := got[3], got[5], got[6]
+	p.shares.noteTime(now, asked, answered)
+	if a.late = got[0] == late; a.late {
+		return a, nil
+	}
 	if a.taken {
 		p.local.notBefore(a.at.Add(p.interval()))
 	}
 	p.instances.Store(max(got[2], 1))
-	now, from, till := got[3], got[5], got[6]
 	p.shares.renew(share{
 		of: got[4], redisFrom: from, redisAnswer: now,
 		from: answered.Add(time.Duration(from-now) * time.Microsecond),
@@ -197,6 +227,9 @@ func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answe
 	})
 	return a, nil
 }
+
+// key returns the name of one of the lane's keys in Redis.
+func (p *Pacer) key(name string) string { return "lane:" + p.lane.Name + ":" + name }
 
 // alone reports whether there is no other instance.
 func (p *Pacer) alone() bool { return p.most == 1 && p.instances.Load() == 1 }

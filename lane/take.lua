@@ -1,6 +1,6 @@
 -- Takes a lane's next slot if it comes within patience, on Redis' clock and for
 -- all instances. Times are in microseconds. It returns
---   whether a slot was taken (1 or 0),
+--   whether a slot was taken (1 or 0); 2 if the question came too late,
 --   how long it is until the slot, or until the caller should ask again,
 --   how many instances there are,
 --   the time of this answer,
@@ -14,7 +14,7 @@
 --
 -- KEYS: the earliest time of the next slot; the next time that is told to a
 -- caller who must come back; a hash of reservations by name, and up to which
--- time the slots are accounted for ("seen").
+-- time the slots are accounted for ("seen"); slots that were given back, by time.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local interval, patience, id = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
@@ -29,6 +29,10 @@ local outFor = tonumber(ARGV[11])    -- until the last of them has passed
 local settle = tonumber(ARGV[12])    -- how long to wait if Redis has lost its memory
 local longest = tonumber(ARGV[13])   -- no slot is further away, unless a caller is more patient
 local memory = ARGV[14]              -- how long to remember a lane, in milliseconds
+local deadline = tonumber(ARGV[15])  -- until when the caller waits for the answer; 0: not known
+if deadline > 0 and now > deadline then
+  return {2, 0, 1, now, 0, 0, 0} -- a Redis that stood still works off what has been given up meanwhile
+end
 local held = heldOf > 0 and 1 / heldOf or 0
 -- lag is how long an instance of several must have been silent before its share
 -- begins. It often asks once in as many intervals as there are instances.
@@ -60,7 +64,7 @@ end
 -- forgotten have passed, and all have told of their shares.
 local nextslot = tonumber(redis.call('GET', KEYS[1]) or '')
 if not nextslot or nextslot > now + math.max(patience, longest) + interval then
-  redis.call('DEL', KEYS[3])
+  redis.call('DEL', KEYS[3], KEYS[4])
   reserved, seen, nextslot = {}, now, now + interval
   if not alone then
     reserve('lost', 1, now, now + settle)
@@ -134,8 +138,12 @@ local till = from + valid
 reserve(name, math.max(of > 0 and 1 / of or 0, held), held > 0 and valid > 0 and math.min(heldFrom, from) or from, till)
 
 local slot = advance(seen, need, math.huge)
-local taken = slot - now <= patience
-if taken then
+local returned = redis.call('ZRANGEBYSCORE', KEYS[4], now, now + patience, 'LIMIT', 0, 1)[1]
+local taken = returned or slot - now <= patience
+if returned then
+  slot = tonumber(returned)
+  redis.call('ZREM', KEYS[4], returned)
+elseif taken then
   seen, need = slot, interval
 end
 redis.call('SET', KEYS[1], string.format('%.0f', seen + need), 'PX', memory)

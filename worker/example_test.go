@@ -62,6 +62,8 @@ type alwaysNow struct{}
 
 func (alwaysNow) Take(context.Context, time.Duration) (time.Time, bool) { return time.Now(), true }
 
+func (alwaysNow) Return(context.Context, time.Time) {}
+
 // shelf is an ImageStore that keeps nothing.
 type shelf struct{}
 

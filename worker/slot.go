@@ -43,6 +43,7 @@ func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
 		}
 		a.slot = at
 		if err := a.worker.waitFor(ctx, at); err != nil {
+			a.lane.pacer.Return(ctx, at)
 			return err
 		}
 	}
@@ -51,13 +52,16 @@ func (a *attempt) awaitSlot(ctx context.Context, answer time.Duration) error {
 
 // takeSlot takes the lane's next slot if it comes within patience. If the pacer
 // says that it cannot tell now, takeSlot asks again at the time that it says,
-// for as long as patience lasts. It fails as mayBegin does.
+// for as long as patience lasts. It fails as mayBegin does, and then takes none.
 func (w *Worker) takeSlot(ctx context.Context, l *openLane, patience time.Duration) (at time.Time, taken bool, err error) {
 	end := time.Now().Add(patience)
 	for {
 		at, taken = l.pacer.Take(ctx, time.Until(end))
-		if taken || !at.Before(end) {
-			return at, taken, w.mayBegin(ctx)
+		if taken {
+			return at, true, nil
+		}
+		if !at.Before(end) {
+			return at, false, w.mayBegin(ctx)
 		}
 		if err := w.waitFor(ctx, at); err != nil {
 			return at, false, err

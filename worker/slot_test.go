@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/worker"
 )
@@ -18,6 +20,8 @@ type evenPacer struct {
 	mu    sync.Mutex
 	next  time.Time
 	taken int
+
+	returned []time.Time
 }
 
 func (p *evenPacer) Take(_ context.Context, patience time.Duration) (time.Time, bool) {
@@ -33,6 +37,12 @@ func (p *evenPacer) Take(_ context.Context, patience time.Duration) (time.Time, 
 	p.next = at.Add(p.interval)
 	p.taken++
 	return at, true
+}
+
+func (p *evenPacer) Return(_ context.Context, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.returned = append(p.returned, at)
 }
 
 // paced returns a bundle whose lanes have a quota of 60 requests a minute, and
@@ -125,6 +135,27 @@ func TestAStallDoesNotCrossTheQuota(t *testing.T) {
 	}
 }
 
+// A delivery that waits for its slot while the process is told to end gives the
+// slot back.
+func TestDeliverGivesItsSlotBackOnceTheProcessIsToldToEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, p, asked := paced(t)
+		draining := make(chan struct{})
+		b.config.Draining = draining
+		b.start(b.config)
+		slot := time.Now().Add(20 * time.Second)
+		p.next = slot
+		time.AfterFunc(time.Second, func() { close(draining) })
+		_, tasks := b.create(t, 1)
+		if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictAgain || err != nil {
+			t.Errorf("got %v, %v", verdict, err)
+		}
+		if diff := cmp.Diff([]time.Time{slot}, p.returned); diff != "" || len(asked.all) > 0 {
+			t.Errorf("%d requests; slots given back (-want +got):\n%s", len(asked.all), diff)
+		}
+	})
+}
+
 // awayPacer has a slot from some time on. Before that it has callers ask again
 // after 3 s.
 type awayPacer struct{ back time.Time }
@@ -136,6 +167,8 @@ func (p awayPacer) Take(context.Context, time.Duration) (time.Time, bool) {
 	}
 	return now, true
 }
+
+func (p awayPacer) Return(context.Context, time.Time) {}
 
 // While nobody knows when the next slot is, a delivery waits and asks again, and
 // its task is not replaced. Its patience is as for a slot. It ends at once when

@@ -39,6 +39,8 @@ type Pacer interface {
 	// time. Otherwise it takes none, and returns when to ask again. If that is
 	// within patience, the pacer cannot tell yet when the next slot is.
 	Take(ctx context.Context, patience time.Duration) (at time.Time, taken bool)
+	// Return gives back a slot that was taken and will not be used.
+	Return(ctx context.Context, at time.Time)
 }
 
 // A Router puts tasks on queues.
@@ -200,6 +202,7 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 		return w.postpone(ctx, t, l.quota.Model, l, slot)
 	}
 	if w.waitFor(ctx, slot) != nil {
+		l.pacer.Return(ctx, slot)
 		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
 	}
 	return w.use(ctx, l, t, slot)

@@ -113,6 +113,8 @@ func (p *pacer) Take(_ context.Context, patience time.Duration) (time.Time, bool
 	return time.Now().Add(p.wait), p.wait <= patience
 }
 
+func (p *pacer) Return(context.Context, time.Time) {}
+
 // cancels lets a test cancel by hand.
 type cancels struct {
 	mu sync.Mutex

@@ -5,6 +5,9 @@
 // one too many in any 60 s.
 //
 //	scripts/with-postgres.sh go run ./bench/quota -rpm 10,60 -instances 1,3 -for 3m
+//
+// With -disturb, Postgres and Redis stand still for 6 s at random moments, and
+// instances are told to end and are replaced.
 package main
 
 import (
@@ -41,6 +44,8 @@ type options struct {
 	pictureBytes     int
 	parallel         int
 	logs             string
+	disturb          bool
+	seed             uint64
 }
 
 func main() {
@@ -107,9 +112,14 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.DurationVar(&o.maxLatency, "max-latency", 20*time.Second, "longest time that a picture takes")
 	f.IntVar(&o.pictureBytes, "picture-bytes", 1_500_000, "size of a picture")
 	f.IntVar(&o.parallel, "parallel", 2, "measurements at once; each has services of its own")
-	f.StringVar(&o.logs, "logs", "", "directory for what the instances log (default nowhere)")
+	f.StringVar(&o.logs, "logs", "", "directory for what the instances log and when requests came (default nowhere)")
+	f.BoolVar(&o.disturb, "disturb", false, "stop Postgres and Redis for 6 s, and replace an instance, in turn, one every 30 s; one measurement at a time")
+	f.Uint64Var(&o.seed, "seed", 1, "of the moments at which -disturb does that")
 	if err := f.Parse(args); err != nil {
 		return o, err
+	}
+	if o.disturb {
+		o.parallel = 1 // they share Postgres
 	}
 	var errs [2]error
 	o.rates, errs[0] = numbers("rpm", rates)

@@ -32,15 +32,16 @@ func measure(ctx context.Context, r *result, o options, path, databaseServer, di
 	// little more.
 	fill := o.maxLatency + 5*time.Second
 	window := o.windowFor(r.rpm)
+	r.disturbed = o.disturb
 	pictures := int(float64(r.rpm)*(fill+window).Minutes()) + o.concurrency(r.rpm) + r.rpm/2
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return b.submit(gctx, pictures) })
-	g.Go(func() error { return b.watch(gctx, r, fill, window) })
+	g.Go(func() error { return b.watch(gctx, r, o, fill, window) })
 	return g.Wait()
 }
 
 // watch waits until the pipeline is full, and then measures for window.
-func (b *bench) watch(ctx context.Context, r *result, fill, window time.Duration) error {
+func (b *bench) watch(ctx context.Context, r *result, o options, fill, window time.Duration) error {
 	err := await(ctx, firstWithin, func() bool {
 		arrived, _, _ := b.model.seen()
 		return len(arrived) > 0
@@ -52,16 +53,29 @@ func (b *bench) watch(ctx context.Context, r *result, fill, window time.Duration
 		return err
 	}
 	start, before := time.Now(), b.usage()
-	if err := b.pause(ctx, window); err != nil {
+	var stalls []stretch
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return b.pause(gctx, window) })
+	if o.disturb {
+		g.Go(func() (err error) {
+			stalls, err = b.disturb(gctx, window, o.seed)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	end, after := time.Now(), b.usage()
 
 	arrived, admitted, answered := b.model.seen()
 	r.sent, r.refused, r.most = len(arrived), len(arrived)-len(admitted), mostInMinute(arrived)
-	r.share = share(between(admitted, start, end), r.rpm)
+	r.shareOfAll = share(between(admitted, start, end), r.rpm, nil)
+	r.share = share(between(admitted, start, end), r.rpm, stalls)
 	r.pictures = len(between(answered, start, end))
-	if r.pictures > 0 {
+	if err := writeTimes(b.logs, arrived, stalls); err != nil {
+		return err
+	}
+	if r.pictures > 0 && !o.disturb { // an instance that is gone has taken its CPU time with it
 		r.cpuMillis = float64((after.CPU - before.CPU).Milliseconds()) / float64(r.pictures)
 	}
 	r.peakRSS = after.PeakRSS

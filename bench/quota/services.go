@@ -60,9 +60,8 @@ func execute(ctx context.Context, databaseURL, sql string) error {
 	return err
 }
 
-// startRedis starts an empty Redis. It returns its URL, and a function that
-// ends it.
-func startRedis(ctx context.Context, dir string) (string, func() error, error) {
+// startRedis starts an empty Redis. It returns its URL and its process.
+func startRedis(ctx context.Context, dir string) (string, *os.Process, error) {
 	port, err := freePort()
 	if err != nil {
 		return "", nil, err
@@ -72,18 +71,20 @@ func startRedis(ctx context.Context, dir string) (string, func() error, error) {
 	if err := server.Start(); err != nil {
 		return "", nil, fmt.Errorf("redis-server: %w", err)
 	}
-	stop := func() error {
-		_ = server.Process.Kill()
-		_ = server.Wait() // the error says that it was killed
-		return nil
-	}
 	client := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:" + port, MaxRetries: -1})
 	defer func() { _ = client.Close() }() // it only asks whether the server is up
 	err = await(ctx, startTimeout, func() bool { return client.Ping(ctx).Err() == nil })
 	if err != nil {
-		return "", nil, errors.Join(fmt.Errorf("redis-server: %w", err), stop())
+		kill(server.Process)
+		return "", nil, fmt.Errorf("redis-server: %w", err)
 	}
-	return "redis://127.0.0.1:" + port + "/0", stop, nil
+	return "redis://127.0.0.1:" + port + "/0", server.Process, nil
+}
+
+// kill ends a process, and waits until it is gone.
+func kill(p *os.Process) {
+	_ = p.Kill() // it may be gone already
+	_, _ = p.Wait()
 }
 
 func freePort() (string, error) {

@@ -1,6 +1,12 @@
 package main
 
-import "time"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
 
 // mostInMinute returns the largest number of times in any 60 s. The times must
 // be in order.
@@ -29,11 +35,36 @@ func between(times []time.Time, start, end time.Time) []time.Time {
 // share returns the part of a quota that the times use. It measures from the
 // first to the last time, and so counts one time less than there are. Any other
 // window would be wrong by up to one request: at ten a minute, a tenth of the
-// minute.
-func share(times []time.Time, rpm int) float64 {
+// minute. What lies within a stretch of without does not count, neither the
+// times nor the stretch.
+func share(times []time.Time, rpm int, without []stretch) float64 {
 	if len(times) < 2 {
 		return 0
 	}
-	span := times[len(times)-1].Sub(times[0])
-	return float64(len(times)-1) / (float64(rpm) * span.Minutes())
+	first, last := times[0], times[len(times)-1]
+	span, n := last.Sub(first), len(times)-1
+	for _, s := range without {
+		if s.start.Before(first) || s.end.After(last) {
+			continue // no such time is measured: disturbances end before the window does
+		}
+		span -= s.end.Sub(s.start)
+		n -= len(between(times, s.start, s.end))
+	}
+	return float64(n) / (float64(rpm) * span.Minutes())
+}
+
+// writeTimes writes when requests came and when services stood still, in seconds
+// since the first request, one a line. Without a directory it writes nothing.
+func writeTimes(dir string, arrived []time.Time, stalls []stretch) error {
+	if dir == "" || len(arrived) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	for _, at := range arrived {
+		fmt.Fprintf(&text, "request %.3f\n", at.Sub(arrived[0]).Seconds())
+	}
+	for _, s := range stalls {
+		fmt.Fprintf(&text, "stall %.3f %.3f\n", s.start.Sub(arrived[0]).Seconds(), s.end.Sub(arrived[0]).Seconds())
+	}
+	return os.WriteFile(filepath.Join(dir, "times.txt"), []byte(text.String()), 0o600)
 }

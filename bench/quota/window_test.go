@@ -43,9 +43,18 @@ func TestShare(t *testing.T) {
 		{12 * time.Second, 4, 10, 0.5},
 		{time.Second, 1, 60, 0},
 	} {
-		if got := share(every(tt.interval, tt.n), tt.rpm); math.Abs(got-tt.want) > 1e-9 {
+		if got := share(every(tt.interval, tt.n), tt.rpm, nil); math.Abs(got-tt.want) > 1e-9 {
 			t.Errorf("%d times every %s of %d a minute: %v, want %v", tt.n, tt.interval, tt.rpm, got, tt.want)
 		}
+	}
+}
+
+// While a service stands still, neither the time nor what comes in it counts.
+func TestShareLeavesStallsOut(t *testing.T) {
+	times := append(every(time.Second, 11), time.Unix(17, 0), time.Unix(18, 0)) // 60 a minute, none for 6 s
+	stalls := []stretch{{time.Unix(10, 5e8), time.Unix(16, 5e8)}}
+	if got := share(times, 60, stalls); math.Abs(got-1) > 1e-9 {
+		t.Errorf("got %v, want 1", got)
 	}
 }
 

@@ -114,6 +114,8 @@ func (instant) Source(context.Context, job.InputImage) (job.Source, error) { ret
 
 func (instant) Take(context.Context, time.Duration) (time.Time, bool) { return time.Now(), true }
 
+func (instant) Return(context.Context, time.Time) {}
+
 func (instant) OnCancel(context.Context, string, func()) func() { return func() {} }
 
 // simulate runs f against a service with a quota of 60 requests a minute.
