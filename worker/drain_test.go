@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -26,26 +27,41 @@ func draining(t *testing.T) (*bundle, func()) {
 	return b, sync.OnceFunc(func() { close(told) })
 }
 
-// Nothing was claimed yet, so nothing is from then on. The task comes again.
+// Nothing was claimed yet, so nothing is from then on. A delivery that waits
+// gives its image a new task; if the record does not answer, its task comes
+// again. So does that of one that has not begun.
 func TestADeliveryThatWaitsEndsOnceTheProcessIsToldTo(t *testing.T) {
-	for name, tt := range map[string]struct{ before, slot time.Duration }{
-		"while it waits for its slot": {2 * time.Second, 10 * time.Second},
-		"as it begins":                {0, 0},
+	for name, tt := range map[string]struct {
+		before, slot time.Duration
+		away         bool // the record
+		want         worker.Verdict
+		put          int
+	}{
+		"while it waits for its slot":            {before: 2 * time.Second, slot: 10 * time.Second, want: worker.VerdictDone, put: 1},
+		"while it waits, and the record is away": {before: 2 * time.Second, slot: 10 * time.Second, away: true, want: worker.VerdictAgain},
+		"as it begins":                           {want: worker.VerdictAgain},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, tell := draining(t)
 				b.pacer.wait = tt.slot
 				j, tasks := b.create(t, 1)
+				if tt.away {
+					b.record.fail = func(string) error { return errors.New("away") }
+				}
 				began := time.Now()
 				if tt.before > 0 {
 					time.AfterFunc(tt.before, tell)
 				} else {
 					tell()
 				}
-				if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictAgain || err != nil {
-					t.Errorf("got %v, %v", verdict, err)
+				if verdict, err := b.deliver(t, tasks[0]); verdict != tt.want || err != nil {
+					t.Errorf("got %v, %v; want %v", verdict, err, tt.want)
 				}
+				if len(b.router.tasks) != tt.put {
+					t.Errorf("%d tasks put, want %d", len(b.router.tasks), tt.put)
+				}
+				b.record.fail = nil
 				if took := time.Since(began); took != tt.before {
 					t.Errorf("it ended after %s, want %s", took, tt.before)
 				}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/ai-worker/ai-worker/job"
 )
 
 // slotTolerance is how long after its slot a request may still be sent. The
@@ -91,4 +93,17 @@ func (w *Worker) mayBegin(ctx context.Context) error {
 	default:
 		return context.Cause(ctx)
 	}
+}
+
+// handOver gives the task's image a new task at once, because the process is
+// told to end and nothing was claimed. It could leave the task as it is: but
+// many tasks that are not answered 200 make Cloud Tasks slow the whole queue
+// down. So that is for when the record does not answer.
+func (w *Worker) handOver(ctx context.Context, t job.Task, l *openLane) (Verdict, error) {
+	verdict, err := w.postpone(ctx, t, l.quota.Name, time.Time{})
+	if verdict == VerdictUnavailable {
+		w.log.InfoContext(ctx, "a task comes again as it is", "task", t.ID(), "error", err)
+		return VerdictAgain, nil
+	}
+	return verdict, err
 }

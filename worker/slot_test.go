@@ -147,7 +147,7 @@ func TestDeliverGivesItsSlotBackOnceTheProcessIsToldToEnd(t *testing.T) {
 		p.next = slot
 		time.AfterFunc(time.Second, func() { close(draining) })
 		_, tasks := b.create(t, 1)
-		if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictAgain || err != nil {
+		if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictDone || err != nil {
 			t.Errorf("got %v, %v", verdict, err)
 		}
 		if diff := cmp.Diff([]time.Time{slot}, p.returned); diff != "" || len(asked.all) > 0 {
@@ -183,7 +183,7 @@ func TestDeliverAsksAgainForASlot(t *testing.T) {
 	}{
 		"a short outage":       {away: 10 * time.Second, want: worker.VerdictDone, took: 20 * time.Second, requests: 1},
 		"longer than patience": {away: time.Minute, want: worker.VerdictDone, took: 27 * time.Second, put: 1},
-		"told to end":          {away: time.Minute, drain: 4 * time.Second, want: worker.VerdictAgain, took: 4 * time.Second},
+		"told to end":          {away: time.Minute, drain: 4 * time.Second, want: worker.VerdictDone, took: 4 * time.Second, put: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -196,14 +196,14 @@ func (w *Worker) Deliver(ctx context.Context, t job.Task) (Verdict, error) {
 	}
 	slot, taken, err := w.takeSlot(ctx, l, w.limits.Patience)
 	if err != nil {
-		return VerdictAgain, nil //nolint:nilerr // nothing was claimed, as below
+		return w.handOver(ctx, t, l)
 	}
 	if !taken {
 		return w.postpone(ctx, t, l.quota.Model, l, slot)
 	}
 	if w.waitFor(ctx, slot) != nil {
 		l.pacer.Return(ctx, slot)
-		return VerdictAgain, nil // nothing was claimed, so another delivery may use the task
+		return w.handOver(ctx, t, l)
 	}
 	return w.use(ctx, l, t, slot)
 }

@@ -154,6 +154,13 @@ func (s *flaky) Claim(ctx context.Context, r record.ClaimRequest) (record.Claim,
 	return s.Record.Claim(ctx, r)
 }
 
+func (s *flaky) Postpone(ctx context.Context, t job.Task, lane string) (job.Task, error) {
+	if err := s.err("Postpone"); err != nil {
+		return job.Task{}, err
+	}
+	return s.Record.Postpone(ctx, t, lane)
+}
+
 func (s *flaky) Fail(ctx context.Context, c record.Claim, reason job.Error) (job.Job, error) {
 	if err := s.err("Fail"); err != nil {
 		return job.Job{}, err
