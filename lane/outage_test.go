@@ -507,3 +507,59 @@ func TestASlotThatIsGivenBackIsUsed(t *testing.T) {
 		}
 	}
 }
+
+// slow makes each command take 4 ms, of which Redis comes in the middle.
+type slow struct {
+	tardy
+
+	world *world
+}
+
+func (h slow) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
+		defer h.pass()
+		h.pass()
+		return next(ctx, cmd)
+	}
+}
+
+func (h slow) pass() {
+	h.world.now = h.world.now.Add(2 * time.Millisecond)
+	h.world.server.SetTime(h.world.now)
+}
+
+// The way to Redis and back costs nothing of the quota, however short the time
+// between two slots is.
+func TestSlotsAreAsDenseWithASlowRedis(t *testing.T) {
+	t.Parallel()
+	const rpm, n = 1000, 100
+	w := newWorld(t, rpm)
+	w.client.AddHook(slow{world: w})
+	i := w.start(1)
+	first, _ := i.pacer.Take(t.Context(), time.Minute)
+	var last time.Time
+	for range n {
+		last, _ = i.pacer.Take(t.Context(), time.Minute)
+	}
+	got, want := last.Sub(first), n*(&fleet{rpm: rpm}).interval()
+	if (got - want).Abs() > 10*time.Millisecond {
+		t.Errorf("%d slots take %s, want %s", n, got, want)
+	}
+}
+
+// A replica that takes over is somewhat behind. The slots of the caller are not
+// handed out again.
+func TestAReplicaThatIsBehindHandsNothingOutTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, 60)
+	i := w.start(1)
+	i.pacer.Take(t.Context(), time.Minute)
+	behind := w.client.Get(t.Context(), "lane:a:next").Val()
+	i.pacer.Take(t.Context(), time.Minute)
+	third, _ := i.pacer.Take(t.Context(), time.Minute)
+	w.client.Set(t.Context(), "lane:a:next", behind, 0)
+	fourth, _ := i.pacer.Take(t.Context(), time.Minute)
+	if got, want := fourth.Sub(third), (&fleet{rpm: 60}).interval(); (got - want).Abs() > precision {
+		t.Errorf("the next slot comes %s after the one before, want %s", got, want)
+	}
+}

@@ -85,6 +85,7 @@ type Pacer struct {
 	instance  string // names this process among the instances
 	most      int    // so many instances there are at most
 	instances atomic.Int64
+	last      atomic.Int64 // the last slot that Redis gave, on its clock, in microseconds
 	local     slots  // of the lane, as this process knows them
 	shares    shares // what this process may hand out as one of several
 	log       *slog.Logger
@@ -198,7 +199,8 @@ func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answe
 			p.interval().Microseconds(), patience.Microseconds(), p.instance,
 			p.local.ahead().Microseconds(), p.most == 1, quiet.Microseconds(), lasts.Microseconds(),
 			held.of, held.redisFrom, held.out, held.outFor.Microseconds(), quiet.Microseconds(),
-			farthest.Microseconds(), memory.Milliseconds(), held.deadline).Int64Slice()
+			farthest.Microseconds(), memory.Milliseconds(), held.deadline, p.local.owes(),
+			p.last.Load()).Int64Slice()
 		if err == nil && len(got) != values {
 			err = fmt.Errorf("lane: %d values from the pacer's script", len(got))
 		}
@@ -217,6 +219,7 @@ func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answe
 		return a, nil
 	}
 	if a.taken {
+		p.last.Store(now + got[1])
 		p.local.notBefore(a.at.Add(p.interval()))
 	}
 	p.instances.Store(max(got[2], 1))

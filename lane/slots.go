@@ -14,6 +14,7 @@ type slots struct {
 	mu    sync.Mutex
 	next  time.Time // the earliest time of the next slot
 	later time.Time // the next time that is given to a caller who must come back
+	own   time.Time // an interval after the last slot that was handed out here, and not noted by notBefore
 }
 
 // take takes the next slot if it comes within patience, and returns its time.
@@ -26,6 +27,7 @@ func (s *slots) take(interval, patience time.Duration) (at time.Time, taken bool
 	s.next = latest(s.next, now)
 	if at = s.next; at.Sub(now) <= patience {
 		s.next = at.Add(interval)
+		s.own = s.next
 		return at, true
 	}
 	at = latest(s.later, s.next)
@@ -45,6 +47,13 @@ func (s *slots) ahead() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return max(0, s.next.Sub(s.now()))
+}
+
+// owes reports whether slots that were handed out here have not passed.
+func (s *slots) owes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.own.After(s.now())
 }
 
 func latest(a, b time.Time) time.Time {

@@ -30,6 +30,8 @@ local settle = tonumber(ARGV[12])    -- how long to wait if Redis has lost its m
 local longest = tonumber(ARGV[13])   -- no slot is further away, unless a caller is more patient
 local memory = ARGV[14]              -- how long to remember a lane, in milliseconds
 local deadline = tonumber(ARGV[15])  -- until when the caller waits for the answer; 0: not known
+local owes = ARGV[16] == '1'         -- the caller has handed out slots that are not known here
+local last = tonumber(ARGV[17])      -- the last slot that the caller got from here
 if deadline > 0 and now > deadline then
   return {2, 0, 1, now, 0, 0, 0} -- a Redis that stood still works off what has been given up meanwhile
 end
@@ -63,7 +65,8 @@ end
 -- the clock was set back. Nothing is handed out until the slots that may be
 -- forgotten have passed, and all have told of their shares.
 local nextslot = tonumber(redis.call('GET', KEYS[1]) or '')
-if not nextslot or nextslot > now + math.max(patience, longest) + interval then
+local lost = not nextslot or nextslot > now + math.max(patience, longest) + interval
+if lost then
   redis.call('DEL', KEYS[3], KEYS[4])
   reserved, seen, nextslot = {}, now, now + interval
   if not alone then
@@ -104,7 +107,13 @@ if seen < now then
   seen, need = advance(seen, need, now)
   seen = now
 end
-need = math.max(need, now + known - seen)
+-- What the caller knows is too late by the way there and back. At a high rate
+-- that is a good part of an interval, so it counts only if it is needed.
+if lost or owes then
+  need = math.max(need, now + known - seen)
+elseif last <= now + math.max(patience, longest) then
+  need = math.max(need, last + interval - seen) -- a replica that took over may be behind
+end
 
 -- The caller has been heard of, with a share of before Redis lost its memory.
 local unheard, name = reserved['unheard'], 'i:' .. id
