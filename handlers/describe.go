@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -14,6 +15,8 @@ type answer struct {
 	says    string       // when it is given
 	body    reflect.Type // nil if it has none
 	headers []string     // that it always has; see header
+	// contentType is the body's type, JSON if empty.
+	contentType string
 }
 
 // answerOf returns the description of an answer with a T as JSON.
@@ -55,6 +58,13 @@ func describe(doc *huma.OpenAPI, op *huma.Operation) {
 	for _, status := range refusals(op) {
 		op.Responses[strconv.Itoa(status)] = answer{}.response(doc, op, status)
 	}
+	if takesTokens(op) {
+		for status, r := range op.Responses {
+			if status != strconv.Itoa(http.StatusUnauthorized) {
+				r.Headers["Referrer-Policy"] = header("Referrer-Policy")
+			}
+		}
+	}
 }
 
 // response returns the description of an answer with a status.
@@ -70,7 +80,7 @@ func (a answer) response(doc *huma.OpenAPI, op *huma.Operation, status int) *hum
 		r.Headers["Preference-Applied"] = header("Preference-Applied")
 	}
 	if a.body != nil {
-		r.Content = map[string]*huma.MediaType{jsonType: {Schema: schemaOf(doc, a.body)}}
+		r.Content = map[string]*huma.MediaType{cmp.Or(a.contentType, jsonType): {Schema: schemaOf(doc, a.body)}}
 	}
 	return r
 }
@@ -117,7 +127,7 @@ func bounded(s *huma.Schema) bool {
 func refusal(doc *huma.OpenAPI, status int) *huma.Response {
 	says := map[int]string{
 		http.StatusBadRequest:            "The body is missing, is no JSON, or broke off.",
-		http.StatusUnauthorized:          "There is no API key, or none of this service.",
+		http.StatusUnauthorized:          "There is no API key, or none of this service. code says what is wrong with a browser token.",
 		http.StatusNotFound:              "There is no such thing, or it is another tenant's.",
 		http.StatusConflict:              "The job's state does not allow that.",
 		http.StatusRequestTimeout:        "The body did not come in time.",
@@ -152,6 +162,8 @@ func header(name string) *huma.Header {
 	h, known := map[string]huma.Header{
 		"Cache-Control":      {Required: true, Schema: text, Description: "Whether the answer may be kept."},
 		"ETag":               {Required: true, Schema: text, Description: "The version, for If-None-Match."},
+		"X-Accel-Buffering":  {Required: true, Schema: text, Description: "Tells nginx to pass each event on at once."},
+		"Referrer-Policy":    {Schema: text, Description: "Keeps the address to itself, if there is a token in it; absent otherwise."},
 		"Location":           {Required: true, Schema: text, Description: "The path of what was made."},
 		"Preference-Applied": {Schema: text, Description: "The part of Prefer that was followed; absent if none was."},
 		"WWW-Authenticate":   {Required: true, Schema: text, Description: "How to send an API key."},

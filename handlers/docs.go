@@ -74,8 +74,18 @@ type docsInfo struct {
 	Description string `json:"description"`
 }
 
+//nolint:tagliatelle // OpenAPI names the fields
 type docsComponents struct {
-	Schemas map[string]docsSchema `json:"schemas"`
+	Schemas         map[string]docsSchema `json:"schemas"`
+	SecuritySchemes map[string]docsScheme `json:"securitySchemes"`
+}
+
+// A docsScheme is a way to prove who sends a request.
+type docsScheme struct {
+	Description string `json:"description"`
+	Scheme      string `json:"scheme"` // of the header Authorization, if it is one of those
+	In          string `json:"in"`     // another place, and what it is called there
+	Name        string `json:"name"`
 }
 
 //nolint:tagliatelle // OpenAPI names the fields
@@ -86,6 +96,7 @@ type docsOperation struct {
 	Parameters  []docsParameter         `json:"parameters"`
 	RequestBody docsBody                `json:"requestBody"`
 	Responses   map[string]docsResponse `json:"responses"`
+	Security    []map[string][]string   `json:"security"` // those of the document if empty
 
 	Method string `json:"-"` // set by Operations, as is Path
 	Path   string `json:"-"`

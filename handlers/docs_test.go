@@ -20,7 +20,7 @@ func TestDocsShowTheDescription(t *testing.T) {
 			OperationID string
 			Responses   map[string]any
 		}
-		Components struct{ Schemas map[string]any }
+		Components struct{ Schemas, SecuritySchemes map[string]any }
 	}
 	decode(t, b.do(http.MethodGet, "/openapi.json", "").body, &doc)
 	for path, methods := range doc.Paths {
@@ -28,6 +28,11 @@ func TestDocsShowTheDescription(t *testing.T) {
 			if !strings.Contains(page.body, `<section id="`+op.OperationID+`">`) || !strings.Contains(page.body, "<code>"+path+"</code>") {
 				t.Errorf("%s (%s) is not shown", path, op.OperationID)
 			}
+		}
+	}
+	for name := range doc.Components.SecuritySchemes {
+		if !strings.Contains(page.body, "<dt><code>"+name+"</code>") {
+			t.Errorf("%s is not shown", name)
 		}
 	}
 	for name := range doc.Components.Schemas {

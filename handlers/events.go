@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,9 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/snapshot"
 )
+
+// eventsType is the type of a stream of events.
+const eventsType = "text/event-stream"
 
 const (
 	// MaxStream is how long a stream of events lasts at most. The time-out of a
@@ -57,7 +59,7 @@ func (h *Jobs) Events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header := w.Header()
-	header.Set("Content-Type", "text/event-stream")
+	header.Set("Content-Type", eventsType)
 	header.Set("Cache-Control", "no-cache, no-transform")
 	header.Set("X-Accel-Buffering", "no") // nginx would collect events
 	if r.Method == http.MethodHead {
@@ -199,11 +201,9 @@ func writeError(w http.ResponseWriter, err error) {
 // DescribeEvents adds the stream of events to the description of api. The
 // handler is none of huma's.
 func DescribeEvents(api huma.API, path string) {
-	schema := api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[snapshot.JobResource](), true, "Job")
 	text := &huma.Schema{Type: huma.TypeString}
-	problem := map[string]*huma.MediaType{"application/problem+json": {
-		Schema: api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[huma.ErrorModel](), true, "ErrorModel"),
-	}}
+	events := answerOf[string]("Events of type job. The data of each is a JobResource, on one line.", "Cache-Control", "X-Accel-Buffering")
+	events.contentType = eventsType
 	api.OpenAPI().AddOperation(&huma.Operation{
 		OperationID: "get-job-events", Method: http.MethodGet, Path: path,
 		Summary: "Follow a job",
@@ -214,17 +214,11 @@ func DescribeEvents(api huma.API, path string) {
 			{Name: "id", In: "path", Required: true, Description: "The job's id.", Schema: text},
 			{Name: "Last-Event-ID", In: "header", Description: "The version that the caller has.", Schema: text},
 			{Name: "last_event_id", In: "query", Description: "The same, for code that cannot set the header.", Schema: text},
-			{Name: "token", In: "query", Description: "A browser token, for EventSource, which cannot set a header.", Schema: text},
 		},
-		Responses: map[string]*huma.Response{
-			"200": {
-				Description: "The data of each event is a Job, on one line.",
-				Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: schema}},
-			},
-			"204": {Description: "The job has ended, and the caller has its last version: do not connect again."},
-			"401": {Description: http.StatusText(http.StatusUnauthorized), Content: problem},
-			"404": {Description: http.StatusText(http.StatusNotFound), Content: problem},
-			"503": {Description: http.StatusText(http.StatusServiceUnavailable), Content: problem},
-		},
+		Metadata: answersWith(map[int]answer{
+			http.StatusOK:        events,
+			http.StatusNoContent: {says: "The job has ended, and the caller has its last version: do not connect again."},
+		}),
+		Security: readSecurity(api),
 	})
 }

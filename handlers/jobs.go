@@ -89,6 +89,7 @@ func (h *Jobs) RegisterGet(api huma.API, method, path string) {
 		Metadata: answersWith(map[int]answer{
 			http.StatusOK: answerOf[snapshot.JobResource]("The job as it is.", "ETag", "Cache-Control"),
 		}),
+		Security: readSecurity(api),
 	}, h.get)
 }
 
@@ -172,7 +173,6 @@ type getInput struct {
 	ID          string `path:"id" doc:"The job's id."`
 	Prefer      string `header:"Prefer" doc:"wait=N holds the answer back for up to N seconds, 60 at most, until the job has ended."`
 	IfNoneMatch string `header:"If-None-Match" doc:"An ETag; 304 if the job has not changed since."`
-	Token       string `query:"token" doc:"A browser token, in place of Authorization."` // the server has checked it
 }
 
 // getOwn returns a job of the tenant that sent the request. It fails with

@@ -32,9 +32,9 @@ type JobList struct {
 func (h *Jobs) RegisterList(api huma.API, method, path string) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: method, Path: path,
-		Summary: "List jobs",
-		Description: "The caller's jobs, the newest first. A query parameter metadata.KEY=VALUE finds jobs by a member of their metadata: " +
-			"a string, number or boolean of the object itself.",
+		Summary:     "List jobs",
+		Description: "The caller's jobs, the newest first.",
+		Parameters:  []*huma.Param{metadataParameter()},
 		Metadata: answersWith(map[int]answer{
 			http.StatusOK:                  answerOf[JobList]("A page of jobs.", "Cache-Control"),
 			http.StatusUnprocessableEntity: {},
@@ -42,10 +42,26 @@ func (h *Jobs) RegisterList(api huma.API, method, path string) {
 	}, h.list)
 }
 
+// metadataParameter describes the query parameters metadata.KEY. OpenAPI has no
+// names with a placeholder in them, but an object whose members are parameters.
+func metadataParameter() *huma.Param {
+	explode, most := true, maxAsked
+	return &huma.Param{
+		Name: "metadata", In: "query", Style: "form", Explode: &explode,
+		Description: "Each member is a query parameter metadata.KEY=VALUE. It finds jobs by a member of their metadata: " +
+			"a string, number or boolean of the object itself.",
+		Schema: &huma.Schema{
+			Type: huma.TypeObject, MaxProperties: &most,
+			AdditionalProperties: &huma.Schema{Type: huma.TypeString},
+			Extensions:           map[string]any{"propertyNames": map[string]any{"pattern": `^metadata\.`}},
+		},
+	}
+}
+
 type listInput struct {
 	Limit         int       `query:"limit" minimum:"1" maximum:"100" default:"20" doc:"Jobs on a page."`
 	Cursor        string    `query:"cursor" maxLength:"200" doc:"next_cursor of the page before."`
-	Status        []string  `query:"status" maxItems:"6" enum:"queued,processing,succeeded,partial,failed,canceled" doc:"Jobs of any of these, separated by commas."`
+	Status        []string  `query:"status" nullable:"false" maxItems:"6" enum:"queued,processing,succeeded,partial,failed,canceled" doc:"Jobs of any of these, separated by commas."`
 	CreatedAfter  time.Time `query:"created_after" doc:"Jobs created at this time or later."`
 	CreatedBefore time.Time `query:"created_before" doc:"Jobs created before this time."`
 	Text          string    `query:"q" maxLength:"200" doc:"A part of the prompt, in any case. The first 4 KiB of a prompt are known."`

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -44,10 +45,8 @@ func newConfig(c APIConfig) huma.Config {
 	if c.PublicURL == "" {
 		cfg.Servers[0].URL = "/"
 	}
-	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"apiKey": {Type: "http", Scheme: "bearer", Description: "The key of an entry of the service's API_KEYS."},
-	}
-	cfg.Security = []map[string][]string{{"apiKey": {}}}
+	cfg.Components.SecuritySchemes = securitySchemes()
+	cfg.Security = []map[string][]string{{apiKeyScheme: {}}}
 	if c.Open {
 		cfg.Security = append(cfg.Security, map[string][]string{}) // or none
 	}
@@ -60,6 +59,41 @@ func newConfig(c APIConfig) huma.Config {
 	cfg.CreateHooks = nil // answers are the job alone, without a $schema
 	cfg.Transformers = append(cfg.Transformers, shorten, advise)
 	return cfg
+}
+
+// Names of the security schemes.
+const (
+	apiKeyScheme       = "apiKey"
+	tokenScheme        = "browserToken"
+	tokenInQueryScheme = "browserTokenInQuery"
+)
+
+// securitySchemes returns the ways to prove who sends a request.
+func securitySchemes() map[string]*huma.SecurityScheme {
+	return map[string]*huma.SecurityScheme{
+		apiKeyScheme: {Type: "http", Scheme: "bearer", Description: "The key of an entry of the service's API_KEYS."},
+		tokenScheme: {
+			Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+			Description: "A token for reading one job, which a server makes from its API key for a browser: " +
+				"HS256, with the job's id as sub, the scope read, iat, and exp at most 24 hours ahead. " +
+				"Its key is the HMAC-SHA256 of the text \"ai-worker browser token v1\" with the API key as key, and kid is the first 16 hex digits of that key's SHA-256.",
+		},
+		tokenInQueryScheme: {
+			Type: "apiKey", In: "query", Name: "token",
+			Description: "The same token in the address, for EventSource, which cannot send a header. Send it in one of the two places only.",
+		},
+	}
+}
+
+// readSecurity returns what an operation that reads one job asks for: an API key,
+// or a browser token, besides what all operations of api take.
+func readSecurity(api huma.API) []map[string][]string {
+	return slices.Concat(api.OpenAPI().Security, []map[string][]string{{tokenScheme: {}}, {tokenInQueryScheme: {}}})
+}
+
+// takesTokens reports whether an operation takes browser tokens.
+func takesTokens(op *huma.Operation) bool {
+	return slices.ContainsFunc(op.Security, func(one map[string][]string) bool { return one[tokenInQueryScheme] != nil })
 }
 
 // OpenAPI serves GET /openapi.json. The operations of api must be registered: the

@@ -83,6 +83,7 @@ type problem struct {
 	Title  string  `json:"title" example:"Unprocessable Entity" doc:"The status in words."`
 	Status int     `json:"status" minimum:"400" maximum:"599" example:"422" doc:"The answer's own status."`
 	Detail string  `json:"detail" doc:"What is wrong, and what to do about it. For people."`
+	Code   string  `json:"code,omitempty" example:"token_expired" doc:"Names the kind of refusal for programs, if it has a name. Codes are added, never changed."`
 	Errors []fault `json:"errors,omitempty" maxItems:"20" doc:"Each fault of the request."`
 }
 

@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing/iotest"
+	"time"
 
 	"github.com/ai-worker/ai-worker/handlers"
 )
@@ -20,6 +22,10 @@ const (
 	generatePath = "/api/generate-images"
 	jobPath      = "/api/jobs/{id}"
 	cancelPath   = jobPath + "/cancel"
+	retryPath    = jobPath + "/retry"
+	eventsPath   = jobPath + "/events"
+	jobsPath     = "/api/jobs"
+	uploadsPath  = "/api/uploads"
 )
 
 // An exchange is a request of one operation, and its answer.
@@ -51,6 +57,14 @@ func (s *service) send(name, method, path, body string, headers ...string) excha
 	return s.sendTo(s.routes, name, method, path, "", strings.NewReader(body), headers...)
 }
 
+// askWith sends a request without a body for a job, with a query.
+func (s *service) askWith(name, method, path, id, query string, headers ...string) exchange {
+	s.Helper()
+	e := s.sendTo(s.routes, name, method, path+"?"+query, id, strings.NewReader(""), headers...)
+	e.Path = path
+	return e
+}
+
 // sendTo sends a request for a job to routes.
 func (s *service) sendTo(routes http.Handler, name, method, path, id string, body io.Reader, headers ...string) exchange {
 	s.Helper()
@@ -64,7 +78,7 @@ func (s *service) sendTo(routes http.Handler, name, method, path, id string, bod
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	w := httptest.NewRecorder()
+	w := connection{httptest.NewRecorder()}
 	routes.ServeHTTP(w, r)
 	e := exchange{
 		Name: name, Method: strings.ToLower(method), Path: path, Request: sent.String(),
@@ -76,19 +90,97 @@ func (s *service) sendTo(routes http.Handler, name, method, path, id string, bod
 	return e
 }
 
+// A connection is an answer whose writes may have a deadline, as those of a stream
+// must.
+type connection struct{ *httptest.ResponseRecorder }
+
+// SetWriteDeadline implements what http.ResponseController looks for.
+func (connection) SetWriteDeadline(time.Time) error { return nil }
+
 // exchanges makes every operation answer with every status that it has.
 func (s *service) exchanges() []exchange {
 	s.Helper()
 	ids := s.jobs()
 	var all []exchange
 	for status, id := range ids {
-		all = append(all, s.sendTo(s.routes, status, http.MethodGet, jobPath, id, strings.NewReader("")))
+		all = append(all, s.ask(status, http.MethodGet, jobPath, id))
 	}
-	all = append(all, s.sendTo(s.routes, "unchanged", http.MethodGet, jobPath, ids["queued"], strings.NewReader(""),
-		"If-None-Match", "*", "Prefer", "wait=0"))
-	all = append(all, s.sendTo(s.routes, "cancel", http.MethodPost, cancelPath, ids["queued"], strings.NewReader("")))
-	all = append(all, s.fill())
-	return slices.Concat(all, s.generated(), s.refused(ids["succeeded"]))
+	return slices.Concat(
+		all, s.read(ids), s.followed(ids), s.ended(ids), s.uploaded(), s.fill(), s.generated(), s.refused(ids["partial"]))
+}
+
+// ask sends a request without a body for a job.
+func (s *service) ask(name, method, path, id string, headers ...string) exchange {
+	s.Helper()
+	return s.sendTo(s.routes, name, method, path, id, strings.NewReader(""), headers...)
+}
+
+// read are requests that read jobs, and change none.
+func (s *service) read(ids map[string]string) []exchange {
+	list := func(name, query string) exchange { return s.askWith(name, http.MethodGet, jobsPath, "", query) }
+	first := list("the first page", "limit=1")
+	var page struct {
+		NextCursor string `json:"next_cursor"`
+	}
+	if err := json.Unmarshal([]byte(first.Body), &page); err != nil || page.NextCursor == "" {
+		s.Fatalf("the first page: %d %s", first.Status, first.Body)
+	}
+	return []exchange{
+		s.ask("unchanged", http.MethodGet, jobPath, ids["queued"], "If-None-Match", "*", "Prefer", "wait=0"),
+		s.askWith("a token in the address", http.MethodGet, jobPath, ids["queued"],
+			"token="+s.token(ids["queued"], time.Now().Add(time.Hour)), "Authorization", ""),
+		s.askWith("no token", http.MethodGet, jobPath, ids["queued"], "token=a.b.c", "Authorization", ""),
+		first,
+		list("the next page", "cursor="+page.NextCursor),
+		list("filters", "status=queued,failed&created_after=2026-01-01T00:00:00Z&q=FOX&metadata.user=u1"),
+		list("no jobs", "q=nothing"),
+		list("several faults", "limit=0&status=lost&n=1"),
+	}
+}
+
+// followed are streams of events, which have ended.
+func (s *service) followed(ids map[string]string) []exchange {
+	id := ids["succeeded"]
+	all := s.ask("events", http.MethodGet, eventsPath, id)
+	version := regexp.MustCompile(`(?m)^id: (\d+)$`).FindStringSubmatch(all.Body)
+	if version == nil {
+		s.Fatalf("a stream without an event: %d %s", all.Status, all.Body)
+	}
+	return []exchange{
+		all,
+		s.ask("no more events", http.MethodGet, eventsPath, id, "Last-Event-ID", version[1]),
+		s.askWith("events by a token that has expired", http.MethodGet, eventsPath, id, "token="+s.token(id, time.Now().Add(-time.Minute)), "Authorization", ""),
+	}
+}
+
+// ended are requests that end jobs, and others of jobs that have ended.
+func (s *service) ended(ids map[string]string) []exchange {
+	return []exchange{
+		s.ask("a retry", http.MethodPost, retryPath, ids["failed"], "Idempotency-Key", "retry"),
+		s.ask("of another job under its key", http.MethodPost, retryPath, ids["partial"], "Idempotency-Key", "retry"),
+		s.ask("a long key", http.MethodPost, retryPath, ids["partial"], "Idempotency-Key", strings.Repeat("k", 256)),
+		s.ask("nothing to retry", http.MethodPost, retryPath, ids["succeeded"]),
+		s.ask("too early", http.MethodPost, retryPath, ids["queued"]),
+		s.ask("too early", http.MethodDelete, jobPath, ids["queued"]),
+		s.ask("cancel", http.MethodPost, cancelPath, ids["queued"]),
+		s.ask("delete", http.MethodDelete, jobPath, ids["queued"]),
+	}
+}
+
+// uploaded are requests to upload pictures.
+func (s *service) uploaded() []exchange {
+	upload := func(name, body string, headers ...string) exchange {
+		return s.send(name, http.MethodPost, uploadsPath, body, headers...)
+	}
+	return []exchange{
+		upload("an upload", `{"content_type":"image/webp","bytes":20971520}`),
+		upload("no picture", `{"content_type":"image/gif","bytes":0,"n":1}`),
+		upload("no JSON", `{`),
+		upload("no body", ``),
+		upload("another type", `{}`, "Content-Type", "text/plain"),
+		upload("a large body", strings.Repeat(" ", 5<<10)),
+		s.sendTo(s.routes, "a slow body", http.MethodPost, uploadsPath, "", iotest.ErrReader(os.ErrDeadlineExceeded)),
+	}
 }
 
 // generated are requests for pictures that are accepted, or refused for what is in
@@ -126,8 +218,13 @@ func (s *service) refused(id string) []exchange {
 	var all []exchange
 	for _, op := range []struct{ method, path, body string }{
 		{http.MethodPost, generatePath, `{"prompt":"a"}`},
+		{http.MethodGet, jobsPath, ""},
+		{http.MethodPost, uploadsPath, `{"content_type":"image/png","bytes":1}`},
 		{http.MethodGet, jobPath, ""},
+		{http.MethodDelete, jobPath, ""},
 		{http.MethodPost, cancelPath, ""},
+		{http.MethodPost, retryPath, ""},
+		{http.MethodGet, eventsPath, ""},
 	} {
 		send := func(routes http.Handler, name, id, body string, headers ...string) {
 			all = append(all, s.sendTo(routes, name, op.method, op.path, id, strings.NewReader(body), headers...))

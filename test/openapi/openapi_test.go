@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,6 +45,7 @@ func TestGeneratedClient(t *testing.T) {
 	s.fill() // afterwards, since a claim takes what waits
 	fixture, err := json.Marshal(map[string]any{
 		"URL": serve(s.routes), "Away": serve(newBrokenRoutes(away)), "Keys": keys(), "Jobs": ids,
+		"Token": s.token(ids["succeeded"], time.Now().Add(time.Hour)), "Expired": s.token(ids["succeeded"], time.Now().Add(-time.Hour)),
 	})
 	if err != nil {
 		t.Fatal(err)

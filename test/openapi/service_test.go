@@ -2,6 +2,9 @@ package openapi_test
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/enqueue/enqueuetest"
@@ -60,7 +64,7 @@ func newService(t *testing.T) *service {
 	lanes := []lane.Lane{{Name: "a", Model: model, RPM: 60, Concurrency: 5, Queue: "projects/p/locations/l/queues/a"}}
 	bucket := newBucket(t)
 	producer := enqueue.New(enqueue.Config{
-		Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
+		Record: published, Queue: &enqueuetest.Queue{}, Inputs: bucket, Lanes: lanes,
 		MaxWaiting: mostWaiting, Process: context.Background(), Log: log,
 	})
 	jobs := &handlers.Jobs{
@@ -165,20 +169,46 @@ func (s *service) jobs() map[string]string {
 
 // fill makes the tenant full have as many pictures waiting as may, and asks for
 // one more.
-func (s *service) fill() exchange {
+func (s *service) fill() []exchange {
 	s.Helper()
 	key := "Bearer " + keys()["full"]
-	s.send("the last", http.MethodPost, generatePath, fmt.Sprintf(`{"prompt":"a","count":%d}`, mostWaiting), "Authorization", key).id(s)
-	return s.send("no room", http.MethodPost, generatePath, `{"prompt":"a"}`, "Authorization", key)
+	generate := func(name, body string) exchange {
+		return s.send(name, http.MethodPost, generatePath, body, "Authorization", key)
+	}
+	ended := generate("a job to retry", `{"prompt":"a"}`).id(s)
+	s.ask("its end", http.MethodPost, cancelPath, ended, "Authorization", key)
+	generate("the last", fmt.Sprintf(`{"prompt":"a","count":%d}`, mostWaiting)).id(s)
+	return []exchange{
+		generate("no room", `{"prompt":"a"}`),
+		s.ask("no room for a retry", http.MethodPost, retryPath, ended, "Authorization", key),
+	}
 }
 
 // create records a job of count pictures, with all that one can have.
 func (s *service) create(count int) string {
 	s.Helper()
 	e := s.send("a job", http.MethodPost, generatePath, fmt.Sprintf(
-		`{"prompt":"a fox","count":%d,"seed":1,"aspect_ratio":"16:9","image_size":"1K","metadata":{"a":[1,null]},
+		`{"prompt":"a fox","count":%d,"seed":1,"aspect_ratio":"16:9","image_size":"1K","metadata":{"a":[1,null],"shop":"eu & us"},
 		"input_images":["https://example.com/a b.png"]}`, count))
 	return e.id(s)
+}
+
+// token returns a browser token of the tenant web for a job, good until a time.
+func (s *service) token(id string, until time.Time) string {
+	s.Helper()
+	mac := hmac.New(sha256.New, []byte(keys()["web"]))
+	_, _ = mac.Write([]byte("ai-worker browser token v1"))
+	key := mac.Sum(nil)
+	sum := sha256.Sum256(key)
+	token := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+		"sub": id, "scope": "read", "iat": until.Add(-2 * time.Hour).Unix(), "exp": until.Unix(),
+	})
+	token.Header["kid"] = hex.EncodeToString(sum[:8])
+	signed, err := token.SignedString(key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return signed
 }
 
 func (s *service) succeed(c record.Claim) error {

@@ -48,10 +48,18 @@ function headerFaults(declared = {}, headers) {
   return wrong
 }
 
+// eventFaults returns what is wrong with a stream of events. The data of each must be a job.
+function eventFaults(body) {
+  const jobs = [...body.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data))
+  if (jobs.length === 0) return ['there is no event']
+  return jobs.flatMap((job) => faults({ $ref: '#/components/schemas/JobResource' }, job))
+}
+
 // bodyFaults returns what is wrong with an answer's body.
 function bodyFaults(content, { headers, body }) {
   if (!content) return body === '' ? [] : ['there is a body, and none is described']
   const media = content[headers['content-type']]
+  if (media && headers['content-type'] === 'text/event-stream') return [...faults(media.schema, body), ...eventFaults(body)]
   return media ? faults(media.schema, JSON.parse(body)) : [`content type ${headers['content-type']} is not described`]
 }
 
