@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -22,9 +24,28 @@ import (
 // themselves, since net/http refuses some of them on either side.
 type fuzzer struct {
 	*rand.Rand
-	png string // a data URI
-	ids []string
+	png string   // a data URI
+	ids []string // of the latest jobs, some of which have ended or are removed
 }
+
+// mostIDs bounds the jobs that the fuzzer asks for, so that it meets each often.
+const mostIDs = 4
+
+// A caller is an answer whose reader hangs up once it has anything of a stream, so
+// that no stream lasts. It can have a deadline for writing, as a stream must.
+type caller struct {
+	*httptest.ResponseRecorder
+	hangUp context.CancelFunc // ends the request's context
+}
+
+// Flush hangs up.
+func (c caller) Flush() {
+	c.ResponseRecorder.Flush()
+	c.hangUp()
+}
+
+// SetWriteDeadline implements what http.ResponseController looks for.
+func (caller) SetWriteDeadline(time.Time) error { return nil }
 
 // TestAnyRequestIsAnswered holds the service to this: whatever comes, no answer
 // is 5xx, and each refusal is a problem that says what is wrong.
@@ -37,24 +58,69 @@ func TestAnyRequestIsAnswered(t *testing.T) {
 		png:  "data:image/png;base64," + base64.StdEncoding.EncodeToString(newPNG(t)),
 		ids:  []string{b.generate(`{"prompt":"a"}`).job(t).ID},
 	}
-	const requests, mostKept = 2000, 50 << 20
-	before, accepted := heap(), 0
+	const requests, mostKept = 4000, 50 << 20
+	before, accepted, done := heap(), 0, make(map[string]int)
 	for range requests {
 		r := f.request(t)
-		w := httptest.NewRecorder()
-		b.routes.ServeHTTP(w, r)
+		w := serve(b.routes, r)
 		if fault := misanswered(w); fault != "" {
 			t.Errorf("%s %q with %.500q: %s", r.Method, r.URL.EscapedPath(), r.Header, fault)
 		}
 		if w.Code == http.StatusAccepted {
 			accepted++
+			f.note(t, w.Body.Bytes())
+		}
+		if w.Code < http.StatusMultipleChoices {
+			done[r.Method+" "+uuids.ReplaceAllString(r.URL.Path, "{id}")]++
 		}
 	}
 	if accepted == 0 || accepted > requests/2 {
 		t.Errorf("%d of %d requests were accepted: the fuzzer tries too little", accepted, requests)
 	}
+	for _, op := range operations("{id}") {
+		if done[op.method+" "+op.path] == 0 {
+			t.Errorf("no %s %s was good: the fuzzer tries too little", op.method, op.path)
+		}
+	}
 	if after := heap(); after > before+mostKept {
 		t.Errorf("%d MiB are kept", (after-before)>>20)
+	}
+}
+
+var uuids = regexp.MustCompile(`[0-9A-Fa-f-]{36}`)
+
+// serve answers a request. A stream ends once it has begun.
+func serve(routes http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	w := caller{httptest.NewRecorder(), cancel}
+	routes.ServeHTTP(w, r.WithContext(ctx))
+	return w.ResponseRecorder
+}
+
+// note remembers the job of an answer.
+func (f *fuzzer) note(t *testing.T, body []byte) {
+	t.Helper()
+	var j struct{ ID string }
+	decode(t, string(body), &j)
+	f.ids = append(f.ids, j.ID)
+	f.ids = f.ids[max(0, len(f.ids)-mostIDs):]
+}
+
+// An operation is one of the API's.
+type operation struct{ method, path string }
+
+// operations returns the operations of the API for a job, but for the one that
+// asks for pictures.
+func operations(id string) []operation {
+	return []operation{
+		{http.MethodGet, "/api/jobs"},
+		{http.MethodPost, "/api/uploads"},
+		{http.MethodGet, "/api/jobs/" + id},
+		{http.MethodDelete, "/api/jobs/" + id},
+		{http.MethodPost, "/api/jobs/" + id + "/cancel"},
+		{http.MethodPost, "/api/jobs/" + id + "/retry"},
+		{http.MethodGet, "/api/jobs/" + id + "/events"},
 	}
 }
 
@@ -89,16 +155,23 @@ func misanswered(w *httptest.ResponseRecorder) string {
 // pick returns one of the choices.
 func pick[T any](f *fuzzer, choices ...T) T { return choices[f.IntN(len(choices))] }
 
-// request returns a request. Half of them ask for pictures, and most have a
-// valid key, since others do not get far.
+// request returns a request. A third of them ask for pictures, another third for
+// what else there is, and most have a valid key, since others do not get far.
 func (f *fuzzer) request(t *testing.T) *http.Request {
 	t.Helper()
-	method, path := http.MethodPost, "/api/generate-images"
-	if f.IntN(2) == 0 {
+	method, path, text := http.MethodPost, "/api/generate-images", f.body()
+	switch f.IntN(3) {
+	case 0:
 		method = pick(f, "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "get", "X")
 		path = f.path()
+	case 1:
+		op := pick(f, operations(f.id())...)
+		method, path = op.method, op.path
 	}
-	var body io.Reader = strings.NewReader(f.body())
+	if strings.Contains(path, "upload") && f.IntN(4) > 0 {
+		text = f.upload()
+	}
+	var body io.Reader = strings.NewReader(text)
 	if f.IntN(30) == 0 { // the connection ends
 		body = io.MultiReader(body, iotest.ErrReader(io.ErrUnexpectedEOF))
 	}
@@ -115,10 +188,37 @@ func (f *fuzzer) request(t *testing.T) *http.Request {
 	return r
 }
 
+// id returns the id of a job, or seldom something else.
+func (f *fuzzer) id() string {
+	id := pick(f, f.ids...)
+	if f.IntN(3) > 0 {
+		return id
+	}
+	return pick(f, strings.ToUpper(id), "{"+id+"}", "nonsense", "", "..", f.text())
+}
+
 func (f *fuzzer) path() string {
-	id := pick(f, f.ids[0], strings.ToUpper(f.ids[0]), "{"+f.ids[0]+"}", "nonsense", "", "..", f.text())
-	return pick(f, "/api/jobs", "/api/jobs/"+id, "/api/jobs/"+id+"/cancel", "/api/jobs/"+id+"/cancel/", "/api/generate-images/",
-		"/API/generate-images", "/api//jobs", "/health", "/health/lanes", "/openapi.json", "/tasks/generate", "/tasks/sweep", "/", "//", "/"+f.text())
+	id := f.id()
+	return pick(f, "/api/jobs", "/api/jobs/"+id, "/api/jobs/"+id+"/cancel", "/api/jobs/"+id+"/cancel/", "/api/jobs/"+id+"/retry",
+		"/api/jobs/"+id+"/events", "/api/jobs/"+id+"/events/", "/api/uploads", "/api/uploads/"+id, "/api/generate-images/",
+		"/API/generate-images", "/api//jobs", "/health", "/health/lanes", "/openapi.json", "/docs", "/docs/style.css", "/docs/"+id,
+		"/tasks/generate", "/tasks/sweep", "/", "//", "/"+f.text())
+}
+
+// upload returns a request to upload a picture that has something wrong with it,
+// or nothing.
+func (f *fuzzer) upload() string {
+	if f.IntN(3) == 0 {
+		return `{"content_type":"image/png","bytes":1}`
+	}
+	size := pick(f, "1", "20971520", "20971521", "0", "-1", "1.5", "1e3", f.value(2))
+	kind := pick(f, `"image/png"`, `"image/jpeg"`, `"image/webp"`, `"image/gif"`, `"IMAGE/PNG"`, f.quoted(), f.value(1))
+	members := []string{`"content_type":` + kind, `"bytes":` + size, pick(f, `"bytes":2`, `"Bytes":1`, f.quoted()+":"+f.value(2))}
+	text := "{" + strings.Join(members[:pick(f, 1, 2, 2, 2, 3)], ",") + "}"
+	if f.IntN(8) == 0 {
+		text = text[:f.IntN(len(text))]
+	}
+	return text
 }
 
 // query returns query parameters, mostly none.
@@ -128,9 +228,9 @@ func (f *fuzzer) query() string {
 	}
 	var parts []string
 	for range f.IntN(3) {
-		name := pick(f, "limit", "LIMIT", "cursor", "status", "created_after", "q", "metadata.user", "metadata.", "metadata", f.text())
+		name := pick(f, "limit", "LIMIT", "cursor", "status", "created_after", "q", "last_event_id", "token", "metadata.user", "metadata.", "metadata", f.text())
 		value := pick(f, "1", "100", "-1", "queued", "queued,failed,x", "2026-01-01T00:00:00Z", "0000-01-01T00:00:00Z", "OTk5LmE", "%", "%ff",
-			base64.RawURLEncoding.EncodeToString([]byte("-9223372036854775808."+f.ids[0])), f.text())
+			base64.RawURLEncoding.EncodeToString([]byte("-9223372036854775808."+f.id())), f.text())
 		if f.IntN(8) > 0 {
 			name, value = url.QueryEscape(name), url.QueryEscape(value)
 		}
@@ -150,7 +250,7 @@ func (f *fuzzer) text() string {
 
 func (f *fuzzer) header() (name, value string) {
 	number := pick(f, "0", "1e9", "-1", "10000000000", "99999999999999999999", "NaN", f.text())
-	name = pick(f, "Accept", "Content-Type", "Idempotency-Key", "If-None-Match", "Prefer", "Authorization", "Traceparent",
+	name = pick(f, "Accept", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer", "Authorization", "Traceparent",
 		"Content-Encoding", "Accept-Encoding", "Content-Length", "Transfer-Encoding", "X-HTTP-Method-Override", "Cookie")
 	switch name {
 	case "Accept":
@@ -161,7 +261,9 @@ func (f *fuzzer) header() (name, value string) {
 	case "Prefer": // a wait would last
 		return name, pick(f, "wait=0", "wait=-"+number, "wait=x"+number, "respond-async", "wait = 0;", ",;=,", "wait=\"0\"")
 	case "Authorization":
-		return name, pick(f, "", "Bearer", "Bearer "+otherKey, "Basic "+webKey, "Bearer "+f.text())
+		return name, pick(f, "", "Bearer", "Bearer "+otherKey, "Basic "+webKey, "Bearer "+f.text(), "Bearer e30.e30."+f.text())
+	case "Last-Event-ID":
+		return name, pick(f, "1", "2", number)
 	case "Traceparent":
 		return name, pick(f, "00-00000000000000000000000000000000-0000000000000000-01", f.text(), strings.Repeat("0", 1<<10))
 	case "Idempotency-Key":
@@ -232,7 +334,7 @@ func (f *fuzzer) good(name string) string {
 	case "aspect_ratio":
 		return `"1:1"`
 	case "input_images":
-		return pick(f, "[]", `["https://example.com/a.png"]`, `["`+f.png+`"]`)
+		return pick(f, "[]", `["https://example.com/a.png"]`, `["`+f.png+`"]`, `["`+f.id()+`"]`)
 	case "seed":
 		return pick(f, "7", "-2147483648", "2147483647")
 	case "metadata":
