@@ -100,7 +100,7 @@ func (w *Worker) mayBegin(ctx context.Context) error {
 // many tasks that are not answered 200 make Cloud Tasks slow the whole queue
 // down. So that is for when the record does not answer.
 func (w *Worker) handOver(ctx context.Context, t job.Task, l *openLane) (Verdict, error) {
-	verdict, err := w.postpone(ctx, t, l.quota.Name, time.Time{})
+	verdict, err := w.postpone(ctx, t, l.quota.Model, l, time.Time{})
 	if verdict == VerdictUnavailable {
 		w.log.InfoContext(ctx, "a task comes again as it is", "task", t.ID(), "error", err)
 		return VerdictAgain, nil

@@ -1,6 +1,6 @@
 // Package openapi_test holds the service against its own OpenAPI document, with
 // tools that others made: a client that ogen generates, ajv, and the linter of
-// Redocly.
+// Redocly. It also holds docs/api.md against the service.
 package openapi_test
 
 import (
