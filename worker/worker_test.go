@@ -154,11 +154,11 @@ func (s *flaky) Claim(ctx context.Context, r record.ClaimRequest) (record.Claim,
 	return s.Record.Claim(ctx, r)
 }
 
-func (s *flaky) Postpone(ctx context.Context, t job.Task, lane string) (job.Task, error) {
+func (s *flaky) Postpone(ctx context.Context, t job.Task, model string, to record.Place) (job.Task, error) {
 	if err := s.err("Postpone"); err != nil {
 		return job.Task{}, err
 	}
-	return s.Record.Postpone(ctx, t, lane)
+	return s.Record.Postpone(ctx, t, model, to)
 }
 
 func (s *flaky) Fail(ctx context.Context, c record.Claim, reason job.Error) (job.Job, error) {

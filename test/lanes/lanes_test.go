@@ -283,6 +283,8 @@ func (stub) Source(context.Context, job.InputImage) (job.Source, error) { return
 
 func (stub) RemoveJob(context.Context, job.Job) error { return nil }
 
+func (stub) Return(context.Context, time.Time) {}
+
 func (stub) Take(context.Context, time.Duration) (time.Time, bool) { return time.Now(), true }
 
 func (stub) OnCancel(context.Context, string, func()) func() { return func() {} }
