@@ -63,7 +63,9 @@ func (h *Jobs) RegisterWebhooks(api huma.API, method, path string) {
 		OperationID: "list-webhooks", Method: method, Path: path,
 		Summary:     "See what a job's receiver was told",
 		Description: "Each event with its tries, in the order in which they happened. The latest 30 tries of each are kept.",
-		Errors:      []int{http.StatusUnauthorized, http.StatusNotFound},
+		Metadata: answersWith(map[int]answer{
+			http.StatusOK: answerOf[WebhookList]("The job's webhooks.", "Cache-Control"),
+		}),
 	}, h.webhooks)
 }
 
@@ -74,7 +76,11 @@ func (h *Jobs) RegisterReplay(api huma.API, method, path string) {
 		Summary:       "Tell a job's receiver again",
 		Description:   "Begins again with the first try, under the same webhook-id.",
 		DefaultStatus: http.StatusAccepted,
-		Errors:        []int{http.StatusUnauthorized, http.StatusNotFound, http.StatusConflict},
+		Metadata: answersWith(map[int]answer{
+			http.StatusAccepted:            answerOf[WebhookResource]("The webhook, which waits again."),
+			http.StatusConflict:            {},
+			http.StatusUnprocessableEntity: {}, // as in a service that cannot sign
+		}),
 	}, h.replay)
 }
 

@@ -106,7 +106,7 @@ func (s *service) exchanges() []exchange {
 		all = append(all, s.ask(status, http.MethodGet, jobPath, id))
 	}
 	return slices.Concat(
-		all, s.read(ids), s.followed(ids), s.ended(ids), s.uploaded(), s.fill(), s.generated(), s.refused(ids["partial"]))
+		all, s.read(ids), s.followed(ids), s.ended(ids), s.uploaded(), s.told(), s.fill(), s.generated(), s.refused(ids["partial"]))
 }
 
 // ask sends a request without a body for a job.
@@ -225,6 +225,8 @@ func (s *service) refused(id string) []exchange {
 		{http.MethodPost, cancelPath, ""},
 		{http.MethodPost, retryPath, ""},
 		{http.MethodGet, eventsPath, ""},
+		{http.MethodGet, webhooksPath, ""},
+		{http.MethodPost, replayPath, ""},
 	} {
 		send := func(routes http.Handler, name, id, body string, headers ...string) {
 			all = append(all, s.sendTo(routes, name, op.method, op.path, id, strings.NewReader(body), headers...))

@@ -70,6 +70,7 @@ func newService(t *testing.T) *service {
 	jobs := &handlers.Jobs{
 		Producer: producer, Snapshots: published, Record: published,
 		Remover: &sweep.Sweeper{Record: published, Objects: bucket}, Uploader: bucket,
+		Webhooks: webhooks{published, producer.Webhooks()}, CheckURL: checkURL,
 	}
 	return &service{T: t, routes: newRoutes(jobs), record: published}
 }
@@ -101,7 +102,7 @@ func newRoutes(jobs *handlers.Jobs) http.Handler {
 
 // newBrokenRoutes returns the routes of an API in which every call ends in f.
 func newBrokenRoutes(f func() error) http.Handler {
-	return newRoutes(&handlers.Jobs{Producer: broken(f), Snapshots: broken(f), Record: broken(f), Remover: broken(f), Uploader: broken(f)})
+	return newRoutes(&handlers.Jobs{Producer: broken(f), Snapshots: broken(f), Record: broken(f), Remover: broken(f), Uploader: broken(f), Webhooks: broken(f), CheckURL: checkURL})
 }
 
 // away is the error of a record that cannot be reached.
