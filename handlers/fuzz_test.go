@@ -121,6 +121,7 @@ func operations(id string) []operation {
 		{http.MethodPost, "/api/jobs/" + id + "/cancel"},
 		{http.MethodPost, "/api/jobs/" + id + "/retry"},
 		{http.MethodGet, "/api/jobs/" + id + "/events"},
+		{http.MethodGet, "/api/jobs/" + id + "/webhooks"},
 	}
 }
 
@@ -199,7 +200,8 @@ func (f *fuzzer) id() string {
 
 func (f *fuzzer) path() string {
 	id := f.id()
-	return pick(f, "/api/jobs", "/api/jobs/"+id, "/api/jobs/"+id+"/cancel", "/api/jobs/"+id+"/cancel/", "/api/jobs/"+id+"/retry",
+	return pick(f, "/api/jobs", "/api/jobs/"+id, "/api/jobs/"+id+"/cancel", "/api/jobs/"+id+"/cancel/",
+		"/api/jobs/"+id+"/webhooks/msg_"+f.text()+"/replay", "/api/jobs/"+id+"/retry",
 		"/api/jobs/"+id+"/events", "/api/jobs/"+id+"/events/", "/api/uploads", "/api/uploads/"+id, "/api/generate-images/",
 		"/API/generate-images", "/api//jobs", "/health", "/health/lanes", "/openapi.json", "/docs", "/docs/style.css", "/docs/"+id,
 		"/tasks/generate", "/tasks/sweep", "/", "//", "/"+f.text())
