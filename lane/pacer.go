@@ -85,9 +85,9 @@ type Pacer struct {
 	instance  string // names this process among the instances
 	most      int    // so many instances there are at most
 	instances atomic.Int64
-	last      atomic.Int64 // the last slot that Redis gave, on its clock, in microseconds
-	local     slots  // of the lane, as this process knows them
-	shares    shares // what this process may hand out as one of several
+	clock     remoteClock // Redis'
+	local     slots       // of the lane, as this process knows them
+	shares    shares      // what this process may hand out as one of several
 	log       *slog.Logger
 }
 
@@ -140,7 +140,7 @@ func (p *Pacer) Take(ctx context.Context, patience time.Duration) (at time.Time,
 // caller gets it. It does nothing if the slot's time has passed, or Redis does
 // not answer.
 func (p *Pacer) Return(ctx context.Context, at time.Time) {
-	slot := p.shares.redisTime(at)
+	slot := p.clock.atLeast(at)
 	if slot == 0 || !at.After(p.local.now()) {
 		return
 	}
@@ -199,8 +199,8 @@ func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answe
 			p.interval().Microseconds(), patience.Microseconds(), p.instance,
 			p.local.ahead().Microseconds(), p.most == 1, quiet.Microseconds(), lasts.Microseconds(),
 			held.of, held.redisFrom, held.out, held.outFor.Microseconds(), quiet.Microseconds(),
-			farthest.Microseconds(), memory.Milliseconds(), held.deadline, p.local.owes(),
-			p.last.Load()).Int64Slice()
+			farthest.Microseconds(), memory.Milliseconds(), p.clock.atMost(asked.Add(askTimeout)),
+			p.local.owes(), p.clock.lastSlot()).Int64Slice()
 		if err == nil && len(got) != values {
 			err = fmt.Errorf("lane: %d values from the pacer's script", len(got))
 		}
@@ -214,12 +214,12 @@ func (p *Pacer) ask(ctx context.Context, patience, lasts time.Duration) (a answe
 		at: answered.Add(time.Duration(got[1]) * time.Microsecond), taken: got[0] == 1, took: answered.Sub(asked),
 	}
 	now, from, till := got[3], got[5], got[6]
-	p.shares.noteTime(now, asked, answered)
+	p.clock.note(now, asked, answered)
 	if a.late = got[0] == late; a.late {
 		return a, nil
 	}
 	if a.taken {
-		p.last.Store(now + got[1])
+		p.clock.noteSlot(now + got[1])
 		p.local.notBefore(a.at.Add(p.interval()))
 	}
 	p.instances.Store(max(got[2], 1))

@@ -26,11 +26,7 @@ type shares struct {
 	share   share
 	slots   slots
 	failing time.Time // since when Redis has not answered; zero while it does
-	clock   struct {  // Redis' clock showed redis some time between asked and answered
-		redis           int64 // in microseconds
-		asked, answered time.Time
-	}
-	out struct { // slots that were handed out and have not passed
+	out     struct {  // slots that were handed out and have not passed
 		of   int64
 		till time.Time // an interval after the last one
 	}
@@ -42,7 +38,6 @@ type shareReport struct {
 	of, redisFrom int64 // of 0: no more is handed out before Redis has answered
 	out           int64
 	outFor        time.Duration
-	deadline      int64 // on Redis' clock: after that, the question is given up; 0 if the clock is not known
 }
 
 // report returns what a question has to tell. A share that was not renewed for
@@ -59,30 +54,7 @@ func (s *shares) report() shareReport {
 	if s.out.till.After(now) {
 		r.out, r.outFor = s.out.of, s.out.till.Sub(now)
 	}
-	if s.clock.redis > 0 {
-		r.deadline = s.clock.redis + (now.Sub(s.clock.asked) + askTimeout).Microseconds()
-	}
 	return r
-}
-
-// noteTime notes what Redis' clock showed between a question and its answer.
-func (s *shares) noteTime(redis int64, asked, answered time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if answered.After(s.clock.answered) {
-		s.clock.redis, s.clock.asked, s.clock.answered = redis, asked, answered
-	}
-}
-
-// redisTime returns a time on Redis' clock, too early by no more than its last
-// answer took; 0 if that clock is not known.
-func (s *shares) redisTime(t time.Time) int64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.clock.redis == 0 {
-		return 0
-	}
-	return s.clock.redis + t.Sub(s.clock.answered).Microseconds()
 }
 
 // renew takes over the share of an answer, unless a later answer came before.
