@@ -34,8 +34,10 @@ func (w webhooks) Replay(ctx context.Context, jobID, id string) (job.Webhook, er
 
 func checkURL(url string) error { return webhook.NewPolicy(false).CheckURL(url) }
 
-func (f broken) Webhooks(context.Context, string) ([]job.Webhook, error)     { return nil, f() }
-func (f broken) Replay(context.Context, string, string) (job.Webhook, error) { return job.Webhook{}, f() }
+func (f broken) Webhooks(context.Context, string) ([]job.Webhook, error) { return nil, f() }
+func (f broken) Replay(context.Context, string, string) (job.Webhook, error) {
+	return job.Webhook{}, f()
+}
 
 // told are requests about what a job's receiver was told.
 func (s *service) told() []exchange {
