@@ -52,7 +52,7 @@ func outcomes(out record.Outcomes) []Finding {
 // callers reports whether a failure is the fault of the request, and not of the
 // service.
 func callers(code job.Code) bool {
-	return code == job.CodeInvalidRequest || code == job.CodeBlocked || code == job.CodeNoImage
+	return code == job.CodeInvalidRequest || code == job.CodeBlocked || code == job.CodeNoImage || code == job.CodeMaxCostExceeded
 }
 
 // codesOf returns the codes, the most frequent first.
@@ -97,6 +97,8 @@ func mendCode(code job.Code) string {
 		return "workers died while they drew: raise the memory of the worker, and look for its end in the log."
 	case job.CodeDeadlineExceeded:
 		return "jobs waited longer than their expires_in: raise the quota or the concurrency, or give them more time."
+	case job.CodeMaxCostExceeded:
+		return "attempts that brought no picture were billed too: see why they failed; or callers allow more with max_cost_usd."
 	case job.CodeInternal:
 	}
 	return "this is a fault of the service: the log of the worker has it, by the job_id."

@@ -20,6 +20,7 @@ const (
 	CodeStorageError      Code = "storage_error"      // the picture could not be stored
 	CodeAttemptsExhausted Code = "attempts_exhausted" // every attempt ended without an answer
 	CodeDeadlineExceeded  Code = "deadline_exceeded"  // the job's expires_at came first
+	CodeMaxCostExceeded   Code = "max_cost_exceeded"  // another attempt could bring the job above what it may cost
 	CodeInternal          Code = "internal"           // a fault of this service
 )
 

@@ -69,6 +69,10 @@ type Input struct {
 	Seed        *int32       `json:"seed,omitempty"`
 	Retry       *Retry       `json:"retry,omitempty"`   // nil unless the job is one
 	Webhook     *Receiver    `json:"webhook,omitempty"` // who is told of the job; nil for nobody
+	// Bounds of what the job may cost, in millionths of a US dollar, 0 for none:
+	// the caller's, and what its tenant may spend on one job.
+	MaxCostMicros   int64 `json:"max_cost_micros,omitempty"`
+	CostLimitMicros int64 `json:"cost_limit_micros,omitempty"`
 }
 
 // A Retry says which pictures of another job a job draws again.
@@ -91,6 +95,8 @@ func (in Input) Check() error {
 		return errors.New("model is empty: name one")
 	case in.Retry != nil && (len(in.Retry.Images) != in.Count || slices.Min(in.Retry.Images) < 0):
 		return fmt.Errorf("count is %d: a retry of the pictures %v draws as many", in.Count, in.Retry.Images)
+	case in.MaxCostMicros < 0 || in.CostLimitMicros < 0:
+		return errors.New("max_cost_usd is below 0")
 	case in.Seed != nil && *in.Seed > in.MaxSeed():
 		return fmt.Errorf("seed is %d: with count %d it must be at most %d, for seed + count - 1", *in.Seed, in.Count, in.MaxSeed())
 	}
@@ -148,6 +154,9 @@ type Image struct {
 	// CostMicros is the list price of the picture in millionths of a US
 	// dollar, 0 when the price of the model is not known.
 	CostMicros int64
+	// BilledMicros is what attempts cost that brought no picture, as far as the
+	// provider may charge for them, in millionths of a US dollar.
+	BilledMicros int64
 
 	// Error says why the image failed. While the image waits for its next
 	// attempt, it says why the latest one failed. Otherwise it is nil.

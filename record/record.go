@@ -171,6 +171,8 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 
 	// Requeue makes the claimed image wait for its next dispatch, and returns
 	// the task of that, or fails with ErrClaimLost.
+	//
+	// Fail and Requeue add c.BilledMicros to what the image has been billed.
 	Requeue(ctx context.Context, c Claim, r Requeue) (job.Job, job.Task, error)
 
 	// The next four methods are about what all instances know of the lanes.
@@ -387,6 +389,9 @@ type Claim struct {
 	// Probation tells that the lane of the delivered task was paused and not
 	// resumed: a good answer to this image's request shows that it works.
 	Probation bool
+	// BilledMicros is what the attempt cost although it brought no picture, in
+	// millionths of a US dollar. Whoever made the claim sets it before ending it.
+	BilledMicros int64
 }
 
 // Image returns the claimed image as the claim left it.

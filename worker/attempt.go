@@ -110,6 +110,9 @@ func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	if img.Attempts > a.worker.limits.MaxAttempts {
 		return job.Object{}, exhaustedFailure(a.worker.limits.MaxAttempts)
 	}
+	if tooMuch := j.CheckCost(img.Index, a.costMicros()); tooMuch != nil {
+		return job.Object{}, &job.Failure{Public: *tooMuch, Remedy: job.RemedyFail}
+	}
 	pic, err := a.generate(ctx)
 	if err != nil {
 		return job.Object{}, err
@@ -200,7 +203,10 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, far.at)
 	}
 	var f *job.Failure
-	if !errors.As(err, &f) || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
+	if isFailure := errors.As(err, &f); isFailure && f.Billable || !isFailure && a.asked {
+		a.claim.BilledMicros = a.costMicros() // of a request that was cut, nobody knows
+	}
+	if f == nil || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
 		a.log.InfoContext(ctx, "attempt given back", "error", err)
 		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, time.Time{})
 	}

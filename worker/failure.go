@@ -9,8 +9,8 @@ import (
 func storageFailure(err error) *job.Failure {
 	return &job.Failure{
 		Public: job.Error{Code: job.CodeStorageError, Message: "The picture could not be stored."},
-		Remedy: job.RemedyRetry,
-		Cause:  err,
+		Remedy: job.RemedyRetry, Billable: true,
+		Cause: err,
 	}
 }
 

@@ -27,6 +27,15 @@ var leftovers = map[string]func(*testing.T, *bundle) []job.Task{
 		}
 		return tasks
 	},
+	"too expensive": func(t *testing.T, b *bundle) []job.Task {
+		t.Helper()
+		_, tasks := b.createBound(t, 1, 2*price)
+		for range 2 {
+			_, next := b.claimAndFail(t, tasks[0], price)
+			tasks = []job.Task{next}
+		}
+		return tasks
+	},
 	"stored already": func(t *testing.T, b *bundle) []job.Task {
 		t.Helper()
 		j, tasks := b.create(t, 1)

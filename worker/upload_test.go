@@ -27,7 +27,7 @@ func TestDeliverRecordsThatR2WasAwayAllTheTime(t *testing.T) {
 		if took := time.Since(began); took > b.config.Limits.DeliveryTimeout {
 			t.Errorf("it took %v, and has %v", took, b.config.Limits.DeliveryTimeout)
 		}
-		b.want(t, j.ID, job.Image{Status: job.StatusQueued, Attempts: 1, Error: &job.Error{
+		b.want(t, j.ID, job.Image{Status: job.StatusQueued, Attempts: 1, BilledMicros: 34_000, Error: &job.Error{
 			Code: job.CodeStorageError, Message: "The picture could not be stored.",
 		}})
 	})

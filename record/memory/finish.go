@@ -19,6 +19,7 @@ func (r *Record) Succeed(ctx context.Context, claim record.Claim, s record.Succe
 func (r *Record) Fail(ctx context.Context, claim record.Claim, reason job.Error) (job.Job, error) {
 	return r.finish(ctx, claim, job.EventFail, func(p place, now time.Time, _ *change) {
 		p.image.Image.CompletedAt, p.image.Image.Error = now, &reason
+		p.image.Image.BilledMicros += claim.BilledMicros
 	})
 }
 
@@ -32,6 +33,7 @@ func (r *Record) Requeue(ctx context.Context, claim record.Claim, q record.Reque
 		i.redispatch(p.entry.Job.ID, q.Lane, now)
 		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
 		i.Image.Error = copyError(q.Reason)
+		i.Image.BilledMicros += claim.BilledMicros
 		r.addLanes(c, q.Lane)
 	})
 	if err != nil {

@@ -72,5 +72,5 @@ func (r *Record) Renew(ctx context.Context, c record.Claim, lease time.Duration)
 }
 
 func claimArgs(c record.Claim) pgx.NamedArgs {
-	return pgx.NamedArgs{"id": uuidArg(c.Job.ID), "idx": c.Index, "claim": uuidArg(c.Token)}
+	return pgx.NamedArgs{"id": uuidArg(c.Job.ID), "idx": c.Index, "claim": uuidArg(c.Token), "billed_micros": c.BilledMicros}
 }

@@ -29,6 +29,7 @@ func createWhole(f *fixture) {
 	s := submission(3)
 	s.Input = job.Input{
 		Prompt: "a \"lighthouse\" <in> 海\n", Model: model, Count: 3, AspectRatio: "16:9", ImageSize: "2K", Seed: &seed,
+		MaxCostMicros: 1_500_000, CostLimitMicros: 5_000_000,
 		InputImages: []job.InputImage{
 			{URL: "https://example.com/a.png?b=c&d=%20"},
 			{Key: "inputs/1", ContentType: "image/webp"},

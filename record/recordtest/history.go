@@ -79,6 +79,13 @@ type history struct {
 // claims is one claim on both records. The two differ in their tokens.
 type claims struct{ spec, real record.Claim }
 
+// billed draws what the attempt cost.
+func (c claims) billed(h *history) claims {
+	cost := draw[int64](h, "billed", 0, 34_000)
+	c.spec.BilledMicros, c.real.BilledMicros = cost, cost
+	return c
+}
+
 func draw[T any](h *history, what string, from ...T) T {
 	return rapid.SampledFrom(from).Draw(h.T, what)
 }
@@ -262,7 +269,7 @@ func (h *history) succeed(*rapid.T) {
 }
 
 func (h *history) fail(*rapid.T) {
-	c, reason := latestOf(h, "claim", h.claims), draw(h, "reason", blocked, timedOut)
+	c, reason := latestOf(h, "claim", h.claims).billed(h), draw(h, "reason", blocked, timedOut)
 	want, wantErr := h.spec.Fail(h.ctx, c.spec, reason)
 	got, gotErr := h.real.Fail(h.ctx, c.real, reason)
 	same(h, want, wantErr, got, gotErr)
@@ -280,7 +287,7 @@ func (h *history) drawRequeue() record.Requeue {
 // task with it, as queues do: what depends on that would be rare otherwise.
 func (h *history) requeue(*rapid.T) {
 	q := h.drawRequeue()
-	next, moved := h.putBack(latestOf(h, "claim", h.claims), q)
+	next, moved := h.putBack(latestOf(h, "claim", h.claims).billed(h), q)
 	if !moved {
 		return
 	}

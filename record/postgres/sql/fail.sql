@@ -2,7 +2,8 @@
 -- Records what the job's receiver is told of.
 WITH moved AS (
     UPDATE images SET
-        status = 'failed', completed_at = now(), error_code = @error_code, error_message = @error_message
+        status = 'failed', completed_at = now(), error_code = @error_code, error_message = @error_message,
+        billed_micros = billed_micros + @billed_micros
     WHERE job_id = @id AND idx = @idx AND claim = @claim AND status = 'processing'
     RETURNING job_id
 ), counted AS (

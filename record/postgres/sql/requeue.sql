@@ -6,7 +6,8 @@ WITH moved AS (
         dispatch = dispatch + 1, task_job_id = @id, task_idx = @idx, task_dispatch = dispatch + 1, task_lane = @lane,
         handed_out_at = now(), enqueued = false,
         ready = @after::interval <= interval '0', due_at = now() + @after::interval,
-        error_code = @error_code, error_message = @error_message
+        error_code = @error_code, error_message = @error_message,
+        billed_micros = billed_micros + @billed_micros
     WHERE job_id = @id AND idx = @idx AND claim = @claim AND status = 'processing'
     RETURNING job_id, model, priority
 ), counted AS (
