@@ -77,6 +77,12 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// if it would record a new one. It fails as Create would.
 	Recorded(ctx context.Context, d Draft) (job.Job, error)
 
+	// Outlook returns what Get would tell of the job that Create would record for
+	// d, and records nothing. It goes neither by d.IdempotencyKey nor by another
+	// retry. It fails with ErrTooManyWaiting as Create would. The cost does not
+	// grow with how many images wait.
+	Outlook(ctx context.Context, d Draft) (Outlook, error)
+
 	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused, and
 	// only while an image of the job is queued and not parked. Ahead is about the
 	// first of these that is ready, or else the first. The cost does not grow with
@@ -331,6 +337,14 @@ type Draft struct {
 	IdempotencyKey string
 	// Fingerprint tells whether two requests with one key are the same.
 	Fingerprint string
+}
+
+// An Outlook is what a job would meet if it was recorded now. All is nil if none
+// of its images would get a lane.
+type Outlook struct {
+	Ahead     *int             // as job.Job.Ahead
+	LastAhead *int             // the same for the last of its images that would get a lane
+	Paused    []job.PausedLane // as job.Job.Paused
 }
 
 // CheckWaiting returns a *TooManyWaitingError if the job has no room beside the

@@ -145,6 +145,11 @@ func (r *Record) Recorded(ctx context.Context, d record.Draft) (job.Job, error) 
 	return r.record.Recorded(ctx, d)
 }
 
+// Outlook implements record.Record.
+func (r *Record) Outlook(ctx context.Context, d record.Draft) (record.Outlook, error) {
+	return r.record.Outlook(ctx, d)
+}
+
 // Get implements record.Record.
 func (r *Record) Get(ctx context.Context, id string) (job.Job, error) { return r.record.Get(ctx, id) }
 

@@ -128,6 +128,24 @@ func TestKnownCostsWhatIsAskedFor(t *testing.T) {
 	explain(t, pool, tr.find(t, "known")).wantBlocks(t, "Known", len(ids)*downAnIndex)
 }
 
+func TestOutlookCostsTheSameWithAnyBacklog(t *testing.T) {
+	t.Parallel()
+	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
+	seed(t, pool, backlog{count: 100_000, tenants: 10})
+	execSQL(t, pool, "ANALYZE jobs, images, tenants")
+	d := submission(4)
+	d.Tenant = "tenant-7"
+	tr.reset()
+	out, err := postgres.New(pool).Outlook(t.Context(), d)
+	if err != nil || out.Ahead == nil || *out.Ahead != 100_000 {
+		t.Errorf("the outlook is %+v, %v, want all ahead", out, err)
+	}
+	if tr.roundTrips != 1 || len(tr.statements) != 2 {
+		t.Errorf("it takes %d statements in %d round trips, want 2 in one", len(tr.statements), tr.roundTrips)
+	}
+	explain(t, pool, tr.find(t, "outlook")).wantBlocks(t, "an outlook", 2*aheadBlocks) // of two images
+}
+
 func TestRoomCostsTheSameWithAnyBacklog(t *testing.T) {
 	t.Parallel()
 	for _, analyze := range []bool{true, false} { // without, statistics tell of an empty table

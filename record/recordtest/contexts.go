@@ -26,6 +26,7 @@ func contextCanceled(f *fixture) {
 		"Recorded": func() error { _, err := f.record.Recorded(ctx, s); return err },
 		"List":     func() error { _, err := f.record.List(ctx, record.Query{Tenant: tenant, Limit: 1}); return err },
 		"Get":      func() error { _, err := f.record.Get(ctx, before.ID); return err },
+		"Outlook":  func() error { _, err := f.record.Outlook(ctx, s); return err },
 		"Enqueued": func() error { return f.record.Enqueued(ctx, tasks...) },
 		"Claim": func() error {
 			_, err := f.record.Claim(ctx, record.ClaimRequest{Model: model, Task: tasks[1], Lease: never})

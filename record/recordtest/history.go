@@ -49,7 +49,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
 			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
-			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks,
+			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
@@ -469,6 +469,20 @@ func (h *history) known(*rapid.T) {
 	want, wantErr := h.spec.Known(h.ctx, ids...)
 	got, gotErr := h.real.Known(h.ctx, ids...)
 	same(h, want, wantErr, got, gotErr)
+}
+
+// outlook compares what a job would meet, and what it meets if it is recorded.
+func (h *history) outlook(*rapid.T) {
+	d := h.draft()
+	want, wantErr := h.spec.Outlook(h.ctx, d)
+	got, gotErr := h.real.Outlook(h.ctx, d)
+	same(h, want, wantErr, got, gotErr)
+	d.IdempotencyKey = ""
+	h.submit(d)
+	if wantErr == nil {
+		j, err := h.real.Get(h.ctx, d.ID)
+		same(h, want.Ahead, nil, j.Ahead, err)
+	}
 }
 
 func (h *history) get(*rapid.T) { h.compareJob(latestOf(h, "job", h.jobs)) }

@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Exchange", exchangeTests},
 		{"Turns", turnTests},
 		{"Ahead", aheadTests},
+		{"Outlook", outlookTests},
 		{"Cost", costTests},
 		{"Lease", leaseTests},
 		{"Finish", finishTests},
