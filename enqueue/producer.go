@@ -4,6 +4,7 @@
 package enqueue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -44,6 +45,8 @@ type InputStore interface {
 	CopyInput(ctx context.Context, key, contentType, jobID string, n int) (job.InputImage, error)
 	// RemoveInput deletes that picture, if it is stored.
 	RemoveInput(ctx context.Context, jobID string, n int) error
+	// CheckUpload fails as TakeUpload would, and stores nothing.
+	CheckUpload(ctx context.Context, tenant, id string) error
 }
 
 // Producer records jobs and enqueues their images.
@@ -56,6 +59,7 @@ type Producer struct {
 	queues map[string]string // by lane
 	next   *nextSweep
 	most   int // see Config.MaxWaiting
+	runs   typical
 
 	process context.Context //nolint:containedctx // see Config.Process
 	log     *slog.Logger
@@ -98,6 +102,8 @@ type Submission struct {
 	Uploads        []Upload  // input pictures that have to be stored for the job
 	Metadata       []byte
 	ExpiresIn      time.Duration
+	MaxWaiting     int    // pictures of the tenant; 0 for as many as of any tenant
+	PriceMicros    int64  // list price of one picture in millionths of a US dollar, 0 if it is not known
 	IdempotencyKey string // empty for none
 	Fingerprint    string // of the request, to tell two requests with one key apart
 }
@@ -139,7 +145,7 @@ type Upload struct {
 }
 
 // Submit accepts a job: when it returns without an error, the job is recorded
-// and will be worked on. It fails with ErrOutOfBounds before it does anything,
+// and will be worked on. It fails with ErrOutOfBounds or a *CostError before it does anything,
 // with record.ErrIdempotencyMismatch, with a *FullError, with ErrNoLane, and with
 // the record's errors. Of a submission that is refused, no picture is kept.
 //
@@ -151,21 +157,9 @@ type Upload struct {
 // fails with ErrNotEnqueued. It does not fail if ctx ends after the row is
 // written. A process that shuts down leaves the missing tasks to the sweep.
 func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
-	if err := s.check(); err != nil {
-		return job.Job{}, err
-	}
-	id, err := uuid.NewV7()
-	if err != nil {
-		return job.Job{}, fmt.Errorf("enqueue: new job id: %w", err)
-	}
-	lanes, drawnBy, err := p.choose(ctx, s.Input.Model, s.Input.Count)
+	draft, err := p.draft(ctx, s)
 	if err != nil {
 		return job.Job{}, err
-	}
-	draft := record.Draft{
-		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
-		Input: s.Input, Metadata: s.Metadata, Model: drawnBy, Lanes: lanes,
-		ExpiresIn: s.ExpiresIn, MaxWaiting: p.most, IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
 	}
 	stored, err := p.upload(ctx, &draft, s.Uploads)
 	if err != nil {
@@ -195,6 +189,23 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 		}
 	}
 	return j, nil
+}
+
+// draft returns what is to be recorded for a submission, once that is checked.
+func (p *Producer) draft(ctx context.Context, s Submission) (record.Draft, error) {
+	if err := cmp.Or(s.check(), s.checkCost()); err != nil {
+		return record.Draft{}, err
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return record.Draft{}, fmt.Errorf("enqueue: new job id: %w", err)
+	}
+	lanes, drawnBy, err := p.choose(ctx, s.Input.Model, s.Input.Count)
+	return record.Draft{
+		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
+		Input: s.Input, Metadata: s.Metadata, Model: drawnBy, Lanes: lanes,
+		ExpiresIn: s.ExpiresIn, MaxWaiting: cmp.Or(s.MaxWaiting, p.most), IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
+	}, err
 }
 
 // takeBack ends a job that nothing would bring a slot, and returns

@@ -21,6 +21,10 @@ type Retry struct {
 	Weight         float64 // the tenant's share of turns, against 1
 	IdempotencyKey string  // empty for none
 	Fingerprint    string  // of the request
+
+	MaxWaiting      int   // as Submission.MaxWaiting
+	PriceMicros     int64 // as Submission.PriceMicros
+	CostLimitMicros int64 // what the tenant may spend on one job, in millionths of a US dollar; 0 for no bound
 }
 
 // Retry accepts a new job that draws those pictures of a job again which failed
@@ -38,8 +42,9 @@ func (p *Producer) Retry(ctx context.Context, j job.Job, r Retry) (job.Job, erro
 	s := Submission{
 		Tenant: j.Tenant, Weight: r.Weight, Priority: j.Priority, Input: j.Input, Metadata: j.Metadata,
 		ExpiresIn: j.ExpiresAt.Sub(j.CreatedAt), IdempotencyKey: r.IdempotencyKey, Fingerprint: r.Fingerprint,
+		MaxWaiting: r.MaxWaiting, PriceMicros: r.PriceMicros,
 	}
-	s.Input.Count, s.Input.Retry = len(again.Images), again
+	s.Input.Count, s.Input.Retry, s.Input.CostLimitMicros = len(again.Images), again, r.CostLimitMicros
 	// The new job has copies of its own: the first one may be removed before.
 	s.Input.InputImages = slices.Clone(j.Input.InputImages)
 	for i, in := range s.Input.InputImages {

@@ -128,6 +128,7 @@ func refusal(doc *huma.OpenAPI, status int) *huma.Response {
 	says := map[int]string{
 		http.StatusBadRequest:            "The body is missing, is no JSON, or broke off.",
 		http.StatusUnauthorized:          "There is no API key, or none of this service. code says what is wrong with a browser token.",
+		http.StatusPaymentRequired:       "A job of this API key may not cost as much.",
 		http.StatusNotFound:              "There is no such thing, or it is another tenant's.",
 		http.StatusConflict:              "The job's state does not allow that.",
 		http.StatusRequestTimeout:        "The body did not come in time.",

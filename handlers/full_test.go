@@ -25,6 +25,11 @@ func (full) Submit(context.Context, enqueue.Submission) (job.Job, error) {
 	}
 }
 
+func (f full) Quote(ctx context.Context, s enqueue.Submission) (enqueue.Quote, error) {
+	_, err := f.Submit(ctx, s)
+	return enqueue.Quote{}, err
+}
+
 func (f full) Retry(ctx context.Context, _ job.Job, _ enqueue.Retry) (job.Job, error) {
 	return f.Submit(ctx, enqueue.Submission{})
 }

@@ -303,7 +303,8 @@ func (f *fuzzer) body() string {
 func (f *fuzzer) object(fields int) string {
 	members := []string{`"prompt":"a fox"`}
 	for range fields {
-		name := pick(f, "prompt", "model", "count", "aspect_ratio", "image_size", "input_images", "seed", "metadata", "priority", "expires_in", "webhook", "webhook_events")
+		name := pick(f, "prompt", "model", "count", "aspect_ratio", "image_size", "input_images", "seed", "metadata", "priority", "expires_in",
+			"webhook", "webhook_events", "max_cost_usd", "dry_run")
 		value := f.value(3)
 		if f.IntN(3) > 0 {
 			value = f.good(name)
@@ -349,6 +350,10 @@ func (f *fuzzer) good(name string) string {
 		return `"https://example.com/hooks"`
 	case "webhook_events":
 		return pick(f, `["job.failed"]`, `["job.started","job.started"]`)
+	case "max_cost_usd":
+		return pick(f, "5", "0.034")
+	case "dry_run":
+		return pick(f, "true", "false")
 	}
 	return `"a fox"`
 }

@@ -12,6 +12,13 @@ import (
 type Tenant struct {
 	Name   string
 	Weight float64 // share of turns, against 1
+	Limits Limits
+}
+
+// Limits are what a tenant may ask for, where that is not what any may.
+type Limits struct {
+	MaxWaiting    int   // pictures; 0 for as many as of any tenant
+	MaxCostMicros int64 // of one job, in millionths of a US dollar; 0 for no bound
 }
 
 type tenantKey struct{}

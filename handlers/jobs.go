@@ -24,6 +24,8 @@ import (
 // A Producer accepts jobs.
 type Producer interface {
 	Submit(context.Context, enqueue.Submission) (job.Job, error)
+	// Quote returns what a submission would meet, and records nothing.
+	Quote(context.Context, enqueue.Submission) (enqueue.Quote, error)
 	// Retry accepts a job for the pictures of another one that it has not.
 	Retry(context.Context, job.Job, enqueue.Retry) (job.Job, error)
 }
@@ -47,6 +49,8 @@ type Snapshots interface {
 	Watch(ctx context.Context, id string) *snapshot.Watch
 	// Render returns the snapshot of a job that the caller already has.
 	Render(j job.Job) (snapshot.Snapshot, error)
+	// Quote returns what there is to tell of a job that is not recorded.
+	Quote(q snapshot.Quote) snapshot.QuoteResource
 }
 
 // Jobs is the API for jobs.
@@ -76,6 +80,8 @@ func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 			http.StatusAccepted: answerOf[snapshot.JobResource]("The job is recorded.", "ETag", "Cache-Control", "Location"),
 			http.StatusCreated: answerOf[snapshot.JobResource](
 				"The job is recorded, and has ended within the wait that Prefer asked for.", "ETag", "Cache-Control", "Location"),
+			http.StatusOK:              answerOf[snapshot.QuoteResource]("A dry run: what the job would cost, and when it would be done.", "Cache-Control"),
+			http.StatusPaymentRequired: {},
 			http.StatusTooManyRequests: {},
 		}),
 	}, h.generate)
@@ -144,6 +150,10 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	}
 	t := tenant(ctx)
 	s.Tenant, s.Weight = t.Name, t.Weight
+	s.MaxWaiting, s.Input.CostLimitMicros = t.Limits.MaxWaiting, t.Limits.MaxCostMicros
+	if in.Body.DryRun {
+		return h.quote(ctx, s)
+	}
 	j, err := h.Producer.Submit(ctx, s)
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)

@@ -24,7 +24,7 @@ import (
 func TestGenerateRecordsAJob(t *testing.T) {
 	b := setup(t)
 	a := b.generate(`{"prompt":"a fox","count":2,"image_size":"1K","aspect_ratio":"16:9","seed":7,
-		"metadata":{"b":1,"a":[1.0]},"expires_in":3600}`)
+		"metadata":{"b":1,"a":[1.0]},"expires_in":3600,"max_cost_usd":0.5}`)
 	j := a.job(t)
 	if a.code != http.StatusAccepted || a.header.Get("Location") != "/api/jobs/"+j.ID {
 		t.Errorf("got %d with Location %q", a.code, a.header.Get("Location"))
@@ -33,7 +33,7 @@ func TestGenerateRecordsAJob(t *testing.T) {
 		t.Errorf("the job expires after %s, want 1h", got)
 	}
 	want := fmt.Sprintf(`{"id":%q,"status":"queued","version":1,"tenant":"web","priority":"normal",`+
-		`"input":{"prompt":"a fox","model":"banana","count":2,"aspect_ratio":"16:9","image_size":"1K","seed":7},`+
+		`"input":{"prompt":"a fox","model":"banana","count":2,"aspect_ratio":"16:9","image_size":"1K","seed":7,"max_cost_usd":0.5},`+
 		`"images":[{"index":0,"status":"queued","url":null,"attempts":0,"error":null,"waiting_for":"turn","retry_at":null},`+
 		`{"index":1,"status":"queued","url":null,"attempts":0,"error":null,"waiting_for":"turn","retry_at":null}],"output":[],"error":null,`+
 		`"progress":{"total":2,"queued":2,"processing":0,"succeeded":0,"failed":0,"canceled":0},`+
@@ -86,6 +86,11 @@ func TestGenerateRefuses(t *testing.T) {
 		"count with a point":      {`{"prompt":"a","count":2.0}`, []string{"body.count"}},
 		"count that is too large": {`{"prompt":"a","count":1e30}`, []string{"body.count"}},
 		"expires far too late":    {`{"prompt":"a","expires_in":1e300}`, []string{"body.expires_in"}},
+		"a bound of nothing":      {`{"prompt":"a","max_cost_usd":0}`, []string{"body.max_cost_usd"}},
+		"a bound below the price": {`{"prompt":"a","count":3,"max_cost_usd":0.101}`, []string{"body.max_cost_usd"}},
+		"a bound without a price": {`{"prompt":"a","model":"cherry","max_cost_usd":5}`, []string{"body.max_cost_usd"}},
+		"a dry run of the same":   {`{"prompt":"a","count":3,"max_cost_usd":0.101,"dry_run":true}`, []string{"body.max_cost_usd"}},
+		"a dry run of no picture": {`{"prompt":"a","input_images":["data:image/png;base64,aGVsbG8="],"dry_run":true}`, []string{"body.input_images[0]"}},
 		"expires too soon":        {`{"prompt":"a","expires_in":59}`, []string{"body.expires_in"}},
 	} {
 		t.Run(name, func(t *testing.T) {

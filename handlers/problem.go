@@ -33,13 +33,16 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 	var full *enqueue.FullError
 	var input *enqueue.InputError
 	var upload *job.NoUploadError
+	var costly *enqueue.CostError
 	switch {
 	case errors.As(err, &told):
 		return told
 	case errors.Is(err, record.ErrNotFound):
 		return huma.Error404NotFound("There is no such job.")
 	case errors.As(err, &full):
-		return tooManyWaiting(full)
+		return tooManyWaiting(ctx, full)
+	case errors.As(err, &costly):
+		return tooCostly(costly)
 	case errors.Is(err, record.ErrWaiting):
 		return huma.Error409Conflict("The webhook is waiting for its next try already.")
 	case errors.Is(err, enqueue.ErrOutOfBounds):
@@ -68,12 +71,16 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 }
 
 // tooManyWaiting returns what the caller of a full queue is told.
-func tooManyWaiting(full *enqueue.FullError) error {
+func tooManyWaiting(ctx context.Context, full *enqueue.FullError) error {
+	setting := "MAX_WAITING_PICTURES"
+	if tenant(ctx).Limits.MaxWaiting > 0 {
+		setting = "max_waiting_pictures in TENANTS"
+	}
 	seconds := strconv.Itoa(int(math.Ceil(full.RetryAfter.Seconds())))
 	return huma.ErrorWithHeaders(
 		huma.Error429TooManyRequests(fmt.Sprintf("%d pictures of this API key wait, and at most %d may "+
-			"(MAX_WAITING_PICTURES): there is no room for this request's. Send it again after %s seconds, or cancel jobs.",
-			full.Waiting, full.Most, seconds)),
+			"(%s): there is no room for this request's. Send it again after %s seconds, or cancel jobs.",
+			full.Waiting, full.Most, setting, seconds)),
 		http.Header{"Retry-After": {seconds}})
 }
 

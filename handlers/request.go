@@ -33,6 +33,8 @@ type GenerateRequest struct {
 	Metadata    json.RawMessage `json:"metadata,omitempty" doc:"Any JSON object up to 4 KiB; handed back as it is."`
 	Priority    string          `json:"priority,omitempty" enum:"normal,low" default:"normal" doc:"low waits until no normal picture of its model does."`
 	ExpiresIn   int             `json:"expires_in,omitempty" minimum:"60" maximum:"604800" default:"86400" doc:"Seconds until what has not ended fails."`
+	MaxCostUSD  float64         `json:"max_cost_usd,omitempty" minimum:"0.000001" maximum:"1000000" doc:"The most that the job may cost by list price, attempts included that are billed and bring no picture. A picture that could cost more fails with max_cost_exceeded."`
+	DryRun      bool            `json:"dry_run,omitempty" doc:"Checks the request as any other and answers 200 with a quote. Nothing is recorded, so an Idempotency-Key is not used."`
 
 	Webhook       string             `json:"webhook,omitempty" maxLength:"2048" example:"https://example.com/hooks/images" doc:"An https URL that is told what happens to the job."`
 	WebhookEvents []job.WebhookEvent `json:"webhook_events,omitempty" minItems:"1" maxItems:"7" enum:"job.started,image.succeeded,image.failed,job.succeeded,job.partial,job.failed,job.canceled" doc:"What it is told of; the four that end a job if absent."`
@@ -64,6 +66,8 @@ func (r GenerateRequest) submission(c *checker, models []job.Model, checkURL Che
 	}
 	c.checkPrompt(r.Prompt)
 	c.checkSeed(s.Input)
+	s.PriceMicros = model.Price(r.ImageSize)
+	s.Input.MaxCostMicros = c.checkMaxCost(r.MaxCostUSD, s.Input, model)
 	s.Metadata = c.checkMetadata(r.Metadata)
 	s.Input.Webhook = c.checkWebhook(r, checkURL)
 	s.Input.InputImages, s.Uploads = c.checkInputImages(r.InputImages, model)

@@ -20,6 +20,7 @@ func (h *Jobs) RegisterRetry(api huma.API, method, path string) {
 		DefaultStatus: http.StatusAccepted,
 		Metadata: answersWith(map[int]answer{
 			http.StatusAccepted:        answerOf[snapshot.JobResource]("The job that draws them.", "ETag", "Cache-Control", "Location"),
+			http.StatusPaymentRequired: {},
 			http.StatusConflict:        {},
 			http.StatusTooManyRequests: {},
 		}),
@@ -46,8 +47,10 @@ func (h *Jobs) retry(ctx context.Context, in *retryInput) (*jobOutput, error) {
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
+	t := tenant(ctx)
 	again, err := h.Producer.Retry(ctx, j, enqueue.Retry{
-		Weight: tenant(ctx).Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + own.ID)),
+		Weight: t.Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + own.ID)),
+		MaxWaiting: t.Limits.MaxWaiting, PriceMicros: h.price(j.Input), CostLimitMicros: t.Limits.MaxCostMicros,
 	})
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)

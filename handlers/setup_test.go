@@ -30,6 +30,7 @@ import (
 const (
 	webKey   = "web-key-0123456789"
 	otherKey = "other-key-0123456789"
+	poorKey  = "poor-key-0123456789" // of a tenant with limits
 )
 
 type bundle struct {
@@ -88,6 +89,8 @@ func setup(t testing.TB) *bundle {
 	cfg.Jobs.Webhooks = told{published, cfg.Jobs.Producer.(*enqueue.Producer).Webhooks()}
 	cfg.Keys.Add("web", webKey, 1)
 	cfg.Keys.Add("other", otherKey, 1)
+	cfg.Keys.Add("poor", poorKey, 1)
+	cfg.Keys.Limit("poor", handlers.Limits{MaxWaiting: 16, MaxCostMicros: 70_000})
 	routes := server.New(cfg)
 	srv := httptest.NewServer(routes)
 	t.Cleanup(srv.Close)

@@ -39,6 +39,15 @@ func (k *Keys) Add(tenant, key string, weight float64) {
 	})
 }
 
+// Limit bounds what a tenant may ask for whose keys were added before.
+func (k *Keys) Limit(tenant string, limits handlers.Limits) {
+	for i := range k.entries {
+		if k.entries[i].tenant.Name == tenant {
+			k.entries[i].tenant.Limits = limits
+		}
+	}
+}
+
 // tenant returns the tenant that a key belongs to. It always compares all
 // hashes, which have one length, so the time it takes tells nothing about the
 // keys.

@@ -88,6 +88,7 @@ func (r Renderer) input(in job.Input) (InputResource, error) {
 	resource := InputResource{
 		Prompt: in.Prompt, Model: in.Model, Count: in.Count,
 		AspectRatio: in.AspectRatio, ImageSize: in.ImageSize, Seed: in.Seed,
+		MaxCostUSD: usd(in.MaxCostMicros),
 	}
 	if in.Webhook != nil {
 		resource.Webhook, resource.WebhookEvents = in.Webhook.URL, in.Webhook.Events

@@ -47,6 +47,7 @@ type InputResource struct {
 	ImageSize   string   `json:"image_size,omitempty"`
 	InputImages []string `json:"input_images,omitempty" doc:"URLs; of pictures sent as data URIs, where they are stored."`
 	Seed        *int32   `json:"seed,omitempty"`
+	MaxCostUSD  *float64 `json:"max_cost_usd,omitempty"`
 
 	Webhook       string             `json:"webhook,omitempty" format:"uri" doc:"Who is told."`
 	WebhookEvents []job.WebhookEvent `json:"webhook_events,omitempty" doc:"What of."`

@@ -62,21 +62,36 @@ func (r *R2) SignUpload(tenant, contentType string, size int64) (job.UploadTicke
 // repeated, and the upload may be taken by other jobs too. It fails with
 // a *job.NoUploadError if the upload is not there or is no picture.
 func (r *R2) TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error) {
-	key := uploadKey(tenant, id)
-	head, err := r.beginning(ctx, key)
+	contentType, err := r.inspectUpload(ctx, tenant, id)
+	if err != nil {
+		return job.InputImage{}, err
+	}
+	return r.CopyInput(ctx, uploadKey(tenant, id), contentType, jobID, n)
+}
+
+// CheckUpload fails as TakeUpload would, and stores nothing.
+func (r *R2) CheckUpload(ctx context.Context, tenant, id string) error {
+	_, err := r.inspectUpload(ctx, tenant, id)
+	return err
+}
+
+// inspectUpload returns the type of the picture that a tenant has uploaded. It
+// fails with a *job.NoUploadError.
+func (r *R2) inspectUpload(ctx context.Context, tenant, id string) (contentType string, err error) {
+	head, err := r.beginning(ctx, uploadKey(tenant, id))
 	if errors.Is(err, ErrNotFound) {
-		return job.InputImage{}, &job.NoUploadError{ID: id, Why: fmt.Sprintf(
+		return "", &job.NoUploadError{ID: id, Why: fmt.Sprintf(
 			"There is no such upload. Put the picture to the URL that POST /api/uploads returns; it can be used for %.0f hours.",
 			UploadLifetime.Hours())}
 	}
 	if err != nil {
-		return job.InputImage{}, err
+		return "", err
 	}
 	inside, err := picture.Inspect(head)
 	if err != nil {
-		return job.InputImage{}, &job.NoUploadError{ID: id, Why: "It is no picture. Upload one of " + strings.Join(picture.Types(), ", ") + "."}
+		return "", &job.NoUploadError{ID: id, Why: "It is no picture. Upload one of " + strings.Join(picture.Types(), ", ") + "."}
 	}
-	return r.CopyInput(ctx, key, inside.ContentType, jobID, n)
+	return inside.ContentType, nil
 }
 
 // beginning returns the first bytes of an object, enough to inspect a picture.

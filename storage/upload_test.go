@@ -78,8 +78,14 @@ func TestTakeUpload(t *testing.T) {
 	if _, err := r2.TakeUpload(t.Context(), "web", ticket.ID, "x", 0); !isNoUpload(err) {
 		t.Errorf("took what was not put: %v", err)
 	}
+	if err := r2.CheckUpload(t.Context(), "web", ticket.ID); !isNoUpload(err) {
+		t.Errorf("found what was not put: %v", err)
+	}
 	if status := putUpload(t, ticket, data); status != http.StatusOK {
 		t.Fatalf("PUT: %d", status)
+	}
+	if err := r2.CheckUpload(t.Context(), "web", ticket.ID); err != nil {
+		t.Errorf("not found: %v", err)
 	}
 	got, err := r2.TakeUpload(t.Context(), "web", ticket.ID, "x", 3)
 	if want := (job.InputImage{Key: "inputs/x/3", ContentType: "image/png"}); got != want || err != nil {
@@ -103,6 +109,9 @@ func TestTakeUploadOfNoPicture(t *testing.T) {
 	putUpload(t, ticket, []byte("hello"))
 	if _, err := r2.TakeUpload(t.Context(), "web", ticket.ID, "x", 0); !isNoUpload(err) {
 		t.Errorf("took a text: %v", err)
+	}
+	if err := r2.CheckUpload(t.Context(), "web", ticket.ID); !isNoUpload(err) {
+		t.Errorf("found a text: %v", err)
 	}
 }
 

@@ -88,6 +88,14 @@ func (i *Inputs) TakeUpload(_ context.Context, _, id, jobID string, n int) (job.
 	return i.keep(jobID, n, "image/png")
 }
 
+// CheckUpload finds what TakeUpload does, and notes nothing.
+func (i *Inputs) CheckUpload(_ context.Context, _, id string) error {
+	if !strings.HasPrefix(id, "0") {
+		return &job.NoUploadError{ID: id, Why: "There is no such upload."}
+	}
+	return nil
+}
+
 // CopyInput notes the key.
 func (i *Inputs) CopyInput(_ context.Context, _, contentType, jobID string, n int) (job.InputImage, error) {
 	return i.keep(jobID, n, contentType)

@@ -106,7 +106,7 @@ func (s *service) exchanges() []exchange {
 		all = append(all, s.ask(status, http.MethodGet, jobPath, id))
 	}
 	return slices.Concat(
-		all, s.read(ids), s.followed(ids), s.ended(ids), s.uploaded(), s.told(), s.fill(), s.generated(), s.refused(ids["partial"]))
+		all, s.read(ids), s.followed(ids), s.ended(ids), s.uploaded(), s.told(), s.quoted(), s.fill(), s.generated(), s.refused(ids["partial"]))
 }
 
 // ask sends a request without a body for a job.

@@ -97,12 +97,16 @@ func newRoutes(jobs *handlers.Jobs) http.Handler {
 	for tenant, key := range keys() {
 		cfg.Keys.Add(tenant, key, 1)
 	}
+	limitTenants(&cfg)
 	return server.New(cfg)
 }
 
 // newBrokenRoutes returns the routes of an API in which every call ends in f.
 func newBrokenRoutes(f func() error) http.Handler {
-	return newRoutes(&handlers.Jobs{Producer: broken(f), Snapshots: broken(f), Record: broken(f), Remover: broken(f), Uploader: broken(f), Webhooks: broken(f), CheckURL: checkURL})
+	return newRoutes(&handlers.Jobs{
+		Producer: broken(f), Snapshots: brokenSnapshots{f}, Record: broken(f), Remover: broken(f), Uploader: broken(f),
+		Webhooks: broken(f), CheckURL: checkURL,
+	})
 }
 
 // away is the error of a record that cannot be reached.
