@@ -12,6 +12,10 @@ type APIKey struct {
 	Tenant string
 	Key    Secret
 	Weight float64 // the tenant's share of turns, against 1
+
+	// These are of TENANTS.
+	MaxWaiting    int   // pictures of the tenant; 0 for MAX_WAITING_PICTURES
+	MaxCostMicros int64 // of one job, in millionths of a US dollar; 0 for no bound
 }
 
 // minAPIKeyLength is long enough that nobody guesses a key; `openssl rand -hex

@@ -20,6 +20,7 @@ type reader struct {
 	account   string // R2_ACCOUNT_ID
 	checkedBy string // TASKS_SIGNATURE_CHECKED_BY
 	lanes     string // LANES
+	tenants   string // TENANTS
 	queueless bool   // LANES names no queue, which development allows
 
 	secrets []string
@@ -38,6 +39,7 @@ func (r *reader) read() {
 	r.deriveTasks()
 	r.deriveLanes()
 	r.checkWebhooks()
+	r.deriveTenants()
 }
 
 // readOne reads one setting, after its default.

@@ -225,6 +225,7 @@ func (r *reader) own() []Setting {
 				"without any, everybody may use `make dev`",
 			read: apiKeys(&c.APIKeys), parts: keysOf,
 		},
+		r.tenantsSetting(),
 		{
 			Name: "CORS_ORIGINS", Otherwise: "none",
 			Purpose: "origins whose pages may read jobs with a browser token, as `https://app.example.com,http://localhost:3000`",

@@ -40,6 +40,9 @@ locals {
       GOMEMLIMIT           = "${floor(var.api.memory_mib * 0.85)}MiB"
     },
     length(var.api.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.api.cors_origins) },
+    length(var.tenants) == 0 ? {} : {
+      TENANTS = jsonencode({ for name, t in var.tenants : name => { for field, value in t : field => value if value != null } })
+    },
   )
 
   lane_settings = merge([

@@ -228,6 +228,33 @@ variable "max_waiting_pictures" {
   }
 }
 
+variable "tenants" {
+  description = "Limits of single API keys, by name: their share of turns, how many of their pictures may wait, and the most that one job of theirs may cost. They go before those of all keys."
+  type = map(object({
+    weight               = optional(number)
+    max_waiting_pictures = optional(number)
+    max_cost_usd         = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for t in values(var.tenants) : t.weight == null ? true : t.weight >= 0.01 && t.weight <= 100])
+    error_message = "weight must be a number from 0.01 to 100."
+  }
+  validation {
+    condition = alltrue([
+      for t in values(var.tenants) : t.max_waiting_pictures == null ? true :
+      t.max_waiting_pictures >= 16 && t.max_waiting_pictures <= 10000000 && floor(t.max_waiting_pictures) == t.max_waiting_pictures
+    ])
+    error_message = "max_waiting_pictures must be a whole number from 16, which the largest job has, to 10000000."
+  }
+  validation {
+    condition     = alltrue([for t in values(var.tenants) : t.max_cost_usd == null ? true : t.max_cost_usd >= 0.001 && t.max_cost_usd <= 1000000])
+    error_message = "max_cost_usd must be a number from 0.001 to 1000000."
+  }
+}
+
 # ---- Services --------------------------------------------------------------
 
 variable "worker" {

@@ -190,3 +190,15 @@ run "with_webhooks" {
     error_message = "Not both services can read the secret."
   }
 }
+
+run "tenants_with_limits" {
+  variables {
+    tenants = { web = { weight = 2, max_cost_usd = 5 }, batch = { max_waiting_pictures = 500 } }
+  }
+  assert {
+    condition = [for e in google_cloud_run_v2_service.api.template[0].containers[0].env : jsondecode(e.value) if e.name == "TENANTS"] == [
+      { web = { weight = 2, max_cost_usd = 5 }, batch = { max_waiting_pictures = 500 } }
+    ]
+    error_message = "The API does not get the limits, or gets some that are not set."
+  }
+}

@@ -210,6 +210,30 @@ run "fewer_waiting_than_one_job_has" {
   expect_failures = [var.max_waiting_pictures]
 }
 
+run "tenant_without_a_turn" {
+  command = plan
+  variables {
+    tenants = { web = { weight = 0 } }
+  }
+  expect_failures = [var.tenants]
+}
+
+run "tenant_without_room_for_a_job" {
+  command = plan
+  variables {
+    tenants = { web = { max_waiting_pictures = 15 } }
+  }
+  expect_failures = [var.tenants]
+}
+
+run "tenant_without_money" {
+  command = plan
+  variables {
+    tenants = { web = { max_cost_usd = 0 } }
+  }
+  expect_failures = [var.tenants]
+}
+
 run "secret_version_of_zero" {
   command = plan
   variables {

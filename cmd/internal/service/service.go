@@ -99,6 +99,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		routes.Origins = cfg.Origins
 		for _, key := range cfg.APIKeys {
 			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
+			routes.Keys.Limit(key.Tenant, handlers.Limits{MaxWaiting: key.MaxWaiting, MaxCostMicros: key.MaxCostMicros})
 		}
 	}
 	if cfg.Role.Worker() {
