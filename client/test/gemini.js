@@ -1,0 +1,41 @@
+// A stand-in for Gemini that answers at once, and counts how often it has drawn
+// each prompt.
+
+import {createServer} from 'node:http';
+import {json} from 'node:stream/consumers';
+
+const picture = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+// startGemini returns the stand-in. It refuses the prompts of the set refused,
+// and holds back those of the map held, until their promise is there.
+export async function startGemini() {
+  const drawn = new Map();
+  const refused = new Set();
+  const held = new Map();
+  const server = createServer(async (request, response) => {
+    response.setHeader('Content-Type', 'application/json');
+    if (request.method === 'GET') {
+      response.end(JSON.stringify({name: request.url.slice('/v1beta/'.length)}));
+      return;
+    }
+    const prompt = (await json(request)).contents[0].parts[0].text;
+    await held.get(prompt);
+    if (refused.has(prompt)) {
+      response.end(JSON.stringify({promptFeedback: {blockReason: 'SAFETY'}}));
+      return;
+    }
+    drawn.set(prompt, (drawn.get(prompt) ?? 0) + 1);
+    response.end(JSON.stringify({
+      candidates: [{content: {role: 'model', parts: [{inlineData: {mimeType: 'image/png', data: picture}}]}, finishReason: 'STOP', index: 0}],
+      usageMetadata: {promptTokenCount: 1, candidatesTokenCount: 1120, totalTokenCount: 1121}, modelVersion: 'stand-in', responseId: 'r',
+    }));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {url: `http://127.0.0.1:${server.address().port}`, drawn, refused, held, close: () => closeServer(server)};
+}
+
+// closeServer ends a server, and what is connected to it.
+export function closeServer(server) {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(resolve));
+}

@@ -1,0 +1,51 @@
+// The real service, as `make dev` runs it, with a Gemini of this test.
+
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+import {startGemini} from './gemini.js';
+
+export const apiKey = 'client-test-key-0123456789';
+const program = fileURLToPath(new URL('../../bin/dev', import.meta.url));
+
+// startService returns the service once it is ready. Its jobs are in a folder
+// of their own, which close removes.
+export async function startService() {
+  const gemini = await startGemini();
+  const folder = await mkdtemp(join(tmpdir(), 'ai-worker-client-'));
+  const child = spawn(program, {
+    cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env.PATH, HOME: folder, PORT: '0', API_KEYS: `client:${apiKey}`, LOG_LEVEL: 'error',
+      GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: gemini.url, GEMINI_RPM: '30000', WORKER_CONCURRENCY: '100',
+    },
+  });
+  const ended = once(child, 'exit');
+  return {
+    url: await readAddress(child), gemini,
+    close: async () => {
+      child.kill('SIGTERM');
+      await ended;
+      await gemini.close();
+      await rm(folder, {recursive: true});
+    },
+  };
+}
+
+// readAddress returns the address that the service prints when it is ready.
+async function readAddress(child) {
+  let said = '';
+  for await (const piece of child.stdout.iterator({destroyOnReturn: false})) {
+    said += piece;
+    const found = /ready at (\S+)/.exec(said);
+    if (found) {
+      child.stdout.resume();
+      return found[1];
+    }
+  }
+  throw new Error(`the service ended before it was ready:\n${said}`);
+}
