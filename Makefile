@@ -24,7 +24,7 @@ image: ## Build the image that is shipped, with Docker
 	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) -t ai-worker:$(VERSION) .
 
 .PHONY: test
-test: setup test-go-race lint terraform ## Set up, then test and check everything, as CI does
+test: setup test-go-race test-client lint terraform ## Set up, then test and check everything, as CI does
 
 .PHONY: test-go-race
 test-go-race: ## Run the Go tests as CI does: shuffled, under the race detector
@@ -34,6 +34,10 @@ test-go-race: ## Run the Go tests as CI does: shuffled, under the race detector
 .PHONY: test-go
 test-go: ## Run the Go tests only: no set-up, no linters, results cached
 	scripts/with-postgres.sh go test ./...
+
+.PHONY: test-client
+test-client: ## Test the npm package, also against the service: CALLS=500 for as many calls through faults
+	cd client && npm ci --prefer-offline && npm test
 
 .PHONY: lint
 lint: ## Check the code, its format, go.mod and the scripts
@@ -83,4 +87,4 @@ setup: ## Install what the tests need, or say what to install
 
 .PHONY: clean
 clean: ## Remove what was built; .data/, the state of `make dev`, stays
-	rm -rf bin test/node/node_modules test/openapi/node_modules test/openapi/client/api
+	rm -rf bin test/node/node_modules test/openapi/node_modules test/openapi/client/api client/node_modules client/dist
