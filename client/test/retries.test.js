@@ -209,6 +209,26 @@ test('what cannot work is said before anything is sent', async () => {
   assert.equal(requests.length, 0);
 });
 
+test('an upload sends the same bytes again, to the bucket alone, without the key', async (t) => {
+  useClock(t);
+  const url = 'https://bucket.test/x?signature=secret';
+  const ticket = json({id: 'u1', method: 'PUT', url, headers: {'Content-Type': 'image/png'}}, 201);
+  const {fetch, requests} = answering(ticket, broken, () => new Response(null));
+  const bytes = new Uint8Array([1, 2, 3]);
+  const upload = client(fetch).uploads.put(bytes, {contentType: 'image/png'});
+  bytes.fill(9);
+  assert.equal((await run(upload)).id, 'u1');
+  assert.deepEqual(requests.map((r) => [r.method, r.url, r.headers.Authorization]), [
+    ['POST', 'https://api.test/api/uploads', `Bearer ${apiKey}`], ['PUT', url, undefined], ['PUT', url, undefined],
+  ]);
+  assert.deepEqual(JSON.parse(requests[0].body), {content_type: 'image/png', bytes: 3});
+  for (const {body, headers} of requests.slice(1)) {
+    assert.deepEqual([[...new Uint8Array(await body.arrayBuffer())], headers['Content-Type']], [[1, 2, 3], 'image/png']);
+  }
+  const expired = await run(client(answering(ticket, refusal(403)).fetch).uploads.put(bytes, {contentType: 'image/png'})).catch((e) => e);
+  assert.equal(expired.message, 'PUT of the picture: 403 D', 'the address is a secret');
+});
+
 test('a list asks for its pages as it needs them', async () => {
   const page = (id, next_cursor) => json({jobs: [job({id})], next_cursor});
   const {fetch, requests} = answering(page('a', 'c1'), json({jobs: [], next_cursor: 'c2'}), page('b', null));

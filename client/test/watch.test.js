@@ -97,6 +97,21 @@ test('a stream that was heard and falls silent for 45 s is opened again', async 
   assert.ok(requests[1].at - requests[0].at >= 45_000 && isStream(requests[1]));
 });
 
+test('a stream stays open for as long as there are comments', async (t) => {
+  useClock(t);
+  const encode = (text) => new TextEncoder().encode(text);
+  const {fetch, requests} = answering(() => new Response(new ReadableStream({
+    start(controller) {
+      for (let seconds = 30; seconds < 300; seconds += 30) {
+        setTimeout(() => controller.enqueue(encode(': still here\n\n')), seconds * 1000);
+      }
+      setTimeout(() => controller.enqueue(encode(event(versions[2]))), 300_000);
+    },
+  }), {headers: {'Content-Type': 'text/event-stream'}}));
+  assert.deepEqual(await run(collect(watchOf(fetch))), [3]);
+  assert.equal(requests.length, 1);
+});
+
 test('Retry-After is honoured', async (t) => {
   useClock(t);
   const {fetch, requests} = answering(refusal(503, {}, {'Retry-After': '20'}), stream([event(versions[2])]));
