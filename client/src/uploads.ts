@@ -32,7 +32,8 @@ export class Uploads {
     }
     const {contentType: _, ...call} = options;
     const upload = await this.create({content_type: contentType as PictureType, bytes: blob.size}, call);
-    await this.#transport.send({...call, method: upload.method, path: upload.url, headers: upload.headers, body: blob}, async () => undefined);
+    const {method, url: path, headers} = upload;
+    await this.#transport.send({...call, method, path, headers, body: blob}, async () => undefined);
     return upload;
   }
 }

@@ -128,7 +128,10 @@ class Follower {
       }
     } catch (error) {
       this.#isDeaf ||= isSilent && stall.signal.aborted; // what is in between collects what it should hand on
-      throw error instanceof AiWorkerError ? error : new ConnectionError(`GET ${this.#path}/events: the stream broke`, {code: 'connection'});
+      if (error instanceof AiWorkerError) {
+        throw error;
+      }
+      throw new ConnectionError(`GET ${this.#path}/events: the stream broke`, {code: 'connection'});
     } finally {
       stall.stop();
       await reader?.cancel().catch(() => undefined);

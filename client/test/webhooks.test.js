@@ -35,7 +35,7 @@ test('what the official package signs is verified, in whatever form it arrives',
   const request = (b) => new Request('https://app.test/hooks', {method: 'POST', headers, body: b});
   const capitals = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toUpperCase(), [value]]));
   for (const message of [
-    request(body), {headers, body}, {headers: new Headers(headers), body: Buffer.from(body)}, {headers: capitals, body: new TextEncoder().encode(body)},
+    request(body), {headers, body}, {headers: new Headers(headers), body: Buffer.from(body)}, {headers: new Map(Object.entries(headers)), body}, {headers: capitals, body: new TextEncoder().encode(body)},
   ]) {
     assert.deepEqual(await verifyWebhook(message, secret), {...event, id: 'msg_1'});
   }
