@@ -22,11 +22,17 @@ export interface GenerateImagesInput {
   priority?: Priority;
   /** Seconds until what has not ended fails, 60 to 604800; a day if absent. */
   expires_in?: number;
+  /** An https URL that is told what happens to the job. */
+  webhook?: string;
+  /** What it is told of; the four that end a job if absent. */
+  webhook_events?: WebhookEventType[];
 }
 
 export type AspectRatio =
   | '1:1' | '1:4' | '4:1' | '1:8' | '8:1' | '2:3' | '3:2' | '3:4' | '4:3' | '4:5' | '5:4' | '9:16' | '16:9' | '21:9';
 export type ImageSize = '512' | '1K' | '2K' | '4K';
+export type WebhookEventType =
+  | 'job.started' | 'image.succeeded' | 'image.failed' | 'job.succeeded' | 'job.partial' | 'job.failed' | 'job.canceled';
 export type Priority = 'normal' | 'low';
 
 /** `succeeded`, `partial` (some pictures), `failed` and `canceled` are final. */
@@ -82,6 +88,10 @@ export interface JobInput {
   /** URLs; of pictures that were sent as data URIs, where they are stored. */
   input_images?: string[];
   seed?: number;
+  /** Who is told. */
+  webhook?: string;
+  /** What of. */
+  webhook_events?: string[];
 }
 
 /** One picture of a job. */
@@ -148,6 +158,42 @@ export interface JobPage {
   jobs: Job[];
   /** Give it as `cursor` for the next page; null on the last one. */
   next_cursor: string | null;
+}
+
+/** What a job's receiver was told, in the order in which it happened. */
+export interface WebhookList {
+  webhooks: Webhook[];
+}
+
+/** One event, and the tries to tell it. */
+export interface Webhook {
+  /** Sent as `webhook-id`. */
+  id: string;
+  event: WebhookEventType;
+  /** Of the picture, with an event of one. */
+  index: number | null;
+  state: 'waiting' | 'delivered' | 'gone' | 'failed';
+  /** When it happened. */
+  created_at: string;
+  /** When the next try is due. */
+  next_at: string | null;
+  /** The latest 30, the oldest first. */
+  tries: WebhookTry[];
+}
+
+export interface WebhookTry {
+  /** From 1, those of earlier rounds included. */
+  number: number;
+  started_at: string;
+  duration_ms: number;
+  /** Of the HTTP answer. */
+  status: number | null;
+  /** For programs. Names are added, never changed. */
+  failure: string | null;
+  /** For people. */
+  message?: string;
+  /** The beginning of the answer. */
+  answer?: string;
 }
 
 /** Which jobs to list. All that is given must hold. */

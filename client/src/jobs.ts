@@ -1,4 +1,4 @@
-import type {Job, JobPage} from './api.js';
+import type {Job, JobPage, Webhook, WebhookList} from './api.js';
 import {AiWorkerError, NotFoundError, UsageError} from './errors.js';
 import {limit} from './limit.js';
 import {JobList, type ListInput} from './list.js';
@@ -60,6 +60,22 @@ export class Jobs {
         throw error;
       }
     }
+  }
+
+  /** Returns what the job's receiver was told, and how each try went. */
+  async webhooks(id: string, options: CallOptions = {}): Promise<Webhook[]> {
+    const path = `${pathOf(id)}/webhooks`;
+    const {webhooks} = await this.#transport.send({...options, method: 'GET', path}, (answer) => answer.json() as Promise<WebhookList>);
+    return webhooks;
+  }
+
+  /**
+   * Has an event told again, under the same webhook-id, so that a receiver that works by that does nothing twice. It may be repeated:
+   * while the event waits for a try, the service refuses another replay with a ConflictError.
+   */
+  async replayWebhook(id: string, webhookId: string, options: CallOptions = {}): Promise<Webhook> {
+    const path = `${pathOf(id)}/webhooks/${encodeURIComponent(webhookId)}/replay`;
+    return this.#transport.send({...options, method: 'POST', path}, (answer) => answer.json() as Promise<Webhook>);
   }
 
   /** Returns the job once it has ended, however it did. */

@@ -20,7 +20,7 @@ import {startService} from './service.js';
 const names = {
   GenerateRequest: 'GenerateImagesInput', JobResource: 'Job', InputResource: 'JobInput', ImageResource: 'Image', ErrorResource: 'ImageError',
   ProgressResource: 'Progress', MetricsResource: 'Metrics', LinksResource: 'Links', JobList: 'JobPage', UploadRequest: 'UploadInput',
-  UploadResource: 'Upload', Problem: 'Problem', Fault: 'FieldError',
+  UploadResource: 'Upload', Problem: 'Problem', Fault: 'FieldError', WebhookList: 'WebhookList', WebhookResource: 'Webhook', WebhookTryOutput: 'WebhookTry',
 };
 
 let document;
@@ -149,6 +149,8 @@ test('every operation and parameter of the document is sent by a call, and the o
   await jobs.cancel('j');
   await jobs.retry('j');
   await jobs.delete('j');
+  await jobs.webhooks('j');
+  await jobs.replayWebhook('j', 'msg_1');
   await uploads.create({content_type: 'image/png', bytes: 1});
   await jobs.list({limit: 1, cursor: 'c', status: ['queued'], created_after: 'a', created_before: 'b', q: 'q'}).pages().next();
   await run(jobs.wait('j'));
