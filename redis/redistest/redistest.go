@@ -62,7 +62,10 @@ func Start(t testing.TB) *Server {
 }
 
 // URL returns the server's address, which stays the same after a restart.
-func (s *Server) URL() string { return fmt.Sprintf("redis://127.0.0.1:%d/0", s.port) }
+func (s *Server) URL() string { return "redis://" + s.Addr() + "/0" }
+
+// Addr returns the server's address as host:port. It stays the same, too.
+func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
 
 // Stop kills the server: connections break, new ones are refused, and all data
 // is lost. It does nothing if the server is stopped already.

@@ -7,24 +7,41 @@ import (
 )
 
 // auditSQL makes the database note every move of an image, and the process that
-// made it. The service does not know of that.
+// made it, and when lanes close and are found in order. The service does not
+// know of that.
 const auditSQL = `
 CREATE TABLE audit (
     at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     worker text NOT NULL DEFAULT current_setting('application_name'),
     job_id uuid NOT NULL, idx integer NOT NULL,
     was text NOT NULL, became text NOT NULL,
-    claim_was uuid, claim uuid, error_code text
+    claim_was uuid, claim uuid, error_code text,
+    lane_was text NOT NULL, lane text NOT NULL, model text NOT NULL
 );
 CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO audit (job_id, idx, was, became, claim_was, claim, error_code)
-    VALUES (NEW.job_id, NEW.idx, OLD.status, NEW.status, OLD.claim, NEW.claim, NEW.error_code);
+    INSERT INTO audit (job_id, idx, was, became, claim_was, claim, error_code, lane_was, lane, model)
+    VALUES (NEW.job_id, NEW.idx, OLD.status, NEW.status, OLD.claim, NEW.claim, NEW.error_code, OLD.task_lane, NEW.task_lane, NEW.model);
     RETURN NULL;
 END $$;
 CREATE TRIGGER audit AFTER UPDATE ON images FOR EACH ROW
     WHEN ((OLD.status, OLD.claim) IS DISTINCT FROM (NEW.status, NEW.claim))
-    EXECUTE FUNCTION audit();`
+    EXECUTE FUNCTION audit();
+
+CREATE TABLE lane_audit (
+    at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    lane text NOT NULL, closes boolean NOT NULL, up boolean NOT NULL, proved_at timestamptz
+);
+CREATE FUNCTION lane_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO lane_audit (lane, closes, up, proved_at) VALUES (NEW.name,
+        coalesce(NEW.paused_until > now() AND (OLD.paused_until IS NULL OR OLD.paused_until <= now()), false),
+        NEW.paused_until IS NULL, NEW.proved_at);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lane_audit AFTER UPDATE ON lanes FOR EACH ROW
+    WHEN ((OLD.paused_until, OLD.proved_at) IS DISTINCT FROM (NEW.paused_until, NEW.proved_at))
+    EXECUTE FUNCTION lane_audit();`
 
 // expireSQL sets the end of a dead process' leases to an hour ago, so that the
 // sweep acts on them.
@@ -57,17 +74,29 @@ func (d *deployment) inherit(ctx context.Context, worker string) {
 
 // unsentSQL and unheardSQL let an hour pass for tasks on their way to the
 // queue, and for images whose task should have come. A sweep leaves these alone
-// for minutes, since the tasks may still come by themselves. resumeSQL ends
-// pauses.
+// for minutes, since the tasks may still come by themselves. laterSQL lets the
+// time pass for which images of a lane wait. resumeSQL ends pauses.
 const (
 	unsentSQL  = `UPDATE images SET handed_out_at = handed_out_at - interval '1 hour' WHERE status = 'queued' AND NOT enqueued`
 	unheardSQL = `UPDATE images SET due_at = due_at - interval '1 hour' WHERE status = 'queued' AND due_at < now()`
+	laterSQL   = `UPDATE images SET due_at = now() - interval '1 hour' WHERE status = 'queued' AND due_at > now() AND task_lane = $1`
 	resumeSQL  = `UPDATE lanes SET paused_until = now() WHERE paused_until > now()`
 )
+
+// letPass lets the time pass for which images of a lane wait whose tasks do not
+// come: the lane's queue is paused or gone, and hurry runs none of its tasks.
+func (d *deployment) letPass(ctx context.Context, lane string) {
+	if _, err := d.record.exec(ctx, laterSQL, lane); err != nil && ctx.Err() == nil {
+		d.t.Errorf("let time pass on lane %s: %v", lane, err)
+	}
+}
 
 // age lets that time pass and ends all pauses. It reports whether a lane was
 // paused.
 func (d *deployment) age(ctx context.Context) (paused bool) {
+	for _, lane := range d.setups.now().idle() {
+		d.letPass(ctx, lane)
+	}
 	for _, sql := range []string{unsentSQL, unheardSQL, resumeSQL} {
 		rows, err := d.record.exec(ctx, sql)
 		if err != nil && ctx.Err() == nil {
@@ -76,4 +105,17 @@ func (d *deployment) age(ctx context.Context) (paused bool) {
 		paused = sql == resumeSQL && rows > 0
 	}
 	return paused
+}
+
+// readClaims reads all claims, with the model that their image's caller asked for.
+func (d *deployment) readClaims() []claimed {
+	d.t.Helper()
+	const sql = `
+SELECT a.worker, a.lane, a.model, j.input ->> 'model', a.job_id || '/' || a.idx
+FROM audit a JOIN jobs j ON j.id = a.job_id
+WHERE a.became = 'processing' AND a.claim IS DISTINCT FROM a.claim_was`
+	return collect(d, func(r pgx.CollectableRow) (c claimed, err error) {
+		err = r.Scan(&c.worker, &c.lane, &c.model, &c.asked, &c.image)
+		return c, err
+	}, sql)
 }

@@ -47,8 +47,12 @@ func (d *deployment) submit(ctx context.Context, j *submitted) {
 	if !wait(ctx, j.planned.at) {
 		return
 	}
-	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"512"}`,
-		j.number, j.planned.count, pictureID{job: j.number}.seed())
+	named := ""
+	if j.planned.model != "" {
+		named = fmt.Sprintf(`,"model":%q`, j.planned.model)
+	}
+	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"512"%s}`,
+		j.number, j.planned.count, pictureID{job: j.number}.seed(), named)
 	until(ctx, func() bool {
 		code, answer, err := d.call(ctx, http.MethodPost, "/api/generate-images", body, fmt.Sprintf("chaos-%d", j.number))
 		switch {

@@ -24,6 +24,13 @@
 //   - Tasks that wait for a later time are run early by RunTask, as anybody can
 //     from the console. The service takes the coming of a task as its time, since
 //     clocks differ.
+//   - Pauses of lanes end at once, and the workers, which remember them, are
+//     deployed again. The lanes are on probation then, as after any pause.
+//
+// # Poison
+//
+// The requests of some jobs are refused in a way that closes lanes, whatever else
+// happens. Callers go on asking for pictures until these jobs have failed.
 package chaos_test
 
 import (
@@ -58,7 +65,7 @@ func TestChaos(t *testing.T) {
 	long := length > shortSeconds*time.Second
 	t.Logf("CHAOS_SEED=%d CHAOS_SECONDS=%.0f", seed, length.Seconds())
 	plan := newPlan(seed, length)
-	d := deploy(t, seed, long)
+	d := deploy(t, seed, long, plan)
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var helpers sync.WaitGroup
@@ -78,6 +85,7 @@ func TestChaos(t *testing.T) {
 	whole := time.Now()
 	d.mend(ctx)
 	callers.Wait()
+	jobs = d.trickle(ctx, jobs)
 	patience := endPatience
 	if long {
 		patience += hangPatience

@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,8 +22,9 @@ type row struct {
 	sha256    string
 	bytes     int64
 	code      string
-	cut       int // times that a claim of it ended and no result of the attempt was recorded
-	putBack   int // of those, times that the process with the claim put it back because it was asked to end
+	asked     string // the model that the caller asked for
+	cut       int    // times that a claim of it ended and no result of the attempt was recorded
+	putBack   int    // of those, times that the process with the claim put it back because it was asked to end
 }
 
 // key returns the key in the bucket under which the image's picture belongs.
@@ -50,6 +52,13 @@ func (d *deployment) check(jobs []*submitted) {
 	stored := d.listObjects()
 	d.checkObjects(rows, stored, sum)
 	d.checkRequests(byID, rows, stored, sum)
+	d.checkLanes(rows, byID)
+	for _, r := range rows {
+		if j := byID[r.job]; j != nil && j.planned.poison != nil {
+			d.checkPoisoned(j, r, sum)
+		}
+	}
+	d.checkTroubles(sum)
 	d.t.Logf("%v", sum)
 }
 
@@ -58,19 +67,25 @@ func (d *deployment) readRows() []row {
 	d.t.Helper()
 	const sql = `
 SELECT job_id::text, idx, status, attempts, coalesce(object_key, ''), coalesce(sha256, ''), coalesce(bytes, 0), coalesce(error_code, ''),
+       (SELECT input ->> 'model' FROM jobs j WHERE j.id = i.job_id),
        (SELECT count(*) FROM audit a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + cutSQL + `),
        (SELECT count(*) FROM audit a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + putBackSQL + `)
 FROM images i ORDER BY job_id, idx`
-	var rows []row
+	return collect(d, func(r pgx.CollectableRow) (v row, err error) {
+		err = r.Scan(&v.job, &v.index, &v.status, &v.attempts, &v.objectKey, &v.sha256, &v.bytes, &v.code, &v.asked, &v.cut, &v.putBack)
+		return v, err
+	}, sql)
+}
+
+// collect reads the rows that a statement finds.
+func collect[T any](d *deployment, scan pgx.RowToFunc[T], sql string, args ...any) (rows []T) {
+	d.t.Helper()
 	err := d.record.do(d.t.Context(), func(conn *pgx.Conn) error {
-		found, err := conn.Query(d.t.Context(), sql)
+		found, err := conn.Query(d.t.Context(), sql, args...)
 		if err != nil {
 			return err
 		}
-		rows, err = pgx.CollectRows(found, func(r pgx.CollectableRow) (v row, err error) {
-			err = r.Scan(&v.job, &v.index, &v.status, &v.attempts, &v.objectKey, &v.sha256, &v.bytes, &v.code, &v.cut, &v.putBack)
-			return v, err
-		})
+		rows, err = pgx.CollectRows(found, scan)
 		return err
 	})
 	if err != nil {
@@ -177,5 +192,23 @@ func (d *deployment) checkMoves() {
 	moved := 0
 	if err := d.record.read(d.t.Context(), sql, &moved); err != nil || moved > 0 {
 		d.t.Errorf("%d images left a final state (%v)", moved, err)
+	}
+}
+
+// checkTroubles fails unless each kind of trouble came, and lanes were closed and
+// found in order again.
+func (d *deployment) checkTroubles(sum *summary) {
+	d.t.Helper()
+	for _, what := range slices.Concat(breaks, changes) {
+		if d.taken[what] == 0 {
+			d.t.Errorf("%q did not come", what)
+		}
+	}
+	const closingsSQL = `SELECT count(*) FILTER (WHERE closes) FROM lane_audit`
+	const proofsSQL = `SELECT count(DISTINCT (lane, proved_at)) FROM lane_audit WHERE proved_at IS NOT NULL`
+	for sql, into := range map[string]*int{closingsSQL: &sum.closings, proofsSQL: &sum.proofs} {
+		if err := d.record.read(d.t.Context(), sql, into); err != nil || *into == 0 {
+			d.t.Errorf("closings and proofs of lanes: %d, %v", *into, err)
+		}
 	}
 }

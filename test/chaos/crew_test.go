@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,12 +28,16 @@ const (
 // an upload and the put-back after it each take their own farewell time.
 const endsInTime = true
 
-// A crew is the running workers. Each process has a name of its own: worker-2.5
-// is the fifth process in the second place.
+// setupMark comes before the number of the setup in the name of a process.
+const setupMark = "-setup-"
+
+// A crew is the running workers. Each process has a name of its own:
+// worker-2.5-setup-1 is the fifth process in the second place, with the lanes of
+// the second setup. Each place has a link of its own to Redis.
 type crew struct {
 	d       *deployment
 	program string
-	env     []string
+	env     []string // the same for all
 	logs    string
 
 	busy           sync.WaitGroup // starts and ends under way
@@ -46,12 +51,18 @@ type place struct {
 	generation int
 	name       string
 	instance   *fleet.Instance // nil while there is none
+	redis      *fleet.Link
 }
 
 func newCrew(d *deployment, program string, env []string) *crew {
 	c := &crew{d: d, program: program, env: env, logs: d.t.ArtifactDir()}
 	for n := range c.places {
-		c.places[n] = &place{}
+		link, err := fleet.NewLink(d.redis.Addr())
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		d.t.Cleanup(func() { _ = link.Close() })
+		c.places[n] = &place{redis: link}
 	}
 	d.t.Cleanup(func() {
 		c.busy.Wait()
@@ -95,14 +106,29 @@ func (c *crew) deploy(ctx context.Context, n int) {
 	c.busy.Go(func() { c.replace(ctx, n) })
 }
 
+// replaceAll replaces all workers at once, and waits until the old ones are gone.
+func (c *crew) replaceAll(ctx context.Context) {
+	var replacing sync.WaitGroup
+	for n := range c.places {
+		replacing.Go(func() { c.replace(ctx, n) })
+	}
+	replacing.Wait()
+}
+
 // settle waits until every start and every end is over.
 func (c *crew) settle() { c.busy.Wait() }
 
 // launch starts the place's next process.
 func (c *crew) launch(ctx context.Context, n int, p *place) {
 	p.generation++
-	p.name = fmt.Sprintf("worker-%d.%d", n+1, p.generation)
+	present := c.d.setups.now()
+	p.name = fmt.Sprintf("worker-%d.%d%s%d", n+1, p.generation, setupMark, present.number)
 	log, err := os.Create(filepath.Join(c.logs, p.name+".log"))
+	if err != nil {
+		c.d.t.Error(err)
+		return
+	}
+	lanes, err := present.env()
 	if err != nil {
 		c.d.t.Error(err)
 		return
@@ -111,7 +137,9 @@ func (c *crew) launch(ctx context.Context, n int, p *place) {
 	defer cancel()
 	p.instance, err = fleet.Start(ctx, fleet.Program{
 		Path: c.program, Args: []string{"serve"}, Log: log,
-		Env: append([]string{"DATABASE_URL=" + c.d.record.url(p.name)}, c.env...),
+		Env: slices.Concat(c.env, lanes, []string{
+			"DATABASE_URL=" + c.d.record.url(p.name), "REDIS_URL=redis://" + p.redis.Addr() + "/0",
+		}),
 	})
 	if err != nil {
 		p.instance = nil

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/ai-worker/ai-worker/bench/fleet"
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
@@ -23,7 +22,6 @@ import (
 
 const (
 	queueParent    = "projects/p/locations/l"
-	queueName      = queueParent + "/queues/images"
 	sweepQueue     = queueParent + "/queues/sweep"
 	serviceAccount = "tasks@p.iam.gserviceaccount.com"
 	bucket         = "pictures"
@@ -32,6 +30,10 @@ const (
 	// ratePerMinute is so high that Gemini's quota does not matter. Tasks that
 	// are sent early or twice do not count in the queue's rate.
 	ratePerMinute = "600"
+
+	// A delivery comes again after that.
+	retryFirst = 100 * time.Millisecond
+	retryLast  = time.Second
 )
 
 // A deployment is the service and everything around it.
@@ -45,19 +47,24 @@ type deployment struct {
 	s3     *s3.Server
 	proxy  *fleet.Proxy
 	crew   *crew
+	setups *setups
+
+	changed chan struct{}   // closed once the last change of the lanes is done; for the test's own goroutine
+	taken   map[trouble]int // how often each kind began; likewise
 
 	sweepStatus atomic.Int64 // of the last sweep's answer
 	duplicates  atomic.Int64
 	runEarly    atomic.Int64
 }
 
-func deploy(t *testing.T, seed uint64, long bool) *deployment {
+func deploy(t *testing.T, seed uint64, long bool, p plan) *deployment {
 	t.Helper()
 	program, err := fleet.Build(t.Context(), t.TempDir(), "github.com/ai-worker/ai-worker/cmd/ai-worker")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel()}
+	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel(p.jobs)}
+	d.setups, d.taken = &setups{all: []setup{{}}}, map[trouble]int{}
 	d.startQueue(seed)
 	keys := httptest.NewServer(d.queue.JWKS())
 	t.Cleanup(keys.Close)
@@ -70,11 +77,10 @@ func deploy(t *testing.T, seed uint64, long bool) *deployment {
 	d.migrate(program)
 
 	d.crew = newCrew(d, program, []string{
-		"REDIS_URL=" + d.redis.URL(),
-		"GEMINI_API_KEY=AIzaTest", "GEMINI_BASE_URL=" + address, "GEMINI_RPM=" + ratePerMinute, "WORKER_CONCURRENCY=20",
-		"GEMINI_MODEL=gemini-3.1-flash-image", // draws small pictures too
+		"KEY_A=" + keyOf("a"), "KEY_B=" + keyOf("b"),
+		"GEMINI_BASE_URL=" + address, "GEMINI_RPM=" + ratePerMinute, "WORKER_CONCURRENCY=20",
 		"R2_ENDPOINT=" + d.s3.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET=" + bucket,
-		"CLOUD_TASKS_QUEUE=" + queueName, "CLOUD_TASKS_ENDPOINT=" + d.queue.Addr(), "TASKS_JWKS_URL=" + keys.URL,
+		"CLOUD_TASKS_ENDPOINT=" + d.queue.Addr(), "TASKS_JWKS_URL=" + keys.URL,
 		"WORKER_URL=" + d.proxy.URL(), "TASKS_SERVICE_ACCOUNT=" + serviceAccount, "API_KEYS=web:" + apiKey,
 	})
 	d.crew.startAll(t.Context())
@@ -111,20 +117,20 @@ func (d *deployment) startQueue(seed uint64) {
 			d.t.Error(err)
 		}
 	})
-	again := &cloudtaskspb.RetryConfig{
-		MaxAttempts: -1, MinBackoff: durationpb.New(100 * time.Millisecond), MaxBackoff: durationpb.New(time.Second),
-	}
-	for name, retry := range map[string]*cloudtaskspb.RetryConfig{queueName: again, sweepQueue: {MaxAttempts: 1}} {
-		_, err := d.queue.Service().CreateQueue(d.t.Context(), &cloudtaskspb.CreateQueueRequest{
-			Parent: queueParent, Queue: &cloudtaskspb.Queue{
-				Name:        name,
-				RateLimits:  &cloudtaskspb.RateLimits{MaxDispatchesPerSecond: 10, MaxConcurrentDispatches: 20},
-				RetryConfig: retry,
-			},
-		})
-		if err != nil {
+	for _, lane := range laneNames {
+		if err := d.createQueue(d.t.Context(), d.setups.now().queue(lane)); err != nil {
 			d.t.Fatal(err)
 		}
+	}
+	_, err = d.queue.Service().CreateQueue(d.t.Context(), &cloudtaskspb.CreateQueueRequest{
+		Parent: queueParent, Queue: &cloudtaskspb.Queue{
+			Name:        sweepQueue,
+			RateLimits:  &cloudtaskspb.RateLimits{MaxDispatchesPerSecond: 10, MaxConcurrentDispatches: 20},
+			RetryConfig: &cloudtaskspb.RetryConfig{MaxAttempts: 1},
+		},
+	})
+	if err != nil {
+		d.t.Fatal(err)
 	}
 }
 
@@ -176,6 +182,9 @@ func (d *deployment) perform(ctx context.Context, steps []step) {
 }
 
 func (d *deployment) take(ctx context.Context, s step) {
+	if !s.ends {
+		d.taken[s.what]++
+	}
 	switch s.what {
 	case killWorker:
 		if s.ends {
@@ -191,6 +200,18 @@ func (d *deployment) take(ctx context.Context, s step) {
 		} else {
 			d.redis.Stop()
 		}
+	case cutRedis, stallRedis:
+		link := d.crew.places[s.worker].redis
+		switch {
+		case s.ends:
+			link.Mend()
+		case s.what == cutRedis:
+			link.Cut()
+		default:
+			link.Stall()
+		}
+	case pauseLane, removeLane, returnLanes, renameModel:
+		d.change(ctx, s.what, s.lane)
 	case crashRecord:
 		if !s.ends {
 			d.record.crash()
@@ -212,8 +233,6 @@ func (d *deployment) take(ctx context.Context, s step) {
 func (d *deployment) mend(ctx context.Context) {
 	d.model.calm.Store(true)
 	d.bucket.calm.Store(true)
-	for n := range workerCount {
-		d.crew.deploy(ctx, n)
-	}
+	d.change(ctx, returnLanes, "")
 	d.crew.settle()
 }

@@ -65,10 +65,29 @@ type model struct {
 	latest map[pictureID]time.Time // when asked
 	failed map[pictureID]int       // of those asked, answered without a picture
 	kinds  map[gemini.Fault]int
+
+	drawnBy map[drawing]bool
+	poisons map[int]gemini.Fault // by job: the answer to all of its requests
 }
 
-func newModel() *model {
-	return &model{asked: map[pictureID]int{}, latest: map[pictureID]time.Time{}, failed: map[pictureID]int{}, kinds: map[gemini.Fault]int{}}
+// A drawing says by which model a picture was asked for, and with which lane's
+// key.
+type drawing struct {
+	key, model string
+	picture    pictureID
+}
+
+func newModel(jobs []plannedJob) *model {
+	m := &model{
+		asked: map[pictureID]int{}, latest: map[pictureID]time.Time{}, failed: map[pictureID]int{}, kinds: map[gemini.Fault]int{},
+		drawnBy: map[drawing]bool{}, poisons: map[int]gemini.Fault{},
+	}
+	for n, j := range jobs {
+		if j.poison != nil {
+			m.poisons[n] = j.poison.answer
+		}
+	}
+	return m
 }
 
 // script returns the function that chooses the stand-in's answer to each
@@ -84,9 +103,13 @@ func (m *model) script(seed uint64, hangs bool) func(gemini.Request) gemini.Faul
 		if r.Seed != nil {
 			id = pictureID{job: int(*r.Seed) / seedsPerJob, index: int(*r.Seed) % seedsPerJob}
 		}
+		if answer, is := m.poisons[id.job]; is {
+			fault = answer
+		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.asked[id]++
+		m.drawnBy[drawing{key: r.Key, model: r.Model, picture: id}] = true
 		m.latest[id] = time.Now()
 		if !pays(fault) {
 			m.failed[id]++

@@ -2,8 +2,10 @@ package chaos_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
@@ -20,10 +22,22 @@ const sweepServed = true
 // Others come by themselves.
 const soon = time.Second
 
-// hurry runs the tasks that wait for a later time now.
+// hurry runs the tasks that wait for a later time now, except those on queues
+// that are paused or about to be deleted.
 func (d *deployment) hurry(ctx context.Context) {
+	for _, l := range d.setups.now().lanes() {
+		if !l.Paused {
+			d.hurryQueue(ctx, l.Queue)
+		}
+	}
+}
+
+func (d *deployment) hurryQueue(ctx context.Context, name string) {
 	queue := d.queue.Service()
-	listed, err := queue.ListTasks(ctx, &cloudtaskspb.ListTasksRequest{Parent: queueName, PageSize: 1000})
+	listed, err := queue.ListTasks(ctx, &cloudtaskspb.ListTasksRequest{Parent: name, PageSize: 1000})
+	if status.Code(err) == codes.NotFound {
+		return // deleted meanwhile
+	}
 	if err != nil {
 		d.t.Errorf("list tasks: %v", err)
 		return
@@ -56,9 +70,7 @@ func (d *deployment) sweep(ctx context.Context) {
 			// The record says that the pause is over, but processes may
 			// remember it. They are deployed again, as an operator does who has
 			// mended the lane.
-			for n := range workerCount {
-				d.crew.replace(d.t.Context(), n) // to its end, even if ctx comes first
-			}
+			d.crew.replaceAll(d.t.Context()) // to its end, even if ctx comes first
 		}
 	}
 	_, err := d.queue.Service().CreateTask(ctx, &cloudtaskspb.CreateTaskRequest{
@@ -89,7 +101,6 @@ func (d *deployment) awaitEnd(ctx context.Context, patience time.Duration) {
 	const leftSQL = `SELECT count(*) FROM images WHERE status IN ('queued', 'processing')`
 	left, least := 0, math.MaxInt
 	ended := until(limited, func() bool {
-		before, _ := d.queue.Stats(queueName)
 		if err := d.record.read(limited, leftSQL, &left); err != nil {
 			return false
 		}
@@ -97,10 +108,36 @@ func (d *deployment) awaitEnd(ctx context.Context, patience time.Duration) {
 			least = left
 			stuck.Reset(patience)
 		}
-		return left == 0 || !sweepServed && before.Tasks == 0 && before.InFlight == 0
+		return left == 0 || !sweepServed && d.queuesAreEmpty()
 	})
 	if !ended {
-		stats, _ := d.queue.Stats(queueName)
-		d.t.Errorf("%d images are left, and none has ended for %s; the queue: %+v", least, patience, stats)
+		d.t.Errorf("%d images are left, and none has ended for %s; %s", least, patience, d.leftovers())
 	}
+}
+
+func (d *deployment) queuesAreEmpty() bool {
+	for _, l := range d.setups.now().lanes() {
+		if s, _ := d.queue.Stats(l.Queue); s.Tasks+s.InFlight > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// leftovers describes the queues, the lanes and what has not ended.
+func (d *deployment) leftovers() string {
+	var text strings.Builder
+	for _, name := range d.queue.Queues() {
+		stats, _ := d.queue.Stats(name)
+		fmt.Fprintf(&text, "\nqueue %s: %+v", name, stats)
+	}
+	for _, sql := range []string{
+		`SELECT coalesce(json_agg(l), '[]')::text FROM lanes l`,
+		`SELECT coalesce(json_agg(i), '[]')::text FROM images i WHERE status IN ('queued', 'processing')`,
+	} {
+		rows := ""
+		err := d.record.read(d.t.Context(), sql, &rows)
+		fmt.Fprintf(&text, "\n%s %v", rows, err)
+	}
+	return text.String()
 }

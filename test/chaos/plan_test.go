@@ -2,6 +2,7 @@ package chaos_test
 
 import (
 	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -14,9 +15,24 @@ const (
 	killWorker   trouble = "kill a worker"
 	deployWorker trouble = "deploy a worker"
 	stopRedis    trouble = "stop Redis"
+	cutRedis     trouble = "cut a worker off Redis"
+	stallRedis   trouble = "stall a worker's way to Redis"
 	crashRecord  trouble = "crash Postgres"
 	cutRecord    trouble = "cut Postgres connections"
 	failPictures trouble = "fail R2"
+
+	// All workers are deployed with other lanes.
+	pauseLane   trouble = "pause a lane"
+	removeLane  trouble = "remove a lane"
+	returnLanes trouble = "have both lanes again"
+	renameModel trouble = "rename the model"
+)
+
+// breaks are the kinds that come at random. changes are those that follow each
+// other.
+var (
+	breaks  = []trouble{killWorker, deployWorker, stopRedis, cutRedis, stallRedis, crashRecord, cutRecord, failPictures}
+	changes = []trouble{pauseLane, removeLane, returnLanes, renameModel}
 )
 
 const workerCount = 3
@@ -26,13 +42,16 @@ type step struct {
 	at     time.Duration
 	what   trouble
 	worker int
+	lane   string
 	ends   bool
 }
 
 // A plannedJob is a job that a caller will submit.
 type plannedJob struct {
-	at    time.Duration
-	count int
+	at     time.Duration
+	count  int
+	model  string  // that it names, or empty
+	poison *poison // that its requests get, or nil
 }
 
 type plan struct {
@@ -49,38 +68,64 @@ func newPlan(seed uint64, length time.Duration) plan {
 
 	// Each kind comes once, so that the shortest run has all of them. Then they
 	// come by weight.
-	kinds := []trouble{killWorker, deployWorker, stopRedis, crashRecord, cutRecord, failPictures}
+	kinds := slices.Clone(breaks)
 	random.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 	weighted := []trouble{
 		killWorker, killWorker, killWorker, killWorker, killWorker, deployWorker,
-		stopRedis, stopRedis, crashRecord, cutRecord, failPictures,
+		stopRedis, stopRedis, cutRedis, cutRedis, stallRedis, stallRedis, crashRecord, cutRecord, failPictures,
 	}
 	free := map[any]time.Duration{} // when the thing that broke works again
 	for at := between(time.Second, 2*time.Second); at < length; at += between(500*time.Millisecond, 2*time.Second) {
 		what := weighted[random.IntN(len(weighted))]
 		if len(kinds) > 0 {
-			what, kinds = kinds[0], kinds[1:]
+			what = kinds[0]
 		}
 		worker, lasts := random.IntN(workerCount), between(200*time.Millisecond, 3*time.Second)
 		var target any = what
-		if what == killWorker || what == deployWorker {
+		switch what {
+		case killWorker, deployWorker:
 			target = worker
+		case cutRedis, stallRedis:
+			target = fmt.Sprintf("link %d", worker)
+		default:
 		}
 		if at < free[target] {
 			continue
 		}
+		kinds = slices.DeleteFunc(kinds, func(k trouble) bool { return k == what })
 		free[target] = at + lasts + time.Second
 		p.steps = append(p.steps, step{at: at, what: what, worker: worker})
 		if what != deployWorker && what != cutRecord {
 			p.steps = append(p.steps, step{at: at + lasts, what: what, worker: worker, ends: true})
 		}
 	}
+	p.steps = append(p.steps, laneSteps(random, length)...)
 	slices.SortStableFunc(p.steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 
 	for left := int(length.Seconds() * picturesPerSecond); left > 0; {
 		j := plannedJob{at: between(0, length*4/5), count: min(left, 1+random.IntN(16))}
+		if random.IntN(2) == 0 {
+			j.model = models[0]
+		}
 		p.jobs = append(p.jobs, j)
 		left -= j.count
 	}
+	for _, poison := range poisons(random.IntN) {
+		p.jobs = append(p.jobs, plannedJob{at: between(0, length/2), count: 1 + random.IntN(2), poison: &poison})
+	}
 	return p
+}
+
+// laneSteps changes the lanes again and again: one is paused, one removed, both
+// are there again, and the model gets another name.
+func laneSteps(random *rand.Rand, length time.Duration) (steps []step) {
+	const first, least, more = 3 * time.Second, 5 * time.Second, 10 * time.Second
+	for n, at := 0, first; at < length; n++ {
+		steps = append(steps, step{at: at, what: changes[n%len(changes)], lane: laneNames[random.IntN(len(laneNames))]})
+		at += least
+		if n > len(changes) { // the shortest run has each once
+			at += time.Duration(random.Int64N(int64(more)))
+		}
+	}
+	return steps
 }
