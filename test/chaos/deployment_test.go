@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -182,6 +183,9 @@ func (d *deployment) perform(ctx context.Context, steps []step) {
 }
 
 func (d *deployment) take(ctx context.Context, s step) {
+	if slices.Contains(changes, s.what) && d.taken[s.what] > 0 && d.isChanging() {
+		return
+	}
 	if !s.ends {
 		d.taken[s.what]++
 	}

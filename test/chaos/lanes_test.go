@@ -134,6 +134,21 @@ func (d *deployment) change(ctx context.Context, what trouble, lane string) {
 	})
 }
 
+// isChanging reports whether a change has not ended. On a slow machine, changes
+// would take longer than there is between them, and go on for long after the
+// trouble. So those that are not the first of their kind are left out then.
+func (d *deployment) isChanging() bool {
+	if d.changed == nil {
+		return false
+	}
+	select {
+	case <-d.changed:
+		return false
+	default:
+		return true
+	}
+}
+
 // changed returns the setup that follows another one.
 func changed(s setup, what trouble, lane string) setup {
 	next := s
