@@ -166,7 +166,7 @@ func (d *deployment) poll(id string, ended bool) (seen resource, err error) {
 	return seen, err
 }
 
-// checkCounters compares each job's counters with its images.
+// checkCounters compares the counters of jobs, lanes and tenants with the images.
 func (d *deployment) checkCounters() {
 	d.t.Helper()
 	const wrongSQL = `
@@ -182,6 +182,18 @@ WHERE (j.total, j.queued, j.processing, j.succeeded, j.failed, j.canceled)
 	wrong := 0
 	if err := d.record.read(d.t.Context(), wrongSQL, &wrong); err != nil || wrong > 0 {
 		d.t.Errorf("%d jobs whose counters are not those of their images (%v)", wrong, err)
+	}
+	const waitingSQL = `
+SELECT count(*) FROM (
+    SELECT l.waiting, (SELECT count(*) FROM images i WHERE i.status = 'queued' AND i.task_lane = l.name) AS images FROM lanes l
+    UNION ALL
+    SELECT t.waiting, (
+        SELECT count(*) FROM images i JOIN jobs j ON j.id = i.job_id
+        WHERE i.status = 'queued' AND i.model = t.model AND i.priority = t.priority AND j.tenant = t.tenant
+    ) FROM tenants t
+) AS counted WHERE waiting <> images`
+	if err := d.record.read(d.t.Context(), waitingSQL, &wrong); err != nil || wrong > 0 {
+		d.t.Errorf("%d lanes and tenants whose counters are not those of their images (%v)", wrong, err)
 	}
 }
 
