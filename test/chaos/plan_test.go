@@ -35,7 +35,11 @@ var (
 	changes = []trouble{pauseLane, removeLane, returnLanes, renameModel}
 )
 
-const workerCount = 3
+const (
+	workerCount = 3
+	// poisonsEvery is the time for which a run has one job of each poison more.
+	poisonsEvery = 2 * time.Minute
+)
 
 // A step breaks something, or repairs it.
 type step struct {
@@ -110,8 +114,10 @@ func newPlan(seed uint64, length time.Duration) plan {
 		p.jobs = append(p.jobs, j)
 		left -= j.count
 	}
-	for _, poison := range poisons(random.IntN) {
-		p.jobs = append(p.jobs, plannedJob{at: between(0, length/2), count: 1 + random.IntN(2), poison: &poison})
+	for range 1 + int(length/poisonsEvery) {
+		for _, poison := range poisons(random.IntN) {
+			p.jobs = append(p.jobs, plannedJob{at: between(0, length/2), count: 1 + random.IntN(2), poison: &poison})
+		}
 	}
 	return p
 }
