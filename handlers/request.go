@@ -37,7 +37,7 @@ type GenerateRequest struct {
 	DryRun      bool            `json:"dry_run,omitempty" doc:"Checks the request as any other and answers 200 with a quote. Nothing is recorded, so an Idempotency-Key is not used."`
 
 	Webhook       string             `json:"webhook,omitempty" maxLength:"2048" example:"https://example.com/hooks/images" doc:"An https URL that is told what happens to the job."`
-	WebhookEvents []job.WebhookEvent `json:"webhook_events,omitempty" minItems:"1" maxItems:"7" enum:"job.started,image.succeeded,image.failed,job.succeeded,job.partial,job.failed,job.canceled" doc:"What it is told of; the four that end a job if absent."`
+	WebhookEvents []job.WebhookEvent `json:"webhook_events,omitempty" nullable:"false" minItems:"1" maxItems:"7" enum:"job.started,image.succeeded,image.failed,job.succeeded,job.partial,job.failed,job.canceled" doc:"What it is told of; the four that end a job if absent."`
 }
 
 const (

@@ -22,6 +22,10 @@ export interface GenerateImagesInput {
   priority?: Priority;
   /** Seconds until what has not ended fails, 60 to 604800; a day if absent. */
   expires_in?: number;
+  /** The most that the job may cost in US dollars, by list price. A picture that could cost more fails with `max_cost_exceeded`. */
+  max_cost_usd?: number;
+  /** Asks for a quote in place of a job; `client.quote` sets it. */
+  dry_run?: boolean;
   /** An https URL that is told what happens to the job. */
   webhook?: string;
   /** What it is told of; the four that end a job if absent. */
@@ -88,6 +92,7 @@ export interface JobInput {
   /** URLs; of pictures that were sent as data URIs, where they are stored. */
   input_images?: string[];
   seed?: number;
+  max_cost_usd?: number;
   /** Who is told. */
   webhook?: string;
   /** What of. */
@@ -196,6 +201,25 @@ export interface WebhookTry {
   answer?: string;
 }
 
+/** What a request would cost, and when it would be done. */
+export interface Quote {
+  dry_run: boolean;
+  model: string;
+  count: number;
+  /** List price of one picture; null if it is not known. */
+  price_usd: number | null;
+  /** List price of all pictures. */
+  cost_usd: number | null;
+  /** What the first picture would wait for. */
+  waiting_for: 'turn' | 'quota' | 'lane' | 'model';
+  /** How many pictures would go before the first one; null if none is drawn now. */
+  queue_position: number | null;
+  /** When the first one should start. */
+  estimated_start_at: string | null;
+  /** When the last one should be done; null also if none was drawn in the last day. */
+  estimated_completion_at: string | null;
+}
+
 /** Which jobs to list. All that is given must hold. */
 export interface ListParams {
   /** Jobs on a page, 1 to 100; 20 if absent. */
@@ -238,6 +262,8 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
+  /** For programs, if there is one. Codes are added, never changed. */
+  code?: string;
   errors?: FieldError[];
 }
 

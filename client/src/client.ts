@@ -1,4 +1,4 @@
-import {hasEnded, type GenerateImagesInput, type Job} from './api.js';
+import {hasEnded, type GenerateImagesInput, type Job, type Quote} from './api.js';
 import {Jobs, keyOf, readJob, tell} from './jobs.js';
 import {limit} from './limit.js';
 import {type CallOptions, type ClientOptions, Transport} from './transport.js';
@@ -18,10 +18,15 @@ export interface GenerateOptions extends CallOptions {
 
 export interface Client {
   /** Asks for pictures, and returns the job. */
-  generateImages(input: GenerateImagesInput, options?: GenerateOptions): Promise<Job>;
+  generateImages(input: Omit<GenerateImagesInput, 'dry_run'>, options?: GenerateOptions): Promise<Job>;
+  /** Tells what a request would cost, and when it would be done. Nothing is drawn. */
+  quote(input: GenerateImagesInput, options?: CallOptions): Promise<Quote>;
   readonly jobs: Jobs;
   readonly uploads: Uploads;
 }
+
+const path = '/api/generate-images';
+const contentType = {'Content-Type': 'application/json'};
 
 /** Returns a client of the service. It sends nothing yet. */
 export function createClient(options: ClientOptions): Client {
@@ -29,21 +34,24 @@ export function createClient(options: ClientOptions): Client {
   const jobs = new Jobs(transport);
   return {
     generateImages: (input, call = {}) => generateImages(transport, jobs, input, call),
+    quote: (input, call = {}) => transport.send(
+      {...call, method: 'POST', path, headers: contentType, body: JSON.stringify({...input, dry_run: true})},
+      (answer) => answer.json() as Promise<Quote>),
     jobs,
     uploads: new Uploads(transport),
   };
 }
 
-async function generateImages(transport: Transport, jobs: Jobs, input: GenerateImagesInput, options: GenerateOptions): Promise<Job> {
+async function generateImages(transport: Transport, jobs: Jobs, input: Omit<GenerateImagesInput, 'dry_run'>, options: GenerateOptions): Promise<Job> {
   // Both are made once, before the first try: a later try with another key or body would be another job.
   const {wait, onUpdate, signal, timeoutMs} = options;
   const idempotencyKey = keyOf(options.idempotencyKey);
   const body = JSON.stringify(input);
-  const headers = {'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey};
+  const headers = {...contentType, 'Idempotency-Key': idempotencyKey};
   const whole = limit(signal, timeoutMs);
   try {
     const job = await tell({idempotencyKey}, transport.send(
-      {method: 'POST', path: '/api/generate-images', headers, body, signal: whole.signal}, readJob));
+      {method: 'POST', path, headers, body, signal: whole.signal}, readJob));
     onUpdate?.(job);
     if (!wait || hasEnded(job)) {
       return job;

@@ -21,6 +21,7 @@ const names = {
   GenerateRequest: 'GenerateImagesInput', JobResource: 'Job', InputResource: 'JobInput', ImageResource: 'Image', ErrorResource: 'ImageError',
   ProgressResource: 'Progress', MetricsResource: 'Metrics', LinksResource: 'Links', JobList: 'JobPage', UploadRequest: 'UploadInput',
   UploadResource: 'Upload', Problem: 'Problem', Fault: 'FieldError', WebhookList: 'WebhookList', WebhookResource: 'Webhook', WebhookTryOutput: 'WebhookTry',
+  QuoteResource: 'Quote',
 };
 
 let document;
@@ -65,7 +66,7 @@ function objectType({properties, required = []}) {
 // query of a list is one as well.
 function schemas() {
   const found = Object.entries(document.components.schemas).map(([name, schema]) => [names[name] ?? name, schema]);
-  const query = document.paths['/api/jobs'].get.parameters.filter((p) => p.in === 'query');
+  const query = document.paths['/api/jobs'].get.parameters.filter((p) => p.in === 'query' && p.name !== 'metadata');
   const properties = Object.fromEntries(query.map((p) => [p.name, {...p.schema, type: [p.schema.type].flat().filter((type) => type !== 'null')}]));
   return [...found, ['ListParams', {properties, required: query.filter((p) => p.required).map((p) => p.name), type: 'object'}]];
 }
@@ -83,7 +84,7 @@ function mutants(schema) {
       return [
         {...schema, properties: others},
         {...schema, required: isRequired ? required.filter((r) => r !== name) : [...required, name]},
-        {...schema, properties: {...others, [name]: {type: 'boolean'}}},
+        {...schema, properties: {...others, [name]: {type: gone.type === 'boolean' ? 'string' : 'boolean'}}},
         ...(values ? [withEnum([...values, 'one_more']), ...(values.length > 1 ? [withEnum(values.slice(1))] : [])] : []),
       ];
     }),
@@ -120,6 +121,7 @@ test('every schema, field and value of the document is a type of the package, an
 // unused says which parameters the package sends never, and why.
 const unused = {
   'generate-images': {Prefer: 'it waits by watch, so that the id is known at once'},
+  'list-jobs': {metadata: 'its members are sent: metadata.KEY'},
   'get-job': {token: 'it sends a token as Authorization'},
   'get-job-events': {token: 'it sends a token as Authorization', last_event_id: 'it sends the header'},
 };
@@ -143,8 +145,9 @@ test('every operation and parameter of the document is sent by a call, and the o
     const body = {id: 'j', status: 'If-None-Match' in headers ? 'succeeded' : 'queued', version: 1, jobs: [], next_cursor: null};
     return url.endsWith('/events') ? new Response(null, {status: 204}) : Response.json(body, {headers: {ETag: 'W/"1"'}});
   };
-  const {generateImages, jobs, uploads} = createClient({baseUrl: 'https://api.test', apiKey: 'k', fetch});
+  const {generateImages, quote, jobs, uploads} = createClient({baseUrl: 'https://api.test', apiKey: 'k', fetch});
   await generateImages({prompt: 'p'});
+  await quote({prompt: 'p'});
   await jobs.get('j');
   await jobs.cancel('j');
   await jobs.retry('j');
