@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -31,17 +32,12 @@ func (p *Producer) explain(d record.Draft, err error) error {
 	if !ok {
 		return err
 	}
-	return &FullError{full, p.untilRoom(d.Input.Model, full.Waiting+d.Input.Count-full.Most)}
+	return &FullError{full, p.untilRoom(d.DrawnBy(), full.Waiting+d.Input.Count-full.Most)}
 }
 
-// untilRoom returns how long the lanes of a model take to draw so many pictures.
+// untilRoom returns how long the lanes of a model that are not paused take to draw so many pictures.
 func (p *Producer) untilRoom(model string, pictures int) time.Duration {
-	rpm := 0
-	for _, l := range p.lanes {
-		if l.Model == model {
-			rpm += l.RPM
-		}
-	}
+	rpm := lane.Rates(p.lanes)[model]
 	if rpm == 0 {
 		return mostWait
 	}

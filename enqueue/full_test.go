@@ -55,6 +55,26 @@ func TestSubmitSaysWhenThereIsRoom(t *testing.T) {
 	}
 }
 
+// An older name of a model has the quota of the model that draws it, on the lanes
+// that are not paused.
+func TestSubmitSaysWhenThereIsRoomForAnOlderName(t *testing.T) {
+	b := setup(t)
+	s := submission()
+	s.Input.Model = "old"
+	p := enqueue.New(enqueue.Config{
+		Record: b.record, Queue: b.queue, MaxWaiting: 1, Process: context.Background(), Log: slog.New(slog.DiscardHandler),
+		Lanes: []lane.Lane{
+			{Name: "a", Model: "m", AlsoServes: []string{"old"}, RPM: 6, Queue: queueName},
+			{Name: "b", Model: "m", RPM: 6000, Queue: queueName, Paused: true},
+		},
+	})
+	_, err := p.Submit(t.Context(), s)
+	full, ok := errors.AsType[*enqueue.FullError](err)
+	if !ok || full.RetryAfter != 10*time.Second {
+		t.Errorf("got %v, want a full error of 10 s: %+v", err, full)
+	}
+}
+
 // late is a record that fills up between a look at it and a job.
 type late struct{ record.Record }
 
