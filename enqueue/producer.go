@@ -180,12 +180,12 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	ctx, release := p.outlive(ctx)
 	defer release()
 	if noSweep != nil && slices.ContainsFunc(j.Images, func(i job.Image) bool { return i.Parked }) {
-		return job.Job{}, p.takeBack(ctx, j, draft.IdempotencyKey)
+		return job.Job{}, p.takeBack(ctx, j, draft)
 	}
 	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
 		p.log.ErrorContext(ctx, "a job is recorded but not on its queue", "job_id", j.ID, "error", err)
 		if noSweep != nil {
-			return job.Job{}, p.takeBack(ctx, j, draft.IdempotencyKey)
+			return job.Job{}, p.takeBack(ctx, j, draft)
 		}
 	}
 	return j, nil
@@ -208,11 +208,11 @@ func (p *Producer) draft(ctx context.Context, s Submission) (record.Draft, error
 	}, err
 }
 
-// takeBack ends a job that nothing would bring a slot, and returns
+// takeBack ends the job of a draft that nothing would bring a slot, and returns
 // ErrNotEnqueued. A job with an idempotency key stays: the caller can repeat the
-// request, which puts the tasks.
-func (p *Producer) takeBack(ctx context.Context, j job.Job, key string) error {
-	if key == "" {
+// request, which puts the tasks. So does one that was accepted before.
+func (p *Producer) takeBack(ctx context.Context, j job.Job, d record.Draft) error {
+	if d.IdempotencyKey == "" && j.ID == d.ID {
 		if _, err := p.record.Cancel(ctx, j.ID); err != nil {
 			p.log.ErrorContext(ctx, "a job that was refused is not canceled", "job_id", j.ID, "error", err)
 		}
@@ -227,7 +227,15 @@ const createGrace = time.Second
 // errNotBegun means that a submission was cut before its row.
 var errNotBegun = errors.New("enqueue: nothing is recorded")
 
-// create records a job. If ctx ends while the row is being written, create goes
+// maxCreates is how often create tries to record one job.
+const maxCreates = 3
+
+// errInTheWay means that there was an earlier job in the way of a new one each
+// time, which was gone once it was looked for.
+var errInTheWay = errors.New("enqueue: an earlier job of the same request ends or is removed just now")
+
+// create records a job. It tries again if the job that stood in its way ended or
+// was removed just then. If ctx ends while the row is being written, create goes
 // on for a while: nobody would know whether there is a job.
 func (p *Producer) create(ctx context.Context, d record.Draft) (job.Job, []job.Task, error) {
 	if err := ctx.Err(); err != nil {
@@ -237,7 +245,13 @@ func (p *Producer) create(ctx context.Context, d record.Draft) (job.Job, []job.T
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(createGrace, cancel) })
 	defer stop()
-	return p.record.Create(longer, d)
+	for range maxCreates {
+		j, tasks, err := p.record.Create(longer, d)
+		if !errors.Is(err, record.ErrNotFound) {
+			return j, tasks, err
+		}
+	}
+	return job.Job{}, nil, errInTheWay
 }
 
 // outlive returns a context with the values of ctx. It does not end when the

@@ -81,5 +81,6 @@ func (p *Producer) removeInputs(ctx context.Context, jobID string, stored []int)
 // unrecorded reports whether an error says that no job was recorded. Other errors
 // leave that open: a row may be there, and name its pictures.
 func unrecorded(err error) bool {
-	return errors.Is(err, errNotBegun) || errors.Is(err, record.ErrIdempotencyMismatch) || errors.Is(err, record.ErrTooManyWaiting)
+	return errors.Is(err, errNotBegun) || errors.Is(err, errInTheWay) ||
+		errors.Is(err, record.ErrIdempotencyMismatch) || errors.Is(err, record.ErrTooManyWaiting)
 }
