@@ -68,6 +68,7 @@ func (r *Record) expire(ctx context.Context, j job.Job) job.Job {
 	if expired.Version == j.Version {
 		return j // which tells more
 	}
+	go r.tell(ctx, nil, job.WebhookImageFailed, expired) // nobody who reads waits for a queue
 	return expired
 }
 

@@ -109,16 +109,20 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) ([]job
 func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (job.Job, error) {
 	j, err := r.record.ExpireJob(ctx, id, reason)
 	r.publish(ctx, err, j)
+	r.tell(ctx, err, job.WebhookImageFailed, j)
 	return j, err
 }
 
-// Delete implements record.Record, and removes the job's snapshot.
+// Delete implements record.Record, and removes the job's snapshot for good.
 func (r *Record) Delete(ctx context.Context, id string) error {
-	err := r.record.Delete(ctx, id)
-	if err == nil {
-		r.cache.drop(ctx, id)
+	if err := r.record.Delete(ctx, id); err != nil {
+		return err
 	}
-	return err
+	if left, err := r.record.Known(ctx, id); err == nil && len(left) > 0 {
+		return nil // it has not ended
+	}
+	r.cache.drop(ctx, id)
+	return nil
 }
 
 // publish stores the snapshots of jobs in Redis, unless err says that there was

@@ -113,3 +113,29 @@ func TestAClaimDoesNotWaitForTheTeller(t *testing.T) {
 		t.Errorf("told %v", jobs)
 	}
 }
+
+// A reader that ends a job past its deadline does not wait until that is told.
+func TestAReaderHasTheEndOfAJobTold(t *testing.T) {
+	b, advance := setupTimed(t, plain)
+	told := make(teller)
+	b.SetTeller(told)
+	j, _, err := b.Create(t.Context(), record.Draft{
+		ID: uuid.NewString(), Tenant: "web", Lanes: []string{"a"}, Weight: 1, ExpiresIn: time.Hour,
+		Input: job.Input{Prompt: "p", Model: "m", Count: 1, Webhook: &job.Receiver{URL: "https://example.com", Events: job.EndEvents()}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	advance(time.Hour)
+	if _, err := b.Snapshot(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case jobs := <-told:
+		if len(jobs) != 1 || jobs[0] != j.ID {
+			t.Errorf("told %v", jobs)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nothing is told of a job that a reader ended")
+	}
+}
