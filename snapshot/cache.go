@@ -122,12 +122,23 @@ func (c *cache) get(ctx context.Context, id string) (Snapshot, bool) {
 	return snap, snap.Status.Terminal() || age <= MaxAge
 }
 
-// drop removes the snapshot of a job that is removed. One that stays behind while
-// Redis is away ends with its TTL.
+// removed is the version of a job that was removed: above all others, and the
+// greatest that a number of Lua keeps exactly.
+const removed = 1<<53 - 1
+
+// drop removes the snapshot of a job that is removed. For as long as a snapshot
+// lives, none of the job is stored again by whoever read it before, or remembers
+// one that Redis missed. A snapshot that stays behind while Redis is away ends
+// with its TTL.
 func (c *cache) drop(ctx context.Context, id string) {
 	c.missed.forget(id)
 	_ = c.redis.Do(ctx, "remove a snapshot", opTimeout, func(ctx context.Context, r *goredis.Client) error {
-		return r.Del(ctx, Key(id), VersionKey(id)).Err()
+		_, err := r.TxPipelined(ctx, func(p goredis.Pipeliner) error {
+			p.Set(ctx, VersionKey(id), removed, TTL)
+			p.Del(ctx, Key(id))
+			return nil
+		})
+		return err
 	})
 }
 

@@ -425,7 +425,7 @@ func TestDeleteRemovesTheSnapshot(t *testing.T) {
 	if err := b.Delete(t.Context(), j.ID); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := b.client.Exists(t.Context(), snapshot.Key(j.ID), snapshot.VersionKey(j.ID)).Result(); n != 0 || err != nil {
+	if n, err := b.client.Exists(t.Context(), snapshot.Key(j.ID)).Result(); n != 0 || err != nil {
 		t.Errorf("%d keys are left, %v", n, err)
 	}
 	if _, err := b.Snapshot(t.Context(), j.ID); !errors.Is(err, record.ErrNotFound) {
@@ -437,5 +437,35 @@ func TestDeleteRemovesTheSnapshot(t *testing.T) {
 	}
 	if snap, err := b.Snapshot(t.Context(), open.ID); err != nil || snap.Status != job.StatusQueued {
 		t.Errorf("the job that goes on is %s, %v", snap.Status, err)
+	}
+}
+
+// A removing record removes each job once it has read it.
+type removing struct {
+	record.Record
+	by record.Record
+}
+
+func (r *removing) Get(ctx context.Context, id string) (job.Job, error) {
+	j, err := r.Record.Get(ctx, id)
+	return j, errors.Join(err, r.by.Delete(ctx, id))
+}
+
+// Whoever read a job before its removal does not bring it back.
+func TestARemovedJobStaysRemoved(t *testing.T) {
+	b := setup(t)
+	j, _ := b.create(t, 1)
+	if _, err := b.Cancel(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	b.client.Del(t.Context(), snapshot.Key(j.ID), snapshot.VersionKey(j.ID))
+	if snap, err := publish(t, &removing{b.inner, b.Record}, b.server.URL()).Snapshot(t.Context(), j.ID); err != nil || snap.ID != j.ID {
+		t.Fatalf("the read before: %v", err)
+	}
+	if snap, err := b.Snapshot(t.Context(), j.ID); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("after its removal the job is %s, error %v", snap.JSON, err)
+	}
+	if left, err := b.client.PTTL(t.Context(), snapshot.VersionKey(j.ID)).Result(); left <= 0 || left > snapshot.TTL || err != nil {
+		t.Errorf("what keeps it removed stays for %s, %v", left, err)
 	}
 }
