@@ -41,7 +41,7 @@ type InputStore interface {
 	// fails with a *job.NoUploadError.
 	TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error)
 	// CopyInput stores a stored picture once more, as a job's n-th input
-	// picture.
+	// picture. It fails with a *job.NoUploadError if it is gone.
 	CopyInput(ctx context.Context, key, contentType, jobID string, n int) (job.InputImage, error)
 	// RemoveInput deletes that picture, if it is stored.
 	RemoveInput(ctx context.Context, jobID string, n int) error

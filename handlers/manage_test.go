@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/job"
 )
 
 func TestRetry(t *testing.T) {
@@ -50,6 +52,17 @@ func TestRetryKnowsItsIdempotencyKey(t *testing.T) {
 		t.Error("another key got the retry that has ended")
 	}
 	b.generate(`{"prompt":"a"}`, "Idempotency-Key", "k").problem(t, http.StatusUnprocessableEntity)
+}
+
+// A job that is being removed has lost its pictures before the record forgets it.
+func TestRetryOfAJobWhoseInputsAreGone(t *testing.T) {
+	b := setup(t)
+	path := "/api/jobs/" + b.generate(`{"prompt":"a","input_images":["data:image/png;base64,` + base64.StdEncoding.EncodeToString(newPNG(t)) + `"]}`).job(t).ID
+	b.do(http.MethodPost, path+"/cancel", "")
+	b.inputs.Err = &job.NoUploadError{ID: "inputs/x/0", Why: "It is not stored any more."}
+	if p := b.do(http.MethodPost, path+"/retry", "").problem(t, http.StatusConflict); !strings.Contains(p.Detail, "not stored any more") {
+		t.Errorf("the problem is %+v", p)
+	}
 }
 
 func TestDelete(t *testing.T) {

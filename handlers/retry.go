@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
@@ -52,6 +54,9 @@ func (h *Jobs) retry(ctx context.Context, in *retryInput) (*jobOutput, error) {
 		Weight: t.Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + own.ID)),
 		MaxWaiting: t.Limits.MaxWaiting, PriceMicros: h.price(j.Input), CostLimitMicros: t.Limits.MaxCostMicros,
 	})
+	if _, gone := errors.AsType[*job.NoUploadError](err); gone {
+		return nil, huma.Error409Conflict("An input picture of the job is not stored any more. Send a new request with the picture.")
+	}
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}

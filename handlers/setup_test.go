@@ -39,6 +39,7 @@ type bundle struct {
 	routes http.Handler // what is served at url
 	record *snapshot.Record
 	jobs   *handlers.Jobs
+	inputs *enqueuetest.Inputs
 }
 
 // told is what the API does to webhooks.
@@ -66,13 +67,14 @@ func setup(t testing.TB) *bundle {
 		BaseURL:  "https://api.example.com",
 		ImageURL: func(key string) (string, error) { return "https://pictures.example.com/" + key, nil },
 	}, log)
+	inputs := &enqueuetest.Inputs{}
 	lanes := []lane.Lane{
 		{Name: "a", Model: "banana", RPM: 60, Concurrency: 5, Queue: "projects/p/locations/l/queues/a"},
 		{Name: "c", Model: "cherry", RPM: 10, Concurrency: 1, Queue: "projects/p/locations/l/queues/c"},
 	}
 	cfg := server.Config{Version: "test", Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log}, Jobs: &handlers.Jobs{
 		Producer: enqueue.New(enqueue.Config{
-			Record: published, Queue: &enqueuetest.Queue{}, Inputs: &enqueuetest.Inputs{}, Lanes: lanes,
+			Record: published, Queue: &enqueuetest.Queue{}, Inputs: inputs, Lanes: lanes,
 			Process: context.Background(), Log: log,
 		}),
 		Snapshots: published, Record: published, Log: log, CheckURL: webhook.NewPolicy(false).CheckURL,
@@ -94,7 +96,7 @@ func setup(t testing.TB) *bundle {
 	routes := server.New(cfg)
 	srv := httptest.NewServer(routes)
 	t.Cleanup(srv.Close)
-	return &bundle{t: t, url: srv.URL, routes: routes, record: published, jobs: cfg.Jobs}
+	return &bundle{t: t, url: srv.URL, routes: routes, record: published, jobs: cfg.Jobs, inputs: inputs}
 }
 
 // noObjects is a bucket that is empty.

@@ -29,9 +29,10 @@ type UploadTicket struct {
 }
 
 // A NoUploadError means that there is no input picture that can be used under an
-// ID: nothing was put there, by this tenant, in the last day, or it is no picture.
+// ID: nothing was put there, by this tenant, in the last day, or it is no picture, or
+// what was stored there is gone.
 type NoUploadError struct {
-	ID  string
+	ID  string // of an upload, or the key of what is gone
 	Why string // a sentence for the caller
 }
 

@@ -110,7 +110,8 @@ func (r *R2) beginning(ctx context.Context, key string) ([]byte, error) {
 	return head.Bytes(), nil
 }
 
-// CopyInput stores the object under key once more, as the n-th input of a job.
+// CopyInput stores the object under key once more, as the n-th input of a job. It
+// fails with a *job.NoUploadError if there is no such object.
 func (r *R2) CopyInput(ctx context.Context, key, contentType, jobID string, n int) (job.InputImage, error) {
 	to := inputKey(jobID, n)
 	_, err := r.client.CopyObject(ctx, &s3.CopyObjectInput{
@@ -118,8 +119,8 @@ func (r *R2) CopyInput(ctx context.Context, key, contentType, jobID string, n in
 		MetadataDirective: "REPLACE", ContentType: aws.String(contentType),
 		ContentDisposition: aws.String("attachment"), // as PutInput
 	})
-	if statusOf(err) == http.StatusNotFound {
-		err = ErrNotFound
+	if statusOf(err) == http.StatusNotFound && codeOf(err) != codeNoSuchBucket {
+		return job.InputImage{}, &job.NoUploadError{ID: key, Why: "The picture is not stored any more."}
 	}
 	if err != nil {
 		return job.InputImage{}, r.fail("copy", key, err)
