@@ -60,62 +60,80 @@ func (r *R2) SignUpload(tenant, contentType string, size int64) (job.UploadTicke
 
 // TakeUpload stores a tenant's upload as the n-th input of a job. It may be
 // repeated, and the upload may be taken by other jobs too. It fails with
-// a *job.NoUploadError if the upload is not there or is no picture.
+// a *job.NoUploadError if the upload is not there, is no picture, or is replaced
+// meanwhile.
 func (r *R2) TakeUpload(ctx context.Context, tenant, id, jobID string, n int) (job.InputImage, error) {
-	contentType, err := r.inspectUpload(ctx, tenant, id)
+	contentType, etag, err := r.inspectUpload(ctx, tenant, id)
 	if err != nil {
 		return job.InputImage{}, err
 	}
-	return r.CopyInput(ctx, uploadKey(tenant, id), contentType, jobID, n)
+	img, err := r.copyInput(ctx, uploadKey(tenant, id), etag, contentType, jobID, n)
+	if statusOf(err) == http.StatusPreconditionFailed {
+		return job.InputImage{}, &job.NoUploadError{ID: id, Why: "Another picture was put in its place just now. Send the request again."}
+	}
+	return img, err
 }
 
 // CheckUpload fails as TakeUpload would, and stores nothing.
 func (r *R2) CheckUpload(ctx context.Context, tenant, id string) error {
-	_, err := r.inspectUpload(ctx, tenant, id)
+	_, _, err := r.inspectUpload(ctx, tenant, id)
 	return err
 }
 
-// inspectUpload returns the type of the picture that a tenant has uploaded. It
-// fails with a *job.NoUploadError.
-func (r *R2) inspectUpload(ctx context.Context, tenant, id string) (contentType string, err error) {
-	head, err := r.beginning(ctx, uploadKey(tenant, id))
+// inspectUpload returns the type of the picture that a tenant has uploaded, and
+// the entity tag of the bytes that were looked at. It fails with a
+// *job.NoUploadError.
+func (r *R2) inspectUpload(ctx context.Context, tenant, id string) (contentType, etag string, err error) {
+	head, etag, err := r.beginning(ctx, uploadKey(tenant, id))
 	if errors.Is(err, ErrNotFound) {
-		return "", &job.NoUploadError{ID: id, Why: fmt.Sprintf(
+		return "", "", &job.NoUploadError{ID: id, Why: fmt.Sprintf(
 			"There is no such upload. Put the picture to the URL that POST /api/uploads returns; it can be used for %.0f hours.",
 			UploadLifetime.Hours())}
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	inside, err := picture.Inspect(head)
 	if err != nil {
-		return "", &job.NoUploadError{ID: id, Why: "It is no picture. Upload one of " + strings.Join(picture.Types(), ", ") + "."}
+		return "", "", &job.NoUploadError{ID: id, Why: "It is no picture. Upload one of " + strings.Join(picture.Types(), ", ") + "."}
 	}
-	return inside.ContentType, nil
+	return inside.ContentType, etag, nil
 }
 
-// beginning returns the first bytes of an object, enough to inspect a picture.
-func (r *R2) beginning(ctx context.Context, key string) ([]byte, error) {
+// beginning returns the first bytes of an object, enough to inspect a picture, and
+// the object's ETag.
+func (r *R2) beginning(ctx context.Context, key string) (begin []byte, etag string, err error) {
 	in := r.get(key)
 	in.Range = aws.String("bytes=0-" + strconv.Itoa(picture.MaxHeader-1))
 	out, err := r.client.GetObject(ctx, in)
 	if err != nil {
-		return nil, r.fail("get", key, err)
+		return nil, "", r.fail("get", key, err)
 	}
 	defer out.Body.Close()
 	var head bytes.Buffer
 	if _, err := io.Copy(&head, io.LimitReader(out.Body, picture.MaxHeader)); err != nil {
-		return nil, r.fail("get", key, err)
+		return nil, "", r.fail("get", key, err)
 	}
-	return head.Bytes(), nil
+	return head.Bytes(), aws.ToString(out.ETag), nil
 }
 
 // CopyInput stores the object under key once more, as the n-th input of a job. It
 // fails with a *job.NoUploadError if there is no such object.
 func (r *R2) CopyInput(ctx context.Context, key, contentType, jobID string, n int) (job.InputImage, error) {
+	return r.copyInput(ctx, key, "", contentType, jobID, n)
+}
+
+// copyInput does what CopyInput does. Unless etag is empty, it fails with status
+// 412 if the object is another one by now.
+func (r *R2) copyInput(ctx context.Context, key, etag, contentType, jobID string, n int) (job.InputImage, error) {
 	to := inputKey(jobID, n)
+	var ifMatch *string
+	if etag != "" {
+		ifMatch = aws.String(etag)
+	}
 	_, err := r.client.CopyObject(ctx, &s3.CopyObjectInput{
-		Bucket: aws.String(r.bucket), Key: aws.String(to), CopySource: aws.String(r.bucket + "/" + key),
+		CopySourceIfMatch: ifMatch,
+		Bucket:            aws.String(r.bucket), Key: aws.String(to), CopySource: aws.String(r.bucket + "/" + key),
 		MetadataDirective: "REPLACE", ContentType: aws.String(contentType),
 		ContentDisposition: aws.String("attachment"), // as PutInput
 	})

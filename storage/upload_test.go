@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/local/s3"
 	"github.com/ai-worker/ai-worker/storage"
 )
 
@@ -161,4 +162,27 @@ func removed(t *testing.T, r2 *storage.R2, after time.Duration) int {
 		t.Errorf("more %t, error %v", more, err)
 	}
 	return n
+}
+
+// What is stored is what was looked at, although the caller may put another
+// picture to the same URL at any time.
+func TestTakeUploadOfWhatIsReplacedMeanwhile(t *testing.T) {
+	server, r2 := setup(t)
+	data := somePNG(t)
+	ticket, err := r2.SignUpload("web", "image/png", int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	putUpload(t, ticket, data)
+	replaced := false
+	server.Fail(func(r *http.Request) s3.Fault {
+		if r.Header.Get("X-Amz-Copy-Source") != "" && !replaced {
+			replaced = true
+			putUpload(t, ticket, bytes.Repeat([]byte("<"), len(data)))
+		}
+		return s3.Fault{}
+	})
+	if img, err := r2.TakeUpload(t.Context(), "web", ticket.ID, "x", 0); !replaced || !isNoUpload(err) {
+		t.Errorf("took %+v, error %v", img, err)
+	}
 }

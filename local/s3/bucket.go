@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -140,10 +141,22 @@ func (b *bucket) DeleteMulti(name string, keys ...string) (result gofakes3.Multi
 	return result, nil
 }
 
+// ifMatch is the header of a copy that must be of an object with an ETag.
+const ifMatch = "X-Amz-Copy-Source-If-Match"
+
 // CopyObject stores an object's contents under another key.
 func (b *bucket) CopyObject(
 	fromBucket, from, toBucket, to string, meta map[string]string,
 ) (gofakes3.CopyObjectResult, error) {
+	if etag := meta[ifMatch]; etag != "" {
+		info, err := b.current(from)
+		if err != nil {
+			return gofakes3.CopyObjectResult{}, err
+		}
+		if etag != `"`+hex.EncodeToString(info.Hash)+`"` {
+			return gofakes3.CopyObjectResult{}, gofakes3.ErrPreconditionFailed
+		}
+	}
 	return gofakes3.CopyObject(b, fromBucket, from, toBucket, to, meta)
 }
 
