@@ -23,7 +23,7 @@ const (
 // A Lane is what the configuration says of a lane, as far as callers wait for it.
 type Lane struct {
 	Name   string
-	Models []string // that it serves
+	Models []string // that it serves: first the one that it asks for
 	RPM    int      // requests a minute; positive
 	Paused bool     // by its configuration: it takes no image
 }
@@ -31,7 +31,7 @@ type Lane struct {
 // An outlook is when the lanes of a model can send requests.
 type outlook struct {
 	now time.Time
-	// openings are the lanes that serve the model, the first to open first.
+	// openings are the lanes that draw the model's images, the first to open first.
 	openings []opening
 	// known tells that it is known which lanes are closed; otherwise all of them
 	// count as open.
@@ -51,17 +51,33 @@ type opening struct {
 // outlook returns the outlook of the job's model.
 func (r Renderer) outlook(j job.Job) outlook {
 	o := outlook{now: r.Now().UTC(), known: j.Ahead != nil}
+	drawnBy := r.drawnBy(j.Input.Model)
 	for _, l := range r.Lanes {
 		switch {
-		case !slices.Contains(l.Models, j.Input.Model):
 		case l.Paused:
-			o.switchedOff = true
-		default:
+			o.switchedOff = o.switchedOff || slices.Contains(l.Models, j.Input.Model)
+		case l.Models[0] == drawnBy:
 			o.openings = append(o.openings, o.opening(l, j.Paused))
 		}
 	}
 	slices.SortStableFunc(o.openings, func(a, b opening) int { return a.at.Compare(b.at) })
 	return o
+}
+
+// drawnBy returns the model by which images of a model are drawn, as lane.ModelFor
+// does.
+func (r Renderer) drawnBy(model string) string {
+	drawnBy := ""
+	for _, l := range r.Lanes {
+		switch {
+		case l.Paused || !slices.Contains(l.Models, model):
+		case l.Models[0] == model:
+			return model
+		case drawnBy == "":
+			drawnBy = l.Models[0]
+		}
+	}
+	return drawnBy
 }
 
 func (o outlook) opening(l Lane, paused []job.PausedLane) opening {

@@ -103,8 +103,16 @@ func TestImagesSayWhatTheyWaitFor(t *testing.T) {
 		"no lane, not parked yet":       {lanes: []snapshot.Lane{lane("other", "n")}, image: ready, want: "model"},
 		"switched off, not parked yet":  {lanes: []snapshot.Lane{off}, image: ready, want: "lane"},
 		"a lane that also serves it":    {lanes: []snapshot.Lane{lane("a", "n", "m"), off}, image: ready, want: "turn", position: true},
-		"processing":                    {image: job.Image{Status: job.StatusProcessing}},
-		"failed":                        {image: job.Image{Status: job.StatusFailed, Error: &job.Error{Code: quota}}},
+		"the lane that draws it is closed": {
+			lanes: []snapshot.Lane{lane("b", "n", "m"), lane("a", "m")}, paused: []job.PausedLane{pause("a", broken, 5)}, image: ready,
+			want: "lane", retryAt: later(5), position: true,
+		},
+		"another lane of the model that draws it is open": {
+			lanes: []snapshot.Lane{lane("a", "n", "m"), lane("b", "n")}, paused: []job.PausedLane{pause("a", broken, 5)}, image: ready,
+			want: "turn", position: true,
+		},
+		"processing": {image: job.Image{Status: job.StatusProcessing}},
+		"failed":     {image: job.Image{Status: job.StatusFailed, Error: &job.Error{Code: quota}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
