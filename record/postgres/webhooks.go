@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -104,7 +106,13 @@ func (r *Record) Webhooks(ctx context.Context, jobID string) (hooks []job.Webhoo
 }
 
 func webhookArgs(jobID, id string) pgx.NamedArgs {
-	return pgx.NamedArgs{"id": uuidArg(jobID), "webhook_id": id}
+	return pgx.NamedArgs{"id": uuidArg(jobID), "webhook_id": textArg(id)}
+}
+
+// textArg returns a text as an argument. One that Postgres cannot keep becomes
+// NULL, which equals nothing, so no row is found for it.
+func textArg(s string) pgtype.Text {
+	return pgtype.Text{String: s, Valid: utf8.ValidString(s) && !strings.Contains(s, "\x00")}
 }
 
 // readWebhooks returns a function that reads rows of read_webhook into hooks.

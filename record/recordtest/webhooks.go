@@ -345,7 +345,7 @@ func webhookReplayed(f *fixture) {
 	_, err := f.record.ReplayWebhook(f.ctx, w.JobID, w.ID)
 	f.wantErr(err, record.ErrWaiting)
 	f.wantEqual("the webhook", f.webhook(w), w)
-	for _, name := range [][2]string{{newID(), w.ID}, {w.JobID, "msg_1"}, {"nonsense", w.ID}} {
+	for _, name := range [][2]string{{newID(), w.ID}, {w.JobID, "msg_1"}, {w.JobID, "msg\x00"}, {w.JobID, "msg\xff"}, {"nonsense", w.ID}} {
 		_, err := f.record.ReplayWebhook(f.ctx, name[0], name[1])
 		f.wantErr(err, record.ErrNotFound)
 	}
