@@ -57,7 +57,7 @@ func TestRetryKnowsItsIdempotencyKey(t *testing.T) {
 // A job that is being removed has lost its pictures before the record forgets it.
 func TestRetryOfAJobWhoseInputsAreGone(t *testing.T) {
 	b := setup(t)
-	path := "/api/jobs/" + b.generate(`{"prompt":"a","input_images":["data:image/png;base64,` + base64.StdEncoding.EncodeToString(newPNG(t)) + `"]}`).job(t).ID
+	path := "/api/jobs/" + b.generate(`{"prompt":"a","input_images":["data:image/png;base64,`+base64.StdEncoding.EncodeToString(newPNG(t))+`"]}`).job(t).ID
 	b.do(http.MethodPost, path+"/cancel", "")
 	b.inputs.Err = &job.NoUploadError{ID: "inputs/x/0", Why: "It is not stored any more."}
 	if p := b.do(http.MethodPost, path+"/retry", "").problem(t, http.StatusConflict); !strings.Contains(p.Detail, "not stored any more") {
