@@ -57,7 +57,7 @@ func Settings() []Setting { return newReader(nil).settings() }
 
 // settings returns all declarations. They read their settings into r.
 func (r *reader) settings() []Setting {
-	return slices.Concat(r.stores(), r.gemini(), r.r2(), r.cloudTasks(), r.own())
+	return slices.Concat(r.stores(), r.gemini(), r.r2(), r.cloudTasks(), r.callers(), r.own())
 }
 
 func (r *reader) stores() []Setting {
@@ -214,8 +214,8 @@ func (r *reader) cloudTasks() []Setting {
 	}
 }
 
-// own returns the settings of the service itself.
-func (r *reader) own() []Setting {
+// callers returns the settings of those who use the API.
+func (r *reader) callers() []Setting {
 	c := &r.config
 	return []Setting{
 		{
@@ -237,6 +237,13 @@ func (r *reader) own() []Setting {
 			Note:    "two with a comma between while one is replaced; `make dev` makes one",
 			read:    text((*string)(&c.WebhookSecret)), parts: listed,
 		},
+	}
+}
+
+// own returns the settings of the service itself.
+func (r *reader) own() []Setting {
+	c := &r.config
+	return []Setting{
 		{
 			Name: "ROLE", Default: string(RoleAll),
 			Purpose: "`api`, `worker` or `all`",
