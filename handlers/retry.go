@@ -49,6 +49,10 @@ func (h *Jobs) retry(ctx context.Context, in *retryInput) (*jobOutput, error) {
 	if err != nil {
 		return nil, toProblem(ctx, h.Log, err)
 	}
+	if j.Input.Webhook != nil && h.CheckURL == nil {
+		return nil, huma.Error422UnprocessableEntity("The job's receiver cannot be told: this service has no WEBHOOK_SECRET to sign with. " +
+			"Have that set, or send a new request without webhook.")
+	}
 	t := tenant(ctx)
 	again, err := h.Producer.Retry(ctx, j, enqueue.Retry{
 		Weight: t.Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + own.ID)),

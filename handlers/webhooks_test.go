@@ -172,3 +172,15 @@ func TestWebhookDeliveries(t *testing.T) {
 		})
 	}
 }
+
+// A retry of a job whose receiver could not be told is refused, as a new job would
+// be.
+func TestRetryOfAJobWhoseReceiverCannotBeTold(t *testing.T) {
+	b := setup(t)
+	path := "/api/jobs/" + b.generate(`{"prompt":"p","webhook":"`+receiver+`"}`).job(t).ID
+	b.do(http.MethodPost, path+"/cancel", "")
+	b.jobs.CheckURL = nil
+	if p := b.do(http.MethodPost, path+"/retry", "").problem(t, http.StatusUnprocessableEntity); !strings.Contains(p.Detail, "WEBHOOK_SECRET") {
+		t.Errorf("it says %q", p.Detail)
+	}
+}

@@ -95,7 +95,9 @@ func (r *R2) inspectUpload(ctx context.Context, tenant, id string) (contentType,
 	}
 	inside, err := picture.Inspect(head)
 	if err != nil {
-		return "", "", &job.NoUploadError{ID: id, Why: "It is no picture. Upload one of " + strings.Join(picture.Types(), ", ") + "."}
+		return "", "", &job.NoUploadError{ID: id, Why: fmt.Sprintf(
+			"It is no picture, or one whose size is not told in its first %d KiB. Upload one of %s.",
+			picture.MaxHeader>>10, strings.Join(picture.Types(), ", "))}
 	}
 	return inside.ContentType, etag, nil
 }

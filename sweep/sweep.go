@@ -102,7 +102,7 @@ type Sweeper struct {
 	Objects   Objects
 	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
 	Log       *slog.Logger
-	Webhooks  Teller
+	Webhooks  Teller // nil in a service that has no queue for webhooks: they wait
 
 	now func() time.Time // nil is time.Now; which jobs are past retention, the record's clock tells
 }
@@ -184,6 +184,9 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error
 		attrs = append(attrs, "waiting", b.Waiting, "parked", b.Parked, "oldest_waiting_seconds", b.Waits.Seconds())
 	}
 	s.Log.InfoContext(ctx, "swept", attrs...)
+	if s.Webhooks == nil {
+		b.Untold = 0 // no sweep could do anything about these
+	}
 	return err != nil || b.Waiting+b.Processing+b.Untold > 0, err
 }
 

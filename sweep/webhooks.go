@@ -5,6 +5,9 @@ import "context"
 // tell puts tasks of webhooks on their queue that never got there, and new ones in
 // place of those that should have been delivered long ago.
 func (s *Sweeper) tell(ctx context.Context) (n int, more bool, err error) {
+	if s.Webhooks == nil {
+		return 0, false, nil
+	}
 	due, err := s.Record.UnsentWebhooks(ctx, unsentAge, page)
 	if err != nil || len(due) == 0 {
 		return 0, false, err

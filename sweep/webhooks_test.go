@@ -99,3 +99,15 @@ func TestSweepTellsAgain(t *testing.T) {
 		t.Errorf("%+v, %v", swept, err)
 	}
 }
+
+// Webhooks that wait while there is no queue for them keep no sweeps going: nothing
+// would come of these.
+func TestSweepsEndWithoutAQueueForWebhooks(t *testing.T) {
+	b := setup(t, sweepQueue)
+	b.ended(t)
+	b.sweeper.Webhooks = nil
+	b.advance(2 * time.Hour)
+	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 0 || len(b.queue.Requests) != 0 {
+		t.Errorf("%+v, %v, put %v; want nothing", swept, err, b.queue.Requests)
+	}
+}

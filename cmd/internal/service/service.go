@@ -85,7 +85,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 
 	s.sweeper = &sweep.Sweeper{
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
-		Webhooks: hooks.queue,
+		Webhooks: hooks.ofSweeps(cfg.Tasks),
 	}
 
 	routes := server.Config{

@@ -11,6 +11,7 @@ import (
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/snapshot"
+	"github.com/ai-worker/ai-worker/sweep"
 	"github.com/ai-worker/ai-worker/webhook"
 )
 
@@ -55,6 +56,15 @@ func newWebhooks(
 		},
 	})
 	return w, nil
+}
+
+// ofSweeps returns what sweeps put webhooks on their queue with, or nil if there is
+// no such queue.
+func (w *webhooks) ofSweeps(cfg config.Tasks) sweep.Teller {
+	if cfg.WebhookQueue == "" {
+		return nil
+	}
+	return w.queue
 }
 
 // Webhooks returns the webhooks of a job.
