@@ -80,6 +80,7 @@ const (
 	unsentSQL  = `UPDATE images SET handed_out_at = handed_out_at - interval '1 hour' WHERE status = 'queued' AND NOT enqueued`
 	unheardSQL = `UPDATE images SET due_at = due_at - interval '1 hour' WHERE status = 'queued' AND due_at < now()`
 	laterSQL   = `UPDATE images SET due_at = now() - interval '1 hour' WHERE status = 'queued' AND due_at > now() AND task_lane = $1`
+	untoldSQL  = `UPDATE webhooks SET handed_out_at = handed_out_at - interval '1 hour' WHERE state = 'waiting' AND NOT sent`
 	resumeSQL  = `UPDATE lanes SET paused_until = now() WHERE paused_until > now()`
 )
 
@@ -97,7 +98,7 @@ func (d *deployment) age(ctx context.Context) (paused bool) {
 	for _, lane := range d.setups.now().idle() {
 		d.letPass(ctx, lane)
 	}
-	for _, sql := range []string{unsentSQL, unheardSQL, resumeSQL} {
+	for _, sql := range []string{untoldSQL, unsentSQL, unheardSQL, resumeSQL} {
 		rows, err := d.record.exec(ctx, sql)
 		if err != nil && ctx.Err() == nil {
 			d.t.Errorf("let time pass: %v", err)

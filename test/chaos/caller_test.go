@@ -41,6 +41,9 @@ func (r resource) final() bool {
 // not fail when it runs out.
 const callTimeout = 10 * time.Second
 
+// allEvents is all that a receiver may be told of, as JSON.
+const allEvents = `["job.started","image.succeeded","image.failed","job.succeeded","job.partial","job.failed","job.canceled"]`
+
 // submit submits a job at its time. It tries again with the same key until the
 // job is accepted, as a caller does if the answer was lost.
 func (d *deployment) submit(ctx context.Context, j *submitted) {
@@ -50,6 +53,9 @@ func (d *deployment) submit(ctx context.Context, j *submitted) {
 	named := ""
 	if j.planned.model != "" {
 		named = fmt.Sprintf(`,"model":%q`, j.planned.model)
+	}
+	if d.receiver != nil {
+		named += fmt.Sprintf(`,"webhook":%q,"webhook_events":%s`, d.receiver.url, allEvents)
 	}
 	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"512"%s}`,
 		j.number, j.planned.count, pictureID{job: j.number}.seed(), named)

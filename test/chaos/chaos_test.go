@@ -65,9 +65,18 @@ func TestChaos(t *testing.T) {
 	long := length > shortSeconds*time.Second
 	t.Logf("CHAOS_SEED=%d CHAOS_SECONDS=%.0f", seed, length.Seconds())
 	plan := newPlan(seed, length)
-	d := deploy(t, seed, long, plan)
+	d := deploy(t, seed, long, plan, nil)
+	jobs := d.run(plan, long)
+	if !t.Failed() {
+		d.check(jobs)
+	}
+}
 
-	ctx, cancel := context.WithCancel(t.Context())
+// run submits the jobs of a plan, breaks and repairs things meanwhile, and waits
+// until everything has ended. It returns all jobs.
+func (d *deployment) run(plan plan, long bool) []*submitted {
+	d.t.Helper()
+	ctx, cancel := context.WithCancel(d.t.Context())
 	var helpers sync.WaitGroup
 	defer helpers.Wait()
 	defer cancel()
@@ -91,13 +100,13 @@ func TestChaos(t *testing.T) {
 		patience += hangPatience
 	}
 	d.awaitEnd(ctx, patience)
+	if d.receiver != nil {
+		d.awaitTold(ctx)
+	}
 	cancel()
 	helpers.Wait()
-	if t.Failed() {
-		return
-	}
-	t.Logf("everything has ended %.0f s after the trouble did", time.Since(whole).Seconds())
-	d.check(jobs)
+	d.t.Logf("everything has ended %.0f s after the trouble did", time.Since(whole).Seconds())
+	return jobs
 }
 
 // settings reads the seed and the length of the run.

@@ -49,6 +49,8 @@ type deployment struct {
 	proxy  *fleet.Proxy
 	crew   *crew
 	setups *setups
+	// receiver is told of all jobs; nil for none.
+	receiver *receiver
 
 	changed chan struct{}   // closed once the last change of the lanes is done; for the test's own goroutine
 	taken   map[trouble]int // how often each kind began; likewise
@@ -58,13 +60,25 @@ type deployment struct {
 	runEarly    atomic.Int64
 }
 
-func deploy(t *testing.T, seed uint64, long bool, p plan) *deployment {
+// deploy starts the service and everything around it. With a receiver, the service
+// is built so that it may call this machine.
+func deploy(t *testing.T, seed uint64, long bool, p plan, to *receiver) *deployment {
 	t.Helper()
-	program, err := fleet.Build(t.Context(), t.TempDir(), "github.com/ai-worker/ai-worker/cmd/ai-worker")
-	if err != nil {
-		t.Fatal(err)
+	build := func(name string) string {
+		program, err := fleet.Build(t.Context(), t.TempDir(), "github.com/ai-worker/ai-worker/cmd/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return program
 	}
-	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel(p.jobs)}
+	shipped := build("ai-worker")
+	program, settings := shipped, []string(nil)
+	if to != nil {
+		program = build("internal/loopback")
+		settings = []string{"WEBHOOK_SECRET=" + webhookSecret, "WEBHOOK_QUEUE=" + webhookQueue}
+	}
+	var err error
+	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel(p.jobs), receiver: to}
 	d.setups, d.taken = &setups{all: []setup{{}}}, map[trouble]int{}
 	d.startQueue(seed)
 	keys := httptest.NewServer(d.queue.JWKS())
@@ -75,15 +89,15 @@ func deploy(t *testing.T, seed uint64, long bool, p plan) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.proxy.Close() })
-	d.migrate(program)
+	d.migrate(shipped)
 
-	d.crew = newCrew(d, program, []string{
-		"KEY_A=" + keyOf("a"), "KEY_B=" + keyOf("b"),
-		"GEMINI_BASE_URL=" + address, "GEMINI_RPM=" + ratePerMinute, "WORKER_CONCURRENCY=20",
-		"R2_ENDPOINT=" + d.s3.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET=" + bucket,
-		"CLOUD_TASKS_ENDPOINT=" + d.queue.Addr(), "TASKS_JWKS_URL=" + keys.URL,
-		"WORKER_URL=" + d.proxy.URL(), "TASKS_SERVICE_ACCOUNT=" + serviceAccount, "API_KEYS=web:" + apiKey,
-	})
+	d.crew = newCrew(d, program, append(settings,
+		"KEY_A="+keyOf("a"), "KEY_B="+keyOf("b"),
+		"GEMINI_BASE_URL="+address, "GEMINI_RPM="+ratePerMinute, "WORKER_CONCURRENCY=20",
+		"R2_ENDPOINT="+d.s3.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET="+bucket,
+		"CLOUD_TASKS_ENDPOINT="+d.queue.Addr(), "TASKS_JWKS_URL="+keys.URL,
+		"WORKER_URL="+d.proxy.URL(), "TASKS_SERVICE_ACCOUNT="+serviceAccount, "API_KEYS=web:"+apiKey,
+	))
 	d.crew.startAll(t.Context())
 	return d
 }
@@ -120,6 +134,11 @@ func (d *deployment) startQueue(seed uint64) {
 	})
 	for _, lane := range laneNames {
 		if err := d.createQueue(d.t.Context(), d.setups.now().queue(lane)); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if d.receiver != nil {
+		if err := d.createQueue(d.t.Context(), webhookQueue); err != nil {
 			d.t.Fatal(err)
 		}
 	}
@@ -237,6 +256,9 @@ func (d *deployment) take(ctx context.Context, s step) {
 func (d *deployment) mend(ctx context.Context) {
 	d.model.calm.Store(true)
 	d.bucket.calm.Store(true)
+	if d.receiver != nil {
+		d.receiver.calm.Store(true)
+	}
 	d.change(ctx, returnLanes, "")
 	d.crew.settle()
 }

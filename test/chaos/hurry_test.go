@@ -30,6 +30,9 @@ func (d *deployment) hurry(ctx context.Context) {
 			d.hurryQueue(ctx, l.Queue)
 		}
 	}
+	if d.receiver != nil {
+		d.hurryQueue(ctx, webhookQueue)
+	}
 }
 
 func (d *deployment) hurryQueue(ctx context.Context, name string) {
