@@ -17,9 +17,9 @@ const assumedSeconds = 20.0
 // for that uses 95 % of the quota.
 const restSeconds = 5.0
 
-// Concurrency checks that each lane may have enough requests in flight to use
-// its quota. That takes rate × time (Little's law), with restSeconds in the time. rec may be nil; then the
-// time is assumed.
+// Concurrency checks that each lane may have enough requests in flight to use its
+// quota. That takes rate × time (Little's law), with restSeconds in the time. rec
+// may be nil; then the time is assumed.
 func Concurrency(lanes []LaneSettings, rec Record) Check {
 	return Check{
 		Name: "concurrency", Needs: LaneSettings{}.needs(),

@@ -35,7 +35,8 @@ func (p *Producer) explain(d record.Draft, err error) error {
 	return &FullError{full, p.untilRoom(d.DrawnBy(), full.Waiting+d.Input.Count-full.Most)}
 }
 
-// untilRoom returns how long the lanes of a model that are not paused take to draw so many pictures.
+// untilRoom returns how long the lanes of a model that are not paused take to
+// draw so many pictures.
 func (p *Producer) untilRoom(model string, pictures int) time.Duration {
 	rpm := lane.Rates(p.lanes)[model]
 	if rpm == 0 {

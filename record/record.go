@@ -57,15 +57,15 @@ var (
 // Any error that is not one of this package's means that the record could not
 // be reached. Then the transition may or may not have happened.
 type Record interface { //nolint:interfacebloat // a record is one thing
-	// Create records a new job. All its images are queued and due, and each
-	// holds the task of its first dispatch, or is parked if that has no lane.
-	// If the same tenant has used
-	// d.IdempotencyKey before, Create records nothing. It then returns the job
-	// of that time, or ErrIdempotencyMismatch if that request had another
-	// fingerprint. If the job is a retry (d.Input.Retry), and a retry of the
-	// same job has not ended, Create records nothing either, and returns that
-	// retry; it fails with ErrNotFound if that ends just then. The tasks that it
-	// returns are those that have not been reported to Enqueued yet.
+	// Create records a new job. All its images are queued and due, and each holds
+	// the task of its first dispatch, or is parked if that has no lane. If the
+	// same tenant has used d.IdempotencyKey before, Create records nothing. It
+	// then returns the job of that time, or ErrIdempotencyMismatch if that
+	// request had another fingerprint. If the job is a retry (d.Input.Retry), and
+	// a retry of the same job has not ended, Create records nothing either, and
+	// returns that retry; it fails with ErrNotFound if that ends just then. The
+	// tasks that it returns are those that have not been reported to Enqueued
+	// yet.
 	//
 	// A new job must not bring the tenant's queued images, of all models and
 	// priorities, above d.MaxWaiting. Otherwise Create records nothing and fails
@@ -106,15 +106,15 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// it waits for: with its task, its time has come. If it is processing, it is
 	// ready if its lease has run out.
 	//
-	// Turns go by priority, then by start-time fair queueing between the
-	// tenants of a model and priority (Goyal, Vin and Cheng, 1996). On Create,
-	// an image gets a start tag: the greater of the model's virtual time and
-	// the finish tag of its tenant's last image. That counts for no more than
-	// virtual time + (the tenant's waiting images + 1)/weight, so that images
-	// which were canceled or expired cost their tenant no turn. Its own finish
-	// tag is 1/weight later. The smallest start tag goes first, then the first recorded. The
-	// virtual time becomes the start tag of the claimed image. The cost to find
-	// the next image does not grow with how many wait.
+	// Turns go by priority, then by start-time fair queueing between the tenants
+	// of a model and priority (Goyal, Vin and Cheng, 1996). On Create, an image
+	// gets a start tag: the greater of the model's virtual time and the finish
+	// tag of its tenant's last image. That counts for no more than virtual time +
+	// (the tenant's waiting images + 1)/weight, so that images which were
+	// canceled or expired cost their tenant no turn. Its own finish tag is
+	// 1/weight later. The smallest start tag goes first, then the first recorded.
+	// The virtual time becomes the start tag of the claimed image. The cost to
+	// find the next image does not grow with how many wait.
 	//
 	// The image becomes processing under a new lease, has one attempt more, and
 	// holds the delivered task. The image that held that task gets the task of

@@ -1,8 +1,8 @@
 // Package sweep finds what crashes left behind, and mends it: tasks that never
 // reached their queue or are gone from it, images whose worker died, jobs past
-// their deadline, jobs past retention, and what is stored for no job. It also gives images a place on a lane
-// that serves them, and evens out what waits on the lanes of a model. It asks for the next sweep as long
-// as there is work.
+// their deadline, jobs past retention, and what is stored for no job. It also
+// gives images a place on a lane that serves them, and evens out what waits on
+// the lanes of a model. It asks for the next sweep as long as there is work.
 package sweep
 
 import (

@@ -168,8 +168,8 @@ func (a *attempt) newRequest(ctx context.Context) (job.Request, error) {
 	return req, nil
 }
 
-// upload uploads the picture until it is stored or the time for that runs out. The picture
-// is paid for, so it tries again after each failure.
+// upload uploads the picture until it is stored or the time for that runs out.
+// The picture is paid for, so it tries again after each failure.
 func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 	ctx := a.uploads
 	for try := 1; ; try++ {

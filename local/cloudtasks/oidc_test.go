@@ -20,8 +20,8 @@ import (
 
 const account = "tasks@p.iam.gserviceaccount.com"
 
-// deliverBearer makes an emulator deliver a task with the given authorization and returns
-// the Authorization header that arrived.
+// deliverBearer makes an emulator deliver a task with the given authorization and
+// returns the Authorization header that arrived.
 func deliverBearer(t *testing.T, emu *cloudtasks.Emulator, r *cloudtaskspb.HttpRequest, got <-chan string) string {
 	t.Helper()
 	parent := location + "/queues/tokens"

@@ -35,7 +35,8 @@ func kept(offered map[string]string) map[string]string {
 }
 
 // withCORS lets a page of any origin read, and put what it has a signed URL for,
-// as a bucket's CORS policy does. An app under development has another port and so another origin.
+// as a bucket's CORS policy does. An app under development has another port and
+// so another origin.
 func withCORS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -12,16 +12,15 @@ package postgres
 // A new job first takes the lock of its tenant, whose images of all models count
 // against one bound. Nothing else does.
 //
-// One that takes an image from one model to another takes both locks. What goes by
-// jobs looks up the models of their images, takes the locks of these, and needs the
-// images to stay with them meanwhile. So before that it takes a lock that keeps
-// them there, which they share (lock_labels), and which a change of models does not
-// (lock_relabel).
+// A statement that takes an image from one model to another takes the locks of
+// both. A statement that goes by jobs looks up the models of their images, and
+// takes the locks of these. No image may change its model in between. So both first
+// take one more lock: the second kind shares it (lock_labels), and the first kind
+// has it alone (lock_relabel).
 //
 // Nothing deadlocks, because all statements lock in this order: a tenant;
-// lock_labels or lock_relabel; models, by the lock's number; images, by key; jobs,
-// by key; turns and tenants, which belong
-// to their model; lanes, by name. A statement that does not wait for a lock may
-// take it out of order.
+// lock_labels or lock_relabel; models, by the lock's number; images, by key;
+// jobs, by key; turns and tenants, which belong to their model; lanes, by name. A
+// statement that does not wait for a lock may take it out of order.
 //
 // The lock belongs to the transaction, so it works behind a transaction pooler.
