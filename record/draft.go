@@ -1,0 +1,80 @@
+package record
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// A Draft is a job to be recorded.
+type Draft struct {
+	ID       string // a new UUIDv7
+	Tenant   string
+	Input    job.Input
+	Priority job.Priority // normal unless set
+	Weight   float64      // the tenant's share of turns, against 1; positive
+	// Model is the one that draws the images; Input.Model unless set, which may be
+	// an older name of it.
+	Model     string
+	Lanes     []string // the lane of each image's task, by index; empty for an image to be parked
+	Metadata  json.RawMessage
+	ExpiresIn time.Duration // until the job's deadline
+	// MaxWaiting bounds the queued images of the tenant, the job's own included;
+	// 0 for no bound.
+	MaxWaiting int
+
+	// IdempotencyKey makes Create record the job only once, however often it is
+	// called; empty for none.
+	IdempotencyKey string
+	// Fingerprint tells whether two requests with one key are the same.
+	Fingerprint string
+}
+
+// CheckWaiting returns a *TooManyWaitingError if the job has no room beside the
+// images of its tenant that wait already.
+func (d Draft) CheckWaiting(waiting int) error {
+	if d.MaxWaiting > 0 && waiting+d.Input.Count > d.MaxWaiting {
+		return &TooManyWaitingError{Waiting: waiting, Most: d.MaxWaiting}
+	}
+	return nil
+}
+
+// Tasks returns the tasks of the job's first dispatch, one for each image that is
+// not parked.
+func (d Draft) Tasks() []job.Task {
+	var tasks []job.Task
+	for i, lane := range d.Lanes {
+		if lane != "" {
+			tasks = append(tasks, job.Task{JobID: d.ID, Index: i, Dispatch: 1, Lane: lane})
+		}
+	}
+	return tasks
+}
+
+// DrawnBy returns the model that draws the images.
+func (d Draft) DrawnBy() string { return cmp.Or(d.Model, d.Input.Model) }
+
+// A TooManyWaitingError is ErrTooManyWaiting with what is known of it.
+type TooManyWaitingError struct {
+	Waiting int // images of the tenant
+	Most    int // that may wait
+}
+
+// Error returns how many images wait, and how many may.
+func (e *TooManyWaitingError) Error() string {
+	return fmt.Sprintf("%v: %d, of at most %d", ErrTooManyWaiting, e.Waiting, e.Most)
+}
+
+// Unwrap returns ErrTooManyWaiting.
+func (e *TooManyWaitingError) Unwrap() error { return ErrTooManyWaiting }
+
+// An Outlook is what a job would meet if it was recorded now. All is nil if none
+// of its images would get a lane.
+type Outlook struct {
+	Ahead     *int             // as job.Job.Ahead
+	LastAhead *int             // the same for the last of its images that would get a lane
+	Paused    []job.PausedLane // as job.Job.Paused
+}
