@@ -2,7 +2,6 @@ package recordtest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,37 +78,6 @@ type history struct {
 // claims is one claim on both records. The two differ in their tokens.
 type claims struct{ spec, real record.Claim }
 
-// billed draws what the attempt cost.
-func (c claims) billed(h *history) claims {
-	cost := draw[int64](h, "billed", 0, 34_000)
-	c.spec.BilledMicros, c.real.BilledMicros = cost, cost
-	return c
-}
-
-func draw[T any](h *history, what string, from ...T) T {
-	return rapid.SampledFrom(from).Draw(h.T, what)
-}
-
-// latestOf draws one of a list, preferably the latest. It ends the step if the
-// list is empty.
-func latestOf[T any](h *history, what string, from []T) T {
-	if len(from) == 0 {
-		h.Skip("there is none yet")
-	}
-	return from[len(from)-1-rapid.IntRange(0, len(from)-1).Draw(h.T, what)]
-}
-
-func (h *history) anyLane() string { return draw(h, "lane", lane, lane, spare) }
-
-func (h *history) anyModel() string { return draw(h, "model", model, model, model, model, other) }
-
-// limit draws a limit, mostly one that is above everything there is to find.
-func (h *history) limit() int { return draw(h, "limit", plenty, 1, 2) }
-
-func (h *history) age() time.Duration {
-	return draw(h, "age", 0, time.Second, time.Minute, time.Hour)
-}
-
 // same compares what the two records returned.
 func same[T any](h *history, want T, wantErr error, got T, gotErr error) {
 	h.Helper()
@@ -141,34 +109,6 @@ func kind(err error) string {
 		}
 	}
 	return "unknown: " + err.Error()
-}
-
-// draft draws a job that has not been recorded. Ids come in no order. No two
-// jobs end at the same time, because then records could differ in their order.
-func (h *history) draft() record.Draft {
-	n := len(h.jobs)
-	d := record.Draft{
-		ID:     fmt.Sprintf("%08x-0000-7000-8000-%012x", rapid.IntRange(0, 9).Draw(h.T, "id"), n),
-		Tenant: draw(h, "tenant", tenant, rival), Fingerprint: draw(h, "fingerprint", "print", "another"),
-		ExpiresIn: draw(h, "expires in", 24*time.Hour, time.Minute, time.Hour) + time.Duration(n)*time.Microsecond,
-		Priority:  draw(h, "priority", job.PriorityNormal, job.PriorityLow, ""), Weight: draw(h, "weight", 1, 3, 0.5),
-		MaxWaiting: draw(h, "most waiting", 0, 0, 0, 4, 12),
-		Input:      job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
-	}
-	for range d.Input.Count {
-		d.Lanes = append(d.Lanes, draw(h, "first lane", lane, lane, lane, spare, spare, ""))
-	}
-	if rapid.Bool().Draw(h.T, "described") {
-		d.Metadata = json.RawMessage(draw(h, "metadata", `{"user":"u1"}`, `{"user":"u2","n":1}`, `[]`))
-	}
-	d.Model = draw(h, "drawn by", "", "", "", h.anyModel())
-	if rapid.Bool().Draw(h.T, "hooked") {
-		d.Input.Webhook = &job.Receiver{URL: "https://example.com", Events: draw(h, "events", job.WebhookEvents(), job.EndEvents(), nil)}
-	}
-	if rapid.Bool().Draw(h.T, "keyed") {
-		d.IdempotencyKey = draw(h, "key", "k", "l")
-	}
-	return d
 }
 
 func (h *history) create(*rapid.T) { h.submit(h.draft()) }
@@ -226,100 +166,6 @@ func (h *history) submit(d record.Draft) {
 	}
 }
 
-// anyTask returns a task that was handed out, or now and then one that never was.
-func (h *history) anyTask() job.Task {
-	switch rapid.IntRange(0, 50).Draw(h.T, "strange") {
-	case 50:
-		return job.Task{JobID: "nonsense", Dispatch: 1, Lane: lane}
-	case 49:
-		return job.Task{JobID: "ffffffff-0000-7000-8000-000000000000", Dispatch: 1, Lane: lane}
-	default:
-		return latestOf(h, "task", h.tasks)
-	}
-}
-
-func (h *history) claim(*rapid.T) { h.deliver(h.anyTask()) }
-
-// deliver claims an image for the delivery of a task.
-func (h *history) deliver(t job.Task) {
-	req := record.ClaimRequest{
-		Model: h.anyModel(), Task: t,
-		Lease: draw(h, "lease", time.Minute, 0, time.Second, time.Hour),
-	}
-	want, wantErr := h.spec.Claim(h.ctx, req)
-	got, gotErr := h.real.Claim(h.ctx, req)
-	c := claims{want, got}
-	want.Token, got.Token = "", ""
-	same(h, want, wantErr, got, gotErr)
-	if wantErr == nil {
-		h.claims = append(h.claims, c)
-	}
-}
-
-func (h *history) renew(*rapid.T) {
-	c, lease := latestOf(h, "claim", h.claims), draw(h, "lease", time.Minute, 0, time.Hour)
-	same(h, 0, h.spec.Renew(h.ctx, c.spec, lease), 0, h.real.Renew(h.ctx, c.real, lease))
-}
-
-func (h *history) succeed(*rapid.T) {
-	c := latestOf(h, "claim", h.claims)
-	want, wantErr := h.spec.Succeed(h.ctx, c.spec, stored)
-	got, gotErr := h.real.Succeed(h.ctx, c.real, stored)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) fail(*rapid.T) {
-	c, reason := latestOf(h, "claim", h.claims).billed(h), draw(h, "reason", blocked, timedOut)
-	want, wantErr := h.spec.Fail(h.ctx, c.spec, reason)
-	got, gotErr := h.real.Fail(h.ctx, c.real, reason)
-	same(h, want, wantErr, got, gotErr)
-}
-
-// drawRequeue draws how an image waits.
-func (h *history) drawRequeue() record.Requeue {
-	return record.Requeue{
-		Lane: h.anyLane(), After: draw(h, "after", 0, time.Second, time.Minute, time.Hour),
-		GiveBack: rapid.Bool().Draw(h.T, "give back"), Reason: draw(h, "reason", nil, &timedOut),
-	}
-}
-
-// requeue puts an image back, and mostly waits until its time has come and its
-// task with it, as queues do: what depends on that would be rare otherwise.
-func (h *history) requeue(*rapid.T) {
-	q := h.drawRequeue()
-	next, moved := h.putBack(latestOf(h, "claim", h.claims).billed(h), q)
-	if !moved {
-		return
-	}
-	h.pass(draw(h, "time", q.After, 0, time.Second))
-	switch draw(h, "then", "deliver", "postpone", "nothing") {
-	case "deliver":
-		h.deliver(next)
-	case "postpone":
-		h.move(next)
-	}
-}
-
-// requeueAgain puts an image back, moves its task, and puts the image back once
-// more, as a claimant does whose answer was lost.
-func (h *history) requeueAgain(*rapid.T) {
-	c, q := latestOf(h, "claim", h.claims), h.drawRequeue()
-	next, moved := h.putBack(c, q)
-	if moved {
-		h.move(next)
-		h.putBack(c, q)
-	}
-}
-
-func (h *history) putBack(c claims, q record.Requeue) (job.Task, bool) {
-	want, wantTask, wantErr := h.spec.Requeue(h.ctx, c.spec, q)
-	got, gotTask, gotErr := h.real.Requeue(h.ctx, c.real, q)
-	same(h, want, wantErr, got, gotErr)
-	same(h, wantTask, nil, gotTask, nil)
-	h.noteHandedOut(wantErr, wantTask)
-	return wantTask, wantErr == nil
-}
-
 // noteHandedOut notes tasks that were handed out, unless the call failed.
 func (h *history) noteHandedOut(err error, tasks ...job.Task) {
 	for _, t := range tasks {
@@ -327,56 +173,6 @@ func (h *history) noteHandedOut(err error, tasks ...job.Task) {
 			h.tasks = append(h.tasks, t)
 		}
 	}
-}
-
-func (h *history) postpone(*rapid.T) { h.move(latestOf(h, "task", h.tasks)) }
-
-// move gives another task to the image that holds a task.
-func (h *history) move(t job.Task) {
-	from, to := h.anyModel(), h.anyPlace()
-	want, wantErr := h.spec.Postpone(h.ctx, t, from, to)
-	got, gotErr := h.real.Postpone(h.ctx, t, from, to)
-	same(h, want, wantErr, got, gotErr)
-	h.noteHandedOut(wantErr, want)
-}
-
-func (h *history) anyPlace() record.Place {
-	return record.Place{Lane: h.anyLane(), Model: h.anyModel()}
-}
-
-func (h *history) park(*rapid.T) {
-	t, of := latestOf(h, "task", h.tasks), h.anyModel()
-	same(h, 0, h.spec.Park(h.ctx, t, of), 0, h.real.Park(h.ctx, t, of))
-}
-
-func (h *history) unpark(*rapid.T) {
-	from, to := h.anyModel(), []record.Place{h.anyPlace()}
-	for range draw(h, "more", 0, 1, 5) {
-		to = append(to, record.Place{Lane: h.anyLane(), Model: to[0].Model})
-	}
-	want, wantErr := h.spec.Unpark(h.ctx, from, to)
-	got, gotErr := h.real.Unpark(h.ctx, from, to)
-	same(h, want, wantErr, got, gotErr)
-	h.noteHandedOut(wantErr, want...)
-}
-
-func (h *history) tasksOn(*rapid.T) {
-	on, limit := h.anyPlace(), h.limit()
-	want, wantErr := h.spec.TasksOn(h.ctx, on.Lane, on.Model, limit)
-	got, gotErr := h.real.TasksOn(h.ctx, on.Lane, on.Model, limit)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) enqueued(*rapid.T) {
-	tasks := []job.Task{latestOf(h, "task", h.tasks), latestOf(h, "task", h.tasks)}
-	same(h, 0, h.spec.Enqueued(h.ctx, tasks...), 0, h.real.Enqueued(h.ctx, tasks...))
-}
-
-func (h *history) cancel(*rapid.T) {
-	id := latestOf(h, "job", h.jobs)
-	want, wantErr := h.spec.Cancel(h.ctx, id)
-	got, gotErr := h.real.Cancel(h.ctx, id)
-	same(h, want, wantErr, got, gotErr)
 }
 
 func (h *history) pause(*rapid.T) {
@@ -413,62 +209,6 @@ func (h *history) answer(*rapid.T) {
 	c := latestOf(h, "claim", h.claims).spec
 	l, claimed := h.anyLane(), c.Image().StartedAt
 	same(h, 0, h.spec.Resume(h.ctx, l, claimed), 0, h.real.Resume(h.ctx, l, claimed))
-}
-
-func (h *history) unsent(*rapid.T) {
-	age, limit := h.age(), h.limit()
-	want, wantErr := h.spec.Unsent(h.ctx, age, limit)
-	got, gotErr := h.real.Unsent(h.ctx, age, limit)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) unheard(*rapid.T) {
-	age, limit := h.age(), h.limit()
-	want, wantErr := h.spec.Unheard(h.ctx, age, limit)
-	got, gotErr := h.real.Unheard(h.ctx, age, limit)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) reap(*rapid.T) {
-	grace, limit := h.age(), h.limit()
-	want, wantTasks, wantErr := h.spec.Reap(h.ctx, grace, limit)
-	got, gotTasks, gotErr := h.real.Reap(h.ctx, grace, limit)
-	same(h, want, wantErr, got, gotErr)
-	same(h, wantTasks, nil, gotTasks, nil)
-	h.noteHandedOut(wantErr, wantTasks...)
-}
-
-func (h *history) expire(*rapid.T) {
-	limit := h.limit()
-	want, wantErr := h.spec.Expire(h.ctx, timedOut, limit)
-	got, gotErr := h.real.Expire(h.ctx, timedOut, limit)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) expireJob(*rapid.T) {
-	id := latestOf(h, "job", h.jobs)
-	want, wantErr := h.spec.ExpireJob(h.ctx, id, timedOut)
-	got, gotErr := h.real.ExpireJob(h.ctx, id, timedOut)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) retired(*rapid.T) {
-	age, limit := h.age(), h.limit()
-	want, wantErr := h.spec.Retired(h.ctx, age, limit)
-	got, gotErr := h.real.Retired(h.ctx, age, limit)
-	same(h, want, wantErr, got, gotErr)
-}
-
-func (h *history) remove(*rapid.T) {
-	id := latestOf(h, "job", h.jobs)
-	same(h, 0, h.spec.Delete(h.ctx, id), 0, h.real.Delete(h.ctx, id))
-}
-
-func (h *history) known(*rapid.T) {
-	ids := []string{latestOf(h, "job", h.jobs), latestOf(h, "job", h.jobs), "ffffffff-0000-7000-8000-000000000000"}
-	want, wantErr := h.spec.Known(h.ctx, ids...)
-	got, gotErr := h.real.Known(h.ctx, ids...)
-	same(h, want, wantErr, got, gotErr)
 }
 
 // outlook compares what a job would meet, and what it meets if it is recorded.
