@@ -26,7 +26,7 @@ func (h *Jobs) RegisterDelete(api huma.API, method, path string) {
 			http.StatusNoContent: {says: "The job and its pictures are removed."},
 			http.StatusConflict:  {},
 		}),
-	}, h.remove)
+	}, telling(h, h.remove))
 }
 
 type deleteInput struct {
@@ -35,19 +35,15 @@ type deleteInput struct {
 
 // remove serves DELETE /api/jobs/{id}.
 func (h *Jobs) remove(ctx context.Context, in *deleteInput) (*struct{}, error) {
-	own, err := h.getOwn(ctx, in.ID)
+	j, err := h.getOwnJob(ctx, in.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
-	}
-	j, err := h.Record.Get(ctx, own.ID)
-	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	if !j.Status.Terminal() {
-		return nil, huma.Error409Conflict("The job is " + string(j.Status) + ". Cancel it first: POST " + snapshot.Path(own.ID) + "/cancel" + ".")
+		return nil, huma.Error409Conflict("The job is " + string(j.Status) + ". Cancel it first: POST " + snapshot.Path(j.ID) + "/cancel.")
 	}
 	if err := h.Remover.Remove(ctx, j); err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	return &struct{}{}, nil
 }

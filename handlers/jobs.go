@@ -84,7 +84,7 @@ func (h *Jobs) RegisterGenerate(api huma.API, method, path string) {
 			http.StatusPaymentRequired: {},
 			http.StatusTooManyRequests: {},
 		}),
-	}, h.generate)
+	}, telling(h, h.generate))
 }
 
 // RegisterGet adds the operation that shows a job to api.
@@ -96,7 +96,7 @@ func (h *Jobs) RegisterGet(api huma.API, method, path string) {
 			http.StatusOK: answerOf[snapshot.JobResource]("The job as it is.", "ETag", "Cache-Control"),
 		}),
 		Security: readSecurity(api),
-	}, h.get)
+	}, telling(h, h.get))
 }
 
 // RegisterCancel adds the operation that ends a job to api.
@@ -108,7 +108,7 @@ func (h *Jobs) RegisterCancel(api huma.API, method, path string) {
 		Metadata: answersWith(map[int]answer{
 			http.StatusOK: answerOf[snapshot.JobResource]("The job as it is then.", "ETag", "Cache-Control"),
 		}),
-	}, h.cancel)
+	}, telling(h, h.cancel))
 }
 
 // noTimeout leaves the time limit of a request's body to the server. Huma's own
@@ -156,7 +156,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	}
 	j, err := h.Producer.Submit(ctx, s)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	wait, applied := parseWait(in.Prefer)
 	var snap snapshot.Snapshot
@@ -169,7 +169,7 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 		snap, err = h.Snapshots.Render(j)
 	}
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	out := output(snap)
 	out.Status, out.Location, out.PreferenceApplied = http.StatusAccepted, snapshot.Path(j.ID), applied
@@ -200,6 +200,15 @@ func (h *Jobs) getOwn(ctx context.Context, id string) (snapshot.Snapshot, error)
 	return snap, err
 }
 
+// getOwnJob returns the same job as getOwn, as the record has it.
+func (h *Jobs) getOwnJob(ctx context.Context, id string) (job.Job, error) {
+	own, err := h.getOwn(ctx, id)
+	if err != nil {
+		return job.Job{}, err
+	}
+	return h.Record.Get(ctx, own.ID)
+}
+
 // get serves GET /api/jobs/{id}.
 func (h *Jobs) get(ctx context.Context, in *getInput) (*jobOutput, error) {
 	snap, err := h.getOwn(ctx, in.ID)
@@ -208,7 +217,7 @@ func (h *Jobs) get(ctx context.Context, in *getInput) (*jobOutput, error) {
 		snap, err = h.await(ctx, snap.ID, wait)
 	}
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	out := output(snap)
 	out.Status, out.PreferenceApplied = http.StatusOK, applied
@@ -226,15 +235,15 @@ type cancelInput struct {
 func (h *Jobs) cancel(ctx context.Context, in *cancelInput) (*jobOutput, error) {
 	own, err := h.getOwn(ctx, in.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	j, err := h.Record.Cancel(ctx, own.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	snap, err := h.Snapshots.Render(j)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	out := output(snap)
 	out.Status = http.StatusOK

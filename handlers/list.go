@@ -39,7 +39,7 @@ func (h *Jobs) RegisterList(api huma.API, method, path string) {
 			http.StatusOK:                  answerOf[JobList]("A page of jobs.", "Cache-Control"),
 			http.StatusUnprocessableEntity: {},
 		}),
-	}, h.list)
+	}, telling(h, h.list))
 }
 
 // metadataParameter describes the query parameters metadata.KEY. OpenAPI has no
@@ -129,11 +129,11 @@ func (h *Jobs) list(ctx context.Context, in *listInput) (*jobOutput, error) {
 	q.Statuses = slices.Compact(q.Statuses)
 	page, err := h.Record.List(ctx, q)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	body, err := h.renderPage(page)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	return &jobOutput{Status: http.StatusOK, ContentType: "application/json", CacheControl: "private, no-cache", Body: body}, nil
 }

@@ -25,6 +25,18 @@ const retryAfter = "2"
 // retryAfterMending is the same for what somebody has to mend first.
 const retryAfterMending = "60"
 
+// telling returns a handler that does what do does, and makes a problem of its
+// error, as toProblem does.
+func telling[I, O any](h *Jobs, do func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			return nil, toProblem(ctx, h.Log, err)
+		}
+		return out, nil
+	}
+}
+
 // toProblem returns what a caller is told of an error, in the form of RFC 9457.
 // Any error that the service has no words for is its own fault: toProblem logs it
 // and does not show it.

@@ -13,13 +13,13 @@ import (
 func (h *Jobs) quote(ctx context.Context, s enqueue.Submission) (*jobOutput, error) {
 	q, err := h.Producer.Quote(ctx, s)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	doc, err := json.Marshal(h.Snapshots.Quote(snapshot.Quote{
 		Input: s.Input, PriceMicros: s.PriceMicros, Outlook: q.Outlook, Run: q.Run,
 	}))
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	return &jobOutput{Status: http.StatusOK, ContentType: jsonType, CacheControl: "no-store", Body: doc}, nil
 }

@@ -26,7 +26,7 @@ func (h *Jobs) RegisterRetry(api huma.API, method, path string) {
 			http.StatusConflict:        {},
 			http.StatusTooManyRequests: {},
 		}),
-	}, h.retry)
+	}, telling(h, h.retry))
 }
 
 type retryInput struct {
@@ -41,13 +41,9 @@ func (h *Jobs) retry(ctx context.Context, in *retryInput) (*jobOutput, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	own, err := h.getOwn(ctx, in.ID)
+	j, err := h.getOwnJob(ctx, in.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
-	}
-	j, err := h.Record.Get(ctx, own.ID)
-	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	if j.Input.Webhook != nil && h.CheckURL == nil {
 		return nil, huma.Error422UnprocessableEntity("The job's receiver cannot be told: this service has no WEBHOOK_SECRET to sign with. " +
@@ -55,21 +51,21 @@ func (h *Jobs) retry(ctx context.Context, in *retryInput) (*jobOutput, error) {
 	}
 	t := tenant(ctx)
 	again, err := h.Producer.Retry(ctx, j, enqueue.Retry{
-		Weight: t.Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + own.ID)),
+		Weight: t.Weight, IdempotencyKey: in.IdempotencyKey, Fingerprint: fingerprint([]byte("retry " + j.ID)),
 		MaxWaiting: t.Limits.MaxWaiting, PriceMicros: h.price(j.Input), CostLimitMicros: t.Limits.MaxCostMicros,
 	})
 	if _, gone := errors.AsType[*job.NoUploadError](err); gone {
 		return nil, huma.Error409Conflict("An input picture of the job is not stored any more. Send a new request with the picture.")
 	}
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	snap, err := h.Snapshots.Snapshot(ctx, again.ID)
 	if err != nil { // the job is accepted, and the answer can say so
 		snap, err = h.Snapshots.Render(again)
 	}
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	out := output(snap)
 	out.Status, out.Location = http.StatusAccepted, snapshot.Path(again.ID)

@@ -44,7 +44,7 @@ func (h *Jobs) RegisterUpload(api huma.API, method, path string) {
 		Metadata: answersWith(map[int]answer{
 			http.StatusCreated: answerOf[UploadResource]("Where to put the picture.", "Cache-Control"),
 		}),
-	}, h.upload)
+	}, telling(h, h.upload))
 }
 
 // maxUploadRequest bounds the body that says what is to be uploaded, in bytes.
@@ -63,7 +63,7 @@ type uploadOutput struct {
 func (h *Jobs) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error) {
 	ticket, err := h.Uploader.SignUpload(tenant(ctx).Name, in.Body.ContentType, in.Body.Bytes)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	return &uploadOutput{CacheControl: "no-store", Body: UploadResource{
 		ID: ticket.ID, Method: http.MethodPut, URL: ticket.URL, Headers: ticket.Header, ExpiresAt: ticket.ExpiresAt,

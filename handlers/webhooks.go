@@ -66,7 +66,7 @@ func (h *Jobs) RegisterWebhooks(api huma.API, method, path string) {
 		Metadata: answersWith(map[int]answer{
 			http.StatusOK: answerOf[WebhookList]("The job's webhooks.", "Cache-Control"),
 		}),
-	}, h.webhooks)
+	}, telling(h, h.webhooks))
 }
 
 // RegisterReplay adds the operation that tells a receiver again to api.
@@ -81,7 +81,7 @@ func (h *Jobs) RegisterReplay(api huma.API, method, path string) {
 			http.StatusConflict:            {},
 			http.StatusUnprocessableEntity: {}, // as in a service that cannot sign
 		}),
-	}, h.replay)
+	}, telling(h, h.replay))
 }
 
 // WebhookList is the webhooks of a job.
@@ -124,11 +124,11 @@ type webhooksOutput struct {
 func (h *Jobs) webhooks(ctx context.Context, in *webhooksInput) (*webhooksOutput, error) {
 	own, err := h.getOwn(ctx, in.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	hooks, err := h.Webhooks.Webhooks(ctx, own.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	out := &webhooksOutput{CacheControl: "private, no-cache", Body: WebhookList{Webhooks: make([]WebhookResource, len(hooks))}}
 	for i, w := range hooks {
@@ -150,7 +150,7 @@ type replayOutput struct {
 func (h *Jobs) replay(ctx context.Context, in *replayInput) (*replayOutput, error) {
 	own, err := h.getOwn(ctx, in.ID)
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	if h.CheckURL == nil {
 		return nil, huma.Error422UnprocessableEntity("This service has no WEBHOOK_SECRET to sign with. Have that set, and try again.")
@@ -160,7 +160,7 @@ func (h *Jobs) replay(ctx context.Context, in *replayInput) (*replayOutput, erro
 		return nil, huma.Error404NotFound("The job has no such webhook.")
 	}
 	if err != nil {
-		return nil, toProblem(ctx, h.Log, err)
+		return nil, err
 	}
 	return &replayOutput{Body: webhookResource(hook)}, nil
 }
