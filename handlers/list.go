@@ -168,7 +168,8 @@ func encodeCursor(c record.Cursor) *string {
 // lastMicro is the end of the year 9999. Databases end later.
 const lastMicro = 253_402_300_799_999_999
 
-// decodeCursor is the inverse of encodeCursor. An empty text is no place.
+// decodeCursor returns the place that encodeCursor made a text of. An empty text is
+// no place.
 func decodeCursor(text string) (record.Cursor, error) {
 	if text == "" {
 		return record.Cursor{}, nil

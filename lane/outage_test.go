@@ -134,7 +134,7 @@ func (w *world) run(d time.Duration) {
 	}
 }
 
-// step is a fourth of the time between two slots.
+// step returns a fourth of the time between two slots.
 func (w *world) step() time.Duration { return time.Minute / time.Duration(4*w.rpm) }
 
 // work asks for a slot for the next delivery, if one waits.

@@ -11,7 +11,7 @@ import (
 	"github.com/ai-worker/ai-worker/webhook"
 )
 
-// refused are URLs that no caller may name, by what is said about them.
+// refused returns URLs that no caller may name, by what is said about them.
 func refused() map[string][]string {
 	return map[string][]string{
 		"2048 are allowed": {"https://example.com/" + strings.Repeat("a", 2029)},

@@ -100,7 +100,7 @@ func expirePages(f *fixture) {
 	f.wantEqual("the jobs", got, want)
 }
 
-// Of one job it does the same, and leaves the others alone.
+// ExpireJob does the same to one job, and leaves the others alone.
 func expireOne(f *fixture) {
 	expire := func(id string) job.Job {
 		j, err := f.record.ExpireJob(f.ctx, id, timedOut)

@@ -39,7 +39,7 @@ type exchange struct {
 	Body    string            `json:"body"`
 }
 
-// key is what a document knows an exchange's answer by.
+// key returns what a document knows an exchange's answer by.
 func (e exchange) key() string { return fmt.Sprintf("%s %s %d", e.Method, e.Path, e.Status) }
 
 // id returns the id of the job in the answer.
@@ -105,8 +105,9 @@ func (s *service) exchanges() []exchange {
 	for status, id := range ids {
 		all = append(all, s.ask(status, http.MethodGet, jobPath, id))
 	}
-	return slices.Concat(
-		all, s.read(ids), s.followed(ids), s.ended(ids), s.uploaded(), s.told(), s.quoted(), s.fill(), s.generated(), s.refused(ids["partial"]))
+	return slices.Concat(all,
+		s.readJobs(ids), s.followJobs(ids), s.endJobs(ids), s.askForUploads(), s.askForWebhooks(), s.askForQuotes(), s.fill(),
+		s.askForPictures(), s.askInVain(ids["partial"]))
 }
 
 // ask sends a request without a body for a job.
@@ -115,8 +116,8 @@ func (s *service) ask(name, method, path, id string, headers ...string) exchange
 	return s.sendTo(s.routes, name, method, path, id, strings.NewReader(""), headers...)
 }
 
-// read are requests that read jobs, and change none.
-func (s *service) read(ids map[string]string) []exchange {
+// readJobs sends requests that read jobs, and change none.
+func (s *service) readJobs(ids map[string]string) []exchange {
 	list := func(name, query string) exchange { return s.askWith(name, http.MethodGet, jobsPath, "", query) }
 	first := list("the first page", "limit=1")
 	var page struct {
@@ -138,8 +139,8 @@ func (s *service) read(ids map[string]string) []exchange {
 	}
 }
 
-// followed are streams of events, which have ended.
-func (s *service) followed(ids map[string]string) []exchange {
+// followJobs reads streams of events to their end.
+func (s *service) followJobs(ids map[string]string) []exchange {
 	id := ids["succeeded"]
 	all := s.ask("events", http.MethodGet, eventsPath, id)
 	version := regexp.MustCompile(`(?m)^id: (\d+)$`).FindStringSubmatch(all.Body)
@@ -153,8 +154,8 @@ func (s *service) followed(ids map[string]string) []exchange {
 	}
 }
 
-// ended are requests that end jobs, and others of jobs that have ended.
-func (s *service) ended(ids map[string]string) []exchange {
+// endJobs sends requests that end jobs, and others for jobs that have ended.
+func (s *service) endJobs(ids map[string]string) []exchange {
 	return []exchange{
 		s.ask("a retry", http.MethodPost, retryPath, ids["failed"], "Idempotency-Key", "retry"),
 		s.ask("of another job under its key", http.MethodPost, retryPath, ids["partial"], "Idempotency-Key", "retry"),
@@ -167,8 +168,8 @@ func (s *service) ended(ids map[string]string) []exchange {
 	}
 }
 
-// uploaded are requests to upload pictures.
-func (s *service) uploaded() []exchange {
+// askForUploads sends requests to upload pictures.
+func (s *service) askForUploads() []exchange {
 	upload := func(name, body string, headers ...string) exchange {
 		return s.send(name, http.MethodPost, uploadsPath, body, headers...)
 	}
@@ -183,9 +184,9 @@ func (s *service) uploaded() []exchange {
 	}
 }
 
-// generated are requests for pictures that are accepted, or refused for what is in
-// them.
-func (s *service) generated() []exchange {
+// askForPictures sends requests for pictures that are accepted, or refused for what
+// is in them.
+func (s *service) askForPictures() []exchange {
 	const small, once = `{"prompt":"a fox","count":1}`, "Idempotency-Key"
 	generate := func(name, body string, headers ...string) exchange {
 		return s.send(name, http.MethodPost, generatePath, body, headers...)
@@ -210,9 +211,9 @@ func (s *service) generated() []exchange {
 	}
 }
 
-// refused are requests of every operation that are refused for another reason than
-// what is in them.
-func (s *service) refused(id string) []exchange {
+// askInVain sends requests of every operation that are refused for another reason
+// than what is in them.
+func (s *service) askInVain(id string) []exchange {
 	panics := newBrokenRoutes(func() error { panic(errors.New("a bug")) })
 	unreachable := newBrokenRoutes(away)
 	var all []exchange

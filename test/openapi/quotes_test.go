@@ -37,8 +37,8 @@ type brokenSnapshots struct{ broken }
 
 func (brokenSnapshots) Quote(snapshot.Quote) snapshot.QuoteResource { return snapshot.QuoteResource{} }
 
-// quoted are dry runs, and requests that would cost too much.
-func (s *service) quoted() []exchange {
+// askForQuotes sends dry runs, and requests that would cost too much.
+func (s *service) askForQuotes() []exchange {
 	s.Helper()
 	as := []string{"Authorization", "Bearer " + poorKey}
 	generate := func(name, body string, headers ...string) exchange {

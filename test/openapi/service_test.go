@@ -109,7 +109,7 @@ func newBrokenRoutes(f func() error) http.Handler {
 	})
 }
 
-// away is the error of a record that cannot be reached.
+// away returns the error of a record that cannot be reached.
 func away() error { return errors.New("the record is away") }
 
 // broken is what a handler calls, and fails.

@@ -39,8 +39,8 @@ func (f broken) Replay(context.Context, string, string) (job.Webhook, error) {
 	return job.Webhook{}, f()
 }
 
-// told are requests about what a job's receiver was told.
-func (s *service) told() []exchange {
+// askForWebhooks sends requests about what a job's receiver was told.
+func (s *service) askForWebhooks() []exchange {
 	s.Helper()
 	created := s.send("with a receiver", http.MethodPost, generatePath,
 		`{"prompt":"a","webhook":"https://example.com/hook","webhook_events":["job.canceled"]}`)
