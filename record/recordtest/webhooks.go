@@ -2,7 +2,6 @@ package recordtest
 
 import (
 	"slices"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,60 +63,15 @@ func (f *fixture) webhook(w job.Webhook) job.Webhook {
 	return got
 }
 
-func (f *fixture) pending(jobIDs ...string) (ids []string) {
-	f.Helper()
-	due, err := f.record.PendingWebhooks(f.ctx, jobIDs...)
-	if err != nil {
-		f.Fatalf("PendingWebhooks: %v", err)
-	}
-	return taskNames(due)
-}
-
-func (f *fixture) unsentWebhooks(age time.Duration, limit int) []record.WebhookDue {
-	f.Helper()
-	due, err := f.record.UnsentWebhooks(f.ctx, age, limit)
-	if err != nil {
-		f.Fatalf("UnsentWebhooks: %v", err)
-	}
-	return due
-}
-
-func taskNames(due []record.WebhookDue) (ids []string) {
-	for _, d := range due {
-		ids = append(ids, d.Task.ID())
-	}
-	return ids
-}
-
-func (f *fixture) webhookSent(w job.Webhook) {
-	f.Helper()
-	if err := f.record.WebhooksEnqueued(f.ctx, w.Task()); err != nil {
-		f.Fatalf("WebhooksEnqueued: %v", err)
-	}
-}
-
-// note notes the next try of a webhook, and returns the webhook then.
-func (f *fixture) note(w job.Webhook, to job.WebhookState, after time.Duration) job.Webhook {
-	f.Helper()
-	nextAt, noted, err := f.record.NoteWebhook(f.ctx, noteOf(w, to, after))
-	if err != nil || !noted {
-		f.Fatalf("NoteWebhook: noted %t, %v", noted, err)
-	}
-	got := f.webhook(w)
-	f.wantEqual("the time of the next try", got.NextAt, nextAt)
-	return got
-}
-
-func noteOf(w job.Webhook, to job.WebhookState, after time.Duration) job.WebhookNote {
-	return job.WebhookNote{JobID: w.JobID, WebhookID: w.ID, State: to, After: after, Try: job.WebhookTry{
-		Number: w.Tries + 1, StartedAt: time.Date(2026, 11, 24, 12, 0, 0, 1000, time.UTC), Duration: 17 * time.Millisecond,
-		Status: 503, Failure: job.WebhookStatus, Message: "The receiver answered 503.", Answer: "„später“",
-	}}
+// byVersion returns webhooks in the order in which they happened, also those of one
+// moment.
+func byVersion(hooks []job.Webhook) []job.Webhook {
+	return slices.SortedStableFunc(slices.Values(hooks), func(v, w job.Webhook) int { return int(v.Version - w.Version) })
 }
 
 // told returns the events of webhooks in the order in which they happened.
 func told(hooks []job.Webhook) (names []string) {
-	for _, w := range slices.SortedStableFunc(slices.Values(hooks), func(v, w job.Webhook) int { return int(v.Version - w.Version) }) {
+	for _, w := range byVersion(hooks) {
 		names = append(names, string(w.Event))
 	}
 	return names
@@ -213,29 +167,13 @@ func webhookVersion(f *fixture) {
 		Status  job.Status
 	}
 	var got []left
-	hooks := f.webhooks(tasks[0].JobID)
-	slices.SortFunc(hooks, func(v, w job.Webhook) int { return int(v.Version - w.Version) })
-	for _, w := range hooks {
+	for _, w := range byVersion(f.webhooks(tasks[0].JobID)) {
 		got = append(got, left{w.Event, w.Version, w.Status})
 	}
 	f.wantEqual("what they say", got, []left{
 		{job.WebhookJobStarted, 2, job.StatusProcessing}, {job.WebhookImageSucceeded, 3, job.StatusProcessing},
 		{job.WebhookJobPartial, 4, job.StatusPartial},
 	})
-}
-
-func webhookPending(f *fixture) {
-	w, other := f.ended(), f.ended()
-	f.wantEqual("the tasks", f.pending(w.JobID, newID(), "nonsense"), []string{w.Task().ID()})
-	f.wantEqual("the tasks of both", len(f.pending(w.JobID, other.JobID)), 2)
-	stale := w
-	stale.Renewed = 3
-	f.webhookSent(stale)
-	f.wantEqual("the tasks after one of another name was put", f.pending(w.JobID), []string{w.Task().ID()})
-	f.webhookSent(w)
-	f.webhookSent(w)
-	f.wantEqual("the tasks after it was put", f.pending(w.JobID), []string(nil))
-	f.wantEqual("the webhook, as it was", f.webhook(w), w)
 }
 
 func webhookJob(f *fixture) {
@@ -251,151 +189,6 @@ func webhookJob(f *fixture) {
 			f.Errorf("webhook %v: found %t, %v", name, found, err)
 		}
 	}
-}
-
-func webhookTry(f *fixture) {
-	w := f.ended()
-	n := noteOf(w, job.WebhookWaiting, never)
-	got := f.note(w, job.WebhookWaiting, never)
-	want := w
-	want.Tries, want.NextAt, want.Log = 1, got.NextAt, []job.WebhookTry{n.Try}
-	f.wantEqual("the webhook", got, want)
-	if wait := got.NextAt.Sub(w.At); wait < never || wait > 2*never {
-		f.Errorf("the next try is due %s after the event, want %s after now", wait, never)
-	}
-	f.wantEqual("the tasks that are not on the queue", f.pending(w.JobID), []string(nil))
-}
-
-func webhookLast(f *fixture) {
-	for _, state := range []job.WebhookState{job.WebhookDelivered, job.WebhookFailed, job.WebhookGone} {
-		got := f.note(f.ended(), state, never)
-		f.wantEqual("the state", got.State, state)
-		f.wantEqual("the time of the next try", got.NextAt, time.Time{})
-		f.wantEqual("the tasks", f.pending(got.JobID), []string(nil))
-	}
-}
-
-func webhookNoted(f *fixture) {
-	w := f.ended()
-	late := w
-	late.Tries = 1
-	stranger := w
-	stranger.ID = "msg_1"
-	done := f.note(f.ended(), job.WebhookDelivered, 0)
-	once := f.note(w, job.WebhookWaiting, 0)
-	for what, w := range map[string]job.Webhook{"again": w, "late": {JobID: w.JobID, ID: w.ID, Tries: 2}, "of none": stranger, "of one that ended": done} {
-		nextAt, noted, err := f.record.NoteWebhook(f.ctx, noteOf(w, job.WebhookDelivered, 0))
-		if noted || err != nil || !nextAt.IsZero() {
-			f.Errorf("a note %s: noted %t, %v", what, noted, err)
-		}
-	}
-	f.wantEqual("the webhook", f.webhook(w), once)
-}
-
-func webhookLog(f *fixture) {
-	w := f.ended()
-	for range job.MaxWebhookLog + 2 {
-		w = f.note(w, job.WebhookWaiting, 0)
-	}
-	f.wantEqual("how many tries are kept", len(w.Log), job.MaxWebhookLog)
-	f.wantEqual("the first of them", w.Log[0].Number, 3)
-	f.wantEqual("all tries", w.Tries, job.MaxWebhookLog+2)
-}
-
-func webhookGone(f *fixture) {
-	tasks := f.hooked(3, job.WebhookEvents()...)
-	id := tasks[0].JobID
-	f.succeed(f.claim(tasks[0], never))
-	f.fail(f.claim(tasks[1], never))
-	hooks := f.webhooks(id)
-	delivered := f.note(hooks[0], job.WebhookDelivered, 0)
-	other := f.ended()
-	f.note(hooks[1], job.WebhookGone, 0)
-	f.succeed(f.claim(tasks[2], never))
-
-	f.wantEqual("how many there are after all", len(f.webhooks(id)), len(hooks))
-	f.wantEqual("one that was delivered before", f.webhook(delivered), delivered)
-	got := f.webhook(hooks[2])
-	f.wantEqual("the state of one that waited", got.State, job.WebhookGone)
-	f.wantEqual("the tries of one that waited", got.Tries, 0)
-	f.wantEqual("one of another job", f.webhook(other), other)
-}
-
-func webhookReplay(f *fixture) {
-	for _, state := range []job.WebhookState{job.WebhookDelivered, job.WebhookFailed, job.WebhookGone} {
-		w := f.note(f.note(f.ended(), job.WebhookWaiting, never), state, 0)
-		got, err := f.record.ReplayWebhook(f.ctx, w.JobID, w.ID)
-		if err != nil {
-			f.Fatalf("ReplayWebhook: %v", err)
-		}
-		want := w
-		want.State, want.RoundFrom, want.Renewed, want.NextAt = job.WebhookWaiting, 2, 1, got.NextAt
-		f.wantEqual("the webhook", got, want)
-		f.wantEqual("the webhook that is kept", f.webhook(w), want)
-		f.wantEqual("its task", f.pending(w.JobID), []string{want.Task().ID()})
-		if due := f.unsentWebhooks(0, plenty); len(due) != 1 || due[0].At != got.NextAt {
-			f.Errorf("due are %+v", due)
-		}
-		f.note(got, job.WebhookDelivered, 0)
-	}
-}
-
-func webhookReplayed(f *fixture) {
-	w := f.ended()
-	_, err := f.record.ReplayWebhook(f.ctx, w.JobID, w.ID)
-	f.wantErr(err, record.ErrWaiting)
-	f.wantEqual("the webhook", f.webhook(w), w)
-	for _, name := range [][2]string{{newID(), w.ID}, {w.JobID, "msg_1"}, {w.JobID, "msg\x00"}, {w.JobID, "msg\xff"}, {"nonsense", w.ID}} {
-		_, err := f.record.ReplayWebhook(f.ctx, name[0], name[1])
-		f.wantErr(err, record.ErrNotFound)
-	}
-}
-
-func webhookUnsent(f *fixture) {
-	first, sent, second := f.ended(), f.ended(), f.ended()
-	f.webhookSent(sent)
-	f.wantEqual("before the age", len(f.unsentWebhooks(never, plenty)), 0)
-	due := f.unsentWebhooks(0, 1)
-	f.wantEqual("the first", taskNames(due), []string{first.Task().ID()})
-	f.wantEqual("its time", due[0].At, first.NextAt)
-	f.wantEqual("the next one", taskNames(f.unsentWebhooks(0, 1)), []string{second.Task().ID()})
-	f.webhookSent(first)
-	f.note(second, job.WebhookDelivered, 0)
-	f.wantEqual("what is left", len(f.unsentWebhooks(0, plenty)), 0)
-}
-
-func webhookOverdue(f *fixture) {
-	w, early, ended := f.ended(), f.ended(), f.ended()
-	past := f.note(w, job.WebhookWaiting, -record.WebhookOverdue)
-	f.note(early, job.WebhookWaiting, -record.WebhookOverdue/2)
-	f.note(ended, job.WebhookFailed, -2*record.WebhookOverdue)
-
-	want := past
-	want.Renewed++
-	f.wantEqual("what is overdue", taskNames(f.unsentWebhooks(never, plenty)), []string{want.Task().ID()})
-	f.wantEqual("the webhook", f.webhook(w), want)
-	f.wantEqual("at once afterwards", len(f.unsentWebhooks(never, plenty)), 0)
-	f.wantEqual("its task", f.pending(w.JobID), []string{want.Task().ID()})
-	f.webhookSent(past)
-	f.wantEqual("its task, after the old one was put", f.pending(w.JobID), []string{want.Task().ID()})
-	f.webhookSent(want)
-	f.wantEqual("its task, after it was put", f.pending(w.JobID), []string(nil))
-}
-
-func webhookUntold(f *fixture) {
-	untold := func() int {
-		b, err := f.record.Backlog(f.ctx, never)
-		if err != nil {
-			f.Fatal(err)
-		}
-		return b.Untold
-	}
-	v, w := f.ended(), f.ended()
-	f.wantEqual("at first", untold(), 2)
-	f.webhookSent(v)
-	f.wantEqual("after one was put", untold(), 1)
-	f.note(w, job.WebhookDelivered, 0)
-	f.wantEqual("after the other was delivered", untold(), 0)
 }
 
 func webhookDeleted(f *fixture) {
