@@ -33,9 +33,9 @@ type Sweeper interface {
 
 // Tasks takes deliveries from Cloud Tasks.
 type Tasks struct {
-	Worker  Deliverer
-	Sweeper Sweeper
-	Teller  WebhookDeliverer // nil in a service without WEBHOOK_SECRET
+	Worker   Deliverer
+	Sweeper  Sweeper
+	Webhooks WebhookDeliverer // nil in a service without WEBHOOK_SECRET
 	// Process ends when the process shuts down. Deliveries end with it, and not
 	// with the request's context, which ends when Cloud Tasks stops listening.
 	Process context.Context //nolint:containedctx // it is there to outlive requests

@@ -220,12 +220,12 @@ func (h *Tasks) Webhook(w http.ResponseWriter, r *http.Request) {
 			"error", err, "task", r.Header.Get("X-CloudTasks-TaskName"))
 		w.WriteHeader(http.StatusOK)
 		return
-	case h.Teller == nil:
+	case h.Webhooks == nil:
 		h.Log.ErrorContext(ctx, "a webhook waits, and cannot be signed: WEBHOOK_SECRET is not set", "job_id", t.JobID, "webhook_id", t.WebhookID)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	verdict, err := h.Teller.Deliver(ctx, t)
+	verdict, err := h.Webhooks.Deliver(ctx, t)
 	if err != nil {
 		h.Log.ErrorContext(ctx, "delivery of a webhook failed", "error", err, "job_id", t.JobID, "webhook_id", t.WebhookID)
 	}

@@ -139,7 +139,7 @@ func TestWebhookDeliveries(t *testing.T) {
 	const body = `{"job_id":"` + id + `","webhook_id":"msg_1","try":2,"put_off":3,"renewed":1}`
 	task := []job.WebhookTask{{JobID: id, WebhookID: "msg_1", Try: 2, PutOff: 3, Renewed: 1}}
 	for name, c := range map[string]struct {
-		teller *telling
+		deliverer *telling
 		body   string
 		code   int
 		tasks  []job.WebhookTask
@@ -158,13 +158,13 @@ func TestWebhookDeliveries(t *testing.T) {
 			log := &strings.Builder{}
 			h := &handlers.Tasks{Process: t.Context(), Log: slog.New(slog.NewTextHandler(log, nil))}
 			var got []job.WebhookTask
-			if c.teller != nil {
-				h.Teller = c.teller
+			if c.deliverer != nil {
+				h.Webhooks = c.deliverer
 			}
 			w := httptest.NewRecorder()
 			h.Webhook(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/tasks/webhook", strings.NewReader(c.body)))
-			if c.teller != nil {
-				got = c.teller.tasks
+			if c.deliverer != nil {
+				got = c.deliverer.tasks
 			}
 			if w.Code != c.code || !cmp.Equal(got, c.tasks) || !strings.Contains(log.String(), c.log) {
 				t.Errorf("answered %d, delivered %+v, logged %s", w.Code, got, log)

@@ -89,8 +89,8 @@ type Objects interface {
 	List(ctx context.Context, after string, before time.Time) (page []job.StoredObject, next string, err error)
 }
 
-// A Teller puts tasks of webhooks on their queue, and notes that.
-type Teller interface {
+// A WebhookProducer puts tasks of webhooks on their queue, and notes that.
+type WebhookProducer interface {
 	Put(ctx context.Context, due ...record.WebhookDue) error
 }
 
@@ -102,7 +102,7 @@ type Sweeper struct {
 	Objects   Objects
 	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
 	Log       *slog.Logger
-	Webhooks  Teller // nil in a service that has no queue for webhooks: they wait
+	Webhooks  WebhookProducer // nil in a service that has no queue for webhooks: they wait
 
 	now func() time.Time // nil is time.Now; which jobs are past retention, the record's clock tells
 }

@@ -110,7 +110,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log, Teller: hooks.teller}
+		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log, Webhooks: hooks.deliverer}
 	}
 	s.handler = server.New(routes)
 	return s, nil

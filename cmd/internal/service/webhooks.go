@@ -26,8 +26,8 @@ type webhooks struct {
 	queue     *enqueue.Webhooks
 
 	// Without WEBHOOK_SECRET these are nil: nobody is told.
-	checkURL handlers.CheckURL
-	teller   handlers.WebhookDeliverer
+	checkURL  handlers.CheckURL
+	deliverer handlers.WebhookDeliverer
 }
 
 // newWebhooks returns the parts that tell receivers. With a secret, published
@@ -47,7 +47,7 @@ func newWebhooks(
 	policy := webhook.NewPolicy(cfg.Dev.Loopback)
 	published.SetTeller(w.queue)
 	w.checkURL = policy.CheckURL
-	w.teller = webhook.NewDeliverer(webhook.Config{
+	w.deliverer = webhook.NewDeliverer(webhook.Config{
 		Record: published, Queue: w.queue, Sender: webhook.NewSender(secrets, policy, nil),
 		Schedule: webhook.DefaultSchedule(), Draining: draining, Log: log,
 		Render: func(j job.Job) (json.RawMessage, error) {
@@ -60,7 +60,7 @@ func newWebhooks(
 
 // ofSweeps returns what sweeps put webhooks on their queue with, or nil if there is
 // no such queue.
-func (w *webhooks) ofSweeps(cfg config.Tasks) sweep.Teller {
+func (w *webhooks) ofSweeps(cfg config.Tasks) sweep.WebhookProducer {
 	if cfg.WebhookQueue == "" {
 		return nil
 	}
