@@ -217,7 +217,7 @@ func (h *Tasks) Webhook(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil: // a second delivery of it could not be read either
 		h.Log.ErrorContext(ctx, "a delivery of a webhook cannot be read; its task is dropped",
-			"error", err, "task", r.Header.Get("X-CloudTasks-TaskName"))
+			"error", err, "task", r.Header.Get(taskNameHeader))
 		w.WriteHeader(http.StatusOK)
 		return
 	case h.Webhooks == nil:

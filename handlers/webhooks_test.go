@@ -140,10 +140,10 @@ func TestWebhookDeliveries(t *testing.T) {
 	task := []job.WebhookTask{{JobID: id, WebhookID: "msg_1", Try: 2, PutOff: 3, Renewed: 1}}
 	for name, c := range map[string]struct {
 		deliverer *telling
-		body   string
-		code   int
-		tasks  []job.WebhookTask
-		log    string
+		body      string
+		code      int
+		tasks     []job.WebhookTask
+		log       string
 	}{
 		"done":              {&telling{verdict: webhook.VerdictDone}, body, 200, task, ""},
 		"again":             {&telling{verdict: webhook.VerdictAgain}, body, 409, task, ""},
