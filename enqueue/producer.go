@@ -283,32 +283,36 @@ const maxCreating = 8
 // already counts as put, so Put may be repeated. A task that cannot be created
 // does not stop the others.
 func (p *Producer) Put(ctx context.Context, at time.Time, tasks ...job.Task) error {
-	if len(tasks) == 0 {
-		return nil
-	}
-	creating, cancel := context.WithTimeout(ctx, createTimeout)
-	defer cancel()
-	errs := make([]error, len(tasks))
-	var g errgroup.Group
-	g.SetLimit(maxCreating)
-	for i, t := range tasks {
-		g.Go(func() error {
-			errs[i] = p.createTask(creating, t, at)
-			return nil
-		})
-	}
-	_ = g.Wait() // the errors are in errs
-	var put []job.Task
-	for i, t := range tasks {
-		if errs[i] == nil {
-			put = append(put, t)
-		}
-	}
+	put, errs := createAll(ctx, tasks, func(ctx context.Context, t job.Task) error { return p.createTask(ctx, t, at) })
 	failed := errors.Join(errs...)
 	if len(put) == 0 {
 		return failed
 	}
 	return errors.Join(failed, p.record.Enqueued(ctx, put...))
+}
+
+// createAll calls create for every task, several at the same time, for
+// createTimeout at most. It returns those tasks for which that did not fail, and
+// the error of each task, which is nil for these.
+func createAll[T any](ctx context.Context, tasks []T, create func(context.Context, T) error) (put []T, errs []error) {
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
+	defer cancel()
+	errs = make([]error, len(tasks))
+	var g errgroup.Group
+	g.SetLimit(maxCreating)
+	for i, t := range tasks {
+		g.Go(func() error {
+			errs[i] = create(ctx, t)
+			return nil
+		})
+	}
+	_ = g.Wait() // the errors are in errs
+	for i, t := range tasks {
+		if errs[i] == nil {
+			put = append(put, t)
+		}
+	}
+	return put, errs
 }
 
 // createTask puts one task on its lane's queue.

@@ -11,7 +11,6 @@ import (
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 	"github.com/googleapis/gax-go/v2"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -82,32 +81,16 @@ func (w *Webhooks) Tell(ctx context.Context, jobIDs ...string) {
 // Put puts tasks on the queue, and notes that in the record. A task that is there
 // already counts as put. One that cannot be created does not stop the others.
 func (w *Webhooks) Put(ctx context.Context, due ...record.WebhookDue) error {
-	if len(due) == 0 {
-		return nil
-	}
-	creating, cancel := context.WithTimeout(ctx, createTimeout)
-	defer cancel()
-	errs := make([]error, len(due))
-	var g errgroup.Group
-	g.SetLimit(maxCreating)
-	for i, d := range due {
-		g.Go(func() error {
-			errs[i] = w.PutWebhook(creating, d.At, d.Task)
-			return nil
-		})
-	}
-	_ = g.Wait() // the errors are in errs
-	var put []job.WebhookTask
-	for i, d := range due {
-		if errs[i] == nil {
-			put = append(put, d.Task)
-		}
-	}
+	put, errs := createAll(ctx, due, func(ctx context.Context, d record.WebhookDue) error { return w.PutWebhook(ctx, d.At, d.Task) })
 	failed := firstOf(errs)
 	if len(put) == 0 {
 		return failed
 	}
-	return errors.Join(failed, w.record.WebhooksEnqueued(ctx, put...))
+	tasks := make([]job.WebhookTask, len(put))
+	for i, d := range put {
+		tasks[i] = d.Task
+	}
+	return errors.Join(failed, w.record.WebhooksEnqueued(ctx, tasks...))
 }
 
 // firstOf returns the first error of a list, and how many there are more.
