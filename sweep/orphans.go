@@ -2,11 +2,8 @@ package sweep
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/ai-worker/ai-worker/job"
 )
@@ -63,16 +60,7 @@ func (s *Sweeper) removeUnknown(ctx context.Context, objects []job.StoredObject)
 		_, found := slices.BinarySearch(known, o.JobID)
 		return found
 	})
-	errs := make([]error, len(objects))
-	var g errgroup.Group
-	g.SetLimit(maxAtOnce)
-	for i, o := range objects {
-		g.Go(func() error {
-			errs[i] = s.Objects.Remove(ctx, o.Key)
-			return nil
-		})
-	}
-	_ = g.Wait() // the errors are in errs
-	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	return len(objects) - len(failed), errors.Join(failed[:min(len(failed), maxErrors)]...)
+	return forEach(ctx, objects, func(ctx context.Context, o job.StoredObject) (bool, error) {
+		return true, s.Objects.Remove(ctx, o.Key)
+	})
 }

@@ -117,7 +117,7 @@ func (p *placing) move(ctx context.Context, w waiting, tasks []job.Task, model s
 		at[tasks[i]] = l
 	}
 	next := make(chan job.Task, len(tasks))
-	n, err := p.forEach(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
+	n, err := forEach(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
 		var err error
 		if l, ok := at[t]; ok {
 			var moved job.Task

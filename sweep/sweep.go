@@ -33,7 +33,7 @@ const (
 
 	// maxErrors bounds how many errors of one kind a sweep returns.
 	maxErrors = 5
-	// maxAtOnce bounds how many tasks of a page are handled at the same time.
+	// maxAtOnce bounds how much of a page is handled at the same time.
 	maxAtOnce = 8
 
 	// unsentAge is how long a task may take from the record to its queue.
@@ -202,7 +202,7 @@ func (s *Sweeper) reap(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	_, err = s.forEach(ctx, tasks, s.put)
+	_, err = forEach(ctx, tasks, s.put)
 	return len(tasks), len(tasks) == page, err
 }
 
@@ -212,7 +212,7 @@ func (s *Sweeper) send(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	n, err = s.forEach(ctx, tasks, s.put)
+	n, err = forEach(ctx, tasks, s.put)
 	return n, len(tasks) == page, err
 }
 
@@ -226,7 +226,7 @@ func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	n, err = s.forEach(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
+	n, err = forEach(ctx, tasks, func(ctx context.Context, t job.Task) (bool, error) {
 		gone, err := s.Producer.Gone(ctx, t)
 		if err != nil || !gone {
 			return false, err
@@ -236,16 +236,14 @@ func (s *Sweeper) renew(ctx context.Context) (n int, more bool, err error) {
 	return n, n > 0 && len(tasks) == page, err
 }
 
-// forEach calls do for every task, several at the same time, and returns for how
-// many it returned true and no error. A task that fails does not stop the
-// others. Of many errors forEach returns a few.
-func (s *Sweeper) forEach(
-	ctx context.Context, tasks []job.Task, do func(context.Context, job.Task) (bool, error),
-) (int, error) {
-	done, errs := make([]bool, len(tasks)), make([]error, len(tasks))
+// forEach calls do for every thing, several at the same time, and returns for how
+// many it returned true and no error. One that fails does not stop the others. Of
+// many errors forEach returns a few.
+func forEach[T any](ctx context.Context, things []T, do func(context.Context, T) (bool, error)) (int, error) {
+	done, errs := make([]bool, len(things)), make([]error, len(things))
 	var g errgroup.Group
 	g.SetLimit(maxAtOnce)
-	for i, t := range tasks {
+	for i, t := range things {
 		g.Go(func() error {
 			done[i], errs[i] = do(ctx, t)
 			return nil
@@ -254,7 +252,7 @@ func (s *Sweeper) forEach(
 	_ = g.Wait() // the errors are in errs
 	n := 0
 	var failed []error
-	for i := range tasks {
+	for i := range things {
 		switch {
 		case errs[i] != nil:
 			failed = append(failed, errs[i])
@@ -263,7 +261,7 @@ func (s *Sweeper) forEach(
 		}
 	}
 	if more := len(failed) - maxErrors; more > 0 {
-		failed = append(failed[:maxErrors], fmt.Errorf("and %d tasks more failed", more))
+		failed = append(failed[:maxErrors], fmt.Errorf("and %d more failed", more))
 	}
 	return n, errors.Join(failed...)
 }
