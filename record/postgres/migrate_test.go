@@ -124,18 +124,33 @@ SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() A
 // would queue up behind it, waits for some seconds at most.
 func TestMigrateDoesNotWaitForATableForLong(t *testing.T) {
 	t.Parallel()
+	for _, test := range []struct {
+		version int64 // the next one needs the table
+		table   string
+	}{{3, "images"}, {5, "jobs"}, {7, "jobs"}, {8, "images"}} {
+		t.Run(fmt.Sprint(test.version), func(t *testing.T) {
+			t.Parallel()
+			migrateWhileRead(t, test.version, test.table)
+		})
+	}
+}
+
+func migrateWhileRead(t *testing.T, version int64, table string) {
+	t.Helper()
 	url := newEmptyURL(t)
-	if err := postgres.MigrateTo(t.Context(), url, 2); err != nil {
+	if err := postgres.MigrateTo(t.Context(), url, version); err != nil {
 		t.Fatal(err)
 	}
 	dump, err := newPool(t, url).Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dump.Exec(t.Context(), "SELECT count(*) FROM images"); err != nil {
+	if _, err := dump.Exec(t.Context(), "SELECT count(*) FROM "+table); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := postgres.Migrate(t.Context(), url); err == nil || !strings.Contains(err.Error(), "run it again") {
+	waits, cancel := context.WithTimeout(t.Context(), time.Minute) // a migration without a limit waits for good
+	defer cancel()
+	if _, err := postgres.Migrate(waits, url); err == nil || !strings.Contains(err.Error(), "run it again") {
 		t.Errorf("got the error %v, want one that says to run it again", err)
 	}
 	if err := dump.Commit(t.Context()); err != nil {

@@ -2,7 +2,9 @@
 
 -- What a list is asked for, and what keeps a job from having two retries at a
 -- time. Programs of before leave these empty: their jobs are listed, but not
--- found by text or by metadata. A column without a default changes no row.
+-- found by text or by metadata. A column without a default changes no row; see
+-- 00004 for the time limit.
+SET LOCAL lock_timeout = '3s';
 ALTER TABLE jobs
     ADD COLUMN search_text text, -- the beginning of the prompt, in lower case
     ADD COLUMN retry_of uuid;    -- the job whose pictures this one draws again; it may be gone

@@ -3,7 +3,8 @@
 -- Which events of a job its receiver is told of; NULL if nobody is told, or no
 -- more. Programs of before leave it empty, and record no webhooks: what they do
 -- to a job of a newer program is not told. A column without a default changes no
--- row.
+-- row; see 00004 for the time limit.
+SET LOCAL lock_timeout = '3s';
 ALTER TABLE jobs ADD COLUMN webhook_events text[];
 
 -- What receivers are told. A row is written by the statement that makes the event
