@@ -10,11 +10,13 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/picture"
@@ -148,8 +150,13 @@ func (r *R2) copyInput(ctx context.Context, key, etag, contentType, jobID string
 	return job.InputImage{Key: to, ContentType: contentType}, nil
 }
 
+// removingAtOnce bounds how many uploads are deleted at the same time.
+const removingAtOnce = 8
+
 // RemoveUploads deletes uploads that were signed before a time, a page at most,
-// and reports whether there may be more. It costs one operation of class A.
+// and reports whether there may be more. It costs one operation of class A. One
+// that cannot be deleted keeps no other back: RemoveUploads counts what it
+// deleted, and returns the first error of the rest.
 func (r *R2) RemoveUploads(ctx context.Context, before time.Time) (n int, more bool, err error) {
 	out, err := r.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 		Bucket: aws.String(r.bucket), Prefix: aws.String(uploadPrefix),
@@ -158,15 +165,24 @@ func (r *R2) RemoveUploads(ctx context.Context, before time.Time) (n int, more b
 		return 0, false, r.fail("list", uploadPrefix, err)
 	}
 	end := uploadPrefix + firstID(before)
+	more = aws.ToBool(out.IsTruncated)
+	var removed atomic.Int64
+	var g errgroup.Group
+	g.SetLimit(removingAtOnce)
 	for _, o := range out.Contents {
 		key := aws.ToString(o.Key)
 		if key >= end {
-			return n, false, nil
+			more = false
+			break
 		}
-		if err := r.Remove(ctx, key); err != nil {
-			return n, false, err
-		}
-		n++
+		g.Go(func() error {
+			err := r.Remove(ctx, key)
+			if err == nil {
+				removed.Add(1)
+			}
+			return err
+		})
 	}
-	return n, aws.ToBool(out.IsTruncated), nil
+	err = g.Wait()
+	return int(removed.Load()), more, err
 }

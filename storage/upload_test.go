@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,6 +152,36 @@ func TestRemoveUploads(t *testing.T) {
 	got := fmt.Sprint(removed(t, r2, -time.Hour), removed(t, r2, time.Hour), removed(t, r2, time.Hour))
 	if got != "0 3 0" {
 		t.Errorf("removed %s, want those that are old, once", got)
+	}
+}
+
+// One upload that cannot be removed keeps no other back, today or any day.
+func TestRemoveUploadsGoesOnPastOneThatStays(t *testing.T) {
+	server, r2 := setup(t)
+	data := somePNG(t)
+	var first string
+	for range 3 {
+		ticket, err := r2.SignUpload("web", "image/png", int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		putUpload(t, ticket, data)
+		if first == "" {
+			first = ticket.ID
+		}
+	}
+	server.Fail(func(r *http.Request) s3.Fault {
+		if r.Method == http.MethodDelete && strings.Contains(r.URL.Path, first) {
+			return s3.Fault{Status: http.StatusForbidden, Code: "AccessDenied"}
+		}
+		return s3.Fault{}
+	})
+	if n, more, err := r2.RemoveUploads(t.Context(), time.Now().Add(time.Hour)); n != 2 || more || err == nil {
+		t.Errorf("removed %d, more %t, error %v; want two and an error", n, more, err)
+	}
+	server.Fail(nil)
+	if got := removed(t, r2, time.Hour); got != 1 {
+		t.Errorf("removed %d the next day, want the one that stayed", got)
 	}
 }
 
