@@ -29,8 +29,12 @@ func (s *Sweeper) orphans(daily bool) func(context.Context) (n int, more bool, e
 			return 0, false, err
 		}
 		after, listings = next, listings+1
-		n, err := s.removeUnknown(ctx, objects)
-		return n, next != "" && listings < maxListings, err
+		objects, err = s.unknown(ctx, objects)
+		if err != nil {
+			return 0, false, err
+		}
+		n, err := s.removeObjects(ctx, objects)
+		return n, next != "" && listings < maxListings, err // past a page of which nothing can be removed, too
 	}
 }
 
@@ -41,12 +45,11 @@ func (s *Sweeper) clock() time.Time {
 	return time.Now()
 }
 
-// removeUnknown removes those of the objects whose job is not in the record, and
-// returns how many. Their jobs are older than any submission that may still be
-// recorded.
-func (s *Sweeper) removeUnknown(ctx context.Context, objects []job.StoredObject) (int, error) {
+// unknown returns those of the objects whose job is not in the record. Their jobs
+// are older than any submission that may still be recorded.
+func (s *Sweeper) unknown(ctx context.Context, objects []job.StoredObject) ([]job.StoredObject, error) {
 	if len(objects) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	var ids []string
 	for _, o := range objects {
@@ -54,12 +57,17 @@ func (s *Sweeper) removeUnknown(ctx context.Context, objects []job.StoredObject)
 	}
 	known, err := s.Record.Known(ctx, slices.Compact(ids)...)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	objects = slices.DeleteFunc(objects, func(o job.StoredObject) bool {
+	return slices.DeleteFunc(objects, func(o job.StoredObject) bool {
 		_, found := slices.BinarySearch(known, o.JobID)
 		return found
-	})
+	}), nil
+}
+
+// removeObjects removes objects, and returns how many. One that cannot be removed
+// does not stop the others.
+func (s *Sweeper) removeObjects(ctx context.Context, objects []job.StoredObject) (int, error) {
 	return forEach(ctx, objects, func(ctx context.Context, o job.StoredObject) (bool, error) {
 		return true, s.Objects.Remove(ctx, o.Key)
 	})

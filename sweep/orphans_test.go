@@ -210,6 +210,16 @@ func TestDailySweepListsABoundedPart(t *testing.T) {
 	}
 }
 
+// A page of which nothing can be removed keeps the pages after it back on no day.
+func TestDailySweepGoesOnPastAPageThatStays(t *testing.T) {
+	b := setup(t, "")
+	bucket := &endless{remover: remover{err: errors.New("the object is locked")}}
+	b.sweeper.Objects = bucket
+	if _, err := b.sweeper.SweepDaily(t.Context()); !errors.Is(err, bucket.remover.err) || len(bucket.listed) != 100 {
+		t.Errorf("got %v, listed %d pages; want 100", err, len(bucket.listed))
+	}
+}
+
 // forgetful is a record that cannot be asked which jobs it has.
 type forgetful struct{ record.Record }
 

@@ -141,7 +141,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(ctx)
 			*step.count += n
-			more = full && (err == nil || n > 0) // a step that does nothing any more is the next sweep's
+			more = full
 			if err != nil && len(errs) < maxErrors {
 				errs = append(errs, fmt.Errorf("sweep: %s: %w", step.name, err))
 			}
@@ -213,7 +213,7 @@ func (s *Sweeper) send(ctx context.Context) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	n, err = forEach(ctx, tasks, s.put)
-	return n, len(tasks) == page, err
+	return n, n > 0 && len(tasks) == page, err
 }
 
 // renew looks up the tasks of images that have waited long, and replaces those
@@ -285,7 +285,7 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 		}
 		n++
 	}
-	return n, len(jobs) == page, errors.Join(errs...)
+	return n, n > 0 && len(jobs) == page, errors.Join(errs...)
 }
 
 // Remove removes a job that has ended: its pictures first, so that a removal

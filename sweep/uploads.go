@@ -17,6 +17,7 @@ func (s *Sweeper) uploads(daily bool) func(context.Context) (n int, more bool, e
 		if !daily {
 			return 0, false, nil
 		}
-		return s.Objects.RemoveUploads(ctx, before)
+		n, more, err := s.Objects.RemoveUploads(ctx, before)
+		return n, more && n > 0, err // the next call would begin with the same page
 	}
 }
