@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,9 @@ const (
 	// sweep does the rest. It lies below Cloud Scheduler's attempt deadline,
 	// which is 3 min by default.
 	timeLimit = 150 * time.Second
+	// pageLimit is how much longer its last page may take. What is left then is
+	// for the report, and to ask for the next sweep.
+	pageLimit = 15 * time.Second
 
 	// maxErrors bounds how many errors of one kind a sweep returns.
 	maxErrors = 5
@@ -108,7 +112,7 @@ type Sweeper struct {
 }
 
 // Sweep does one round: each step, page by page, until there is nothing left or
-// the time is up. It goes on after a step that fails, and returns the errors of
+// the time is up, whatever a service does not answer. It goes on after a step that fails, and returns the errors of
 // all steps. It logs what it did, and what waits then. If there is work left,
 // it asks for the next sweep, and for one soon if there was more to move than one
 // sweep may; if it cannot, the error wraps ErrNoNextSweep.
@@ -122,6 +126,8 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	var swept Swept
 	var errs []error
 	end := time.Now().Add(timeLimit)
+	mending, cancel := context.WithDeadline(ctx, end.Add(pageLimit))
+	defer cancel()
 	placing := newPlacing(s)
 	for _, step := range []struct {
 		name  string
@@ -133,13 +139,13 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"place", &swept.Moved, placing.step},
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
-		{"remove", &swept.Removed, s.remove},
 		{"tell", &swept.Told, s.tell},
+		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
 		{"remove uploads", &swept.Uploads, s.uploads(daily)},
 	} {
 		for more := true; more && time.Now().Before(end); {
-			n, full, err := step.mend(ctx)
+			n, full, err := step.mend(mending)
 			*step.count += n
 			more = full
 			if err != nil && len(errs) < maxErrors {
@@ -277,15 +283,19 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
-	var errs []error
-	for _, j := range jobs {
-		if err := s.Remove(ctx, j); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		n++
+	errs := make([]error, len(jobs))
+	var g errgroup.Group
+	g.SetLimit(maxAtOnce)
+	for i, j := range jobs {
+		g.Go(func() error {
+			errs[i] = s.Remove(ctx, j)
+			return nil
+		})
 	}
-	return n, n > 0 && len(jobs) == page, errors.Join(errs...)
+	_ = g.Wait() // the errors are in errs
+	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	n = len(jobs) - len(failed)
+	return n, n > 0 && len(jobs) == page, errors.Join(failed[:min(len(failed), maxErrors)]...)
 }
 
 // Remove removes a job that has ended: its pictures first, so that a removal

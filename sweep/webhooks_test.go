@@ -1,7 +1,11 @@
 package sweep_test
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +14,7 @@ import (
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/sweep"
 )
 
 // ended records a job that has ended, whose process died before it put the task of
@@ -110,4 +115,37 @@ func TestSweepsEndWithoutAQueueForWebhooks(t *testing.T) {
 	if swept, err := b.sweeper.Sweep(t.Context()); err != nil || swept.Told != 0 || len(b.queue.Requests) != 0 {
 		t.Errorf("%+v, %v, put %v; want nothing", swept, err, b.queue.Requests)
 	}
+}
+
+// silent is a bucket that does not answer.
+type silent struct{ remover }
+
+func (*silent) RemoveJob(ctx context.Context, _ job.Job) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// A bucket that does not answer keeps no webhook back, nor the report, nor the next
+// sweep, and the sweep ends before Cloud Tasks stops listening.
+func TestSweepTellsWhileTheBucketIsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, sweepQueue)
+		b.sweeper.Objects = &silent{}
+		b.ended(t)
+		b.advance(31 * day) // it is past retention, and its webhook was never told
+		w := b.ended(t)
+		b.advance(2 * time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+		defer cancel()
+		swept, err := b.sweeper.Sweep(ctx)
+		if ctx.Err() != nil || swept.Told != 2 || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, sweep.ErrNoNextSweep) {
+			t.Errorf("swept %+v, %v; %v", swept, err, ctx.Err())
+		}
+		if hooks, err := b.record.PendingWebhooks(t.Context(), w.JobID); len(hooks) != 0 || err != nil {
+			t.Errorf("still pending: %v, %v", hooks, err)
+		}
+		if !strings.Contains(b.log.String(), `"oldest_waiting_seconds"`) {
+			t.Errorf("no report: %s", b.log)
+		}
+	})
 }
