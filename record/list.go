@@ -36,6 +36,40 @@ type Page struct {
 	Next Cursor    // where the next page begins; zero if there is none
 }
 
+// CursorOf returns the place of a job.
+func CursorOf(j job.Job) Cursor { return Cursor{CreatedAt: j.CreatedAt, ID: j.ID} }
+
+// MaxSent is from how many bytes on that callers sent a page of List takes no
+// more jobs: prompts, metadata and URLs. A hundred of the largest jobs would have
+// ten times as many, and JSON writes a character in up to six bytes.
+const MaxSent = 512 << 10
+
+// Room is what is left of a page. The zero Room is that of an empty page.
+type Room struct {
+	sent int
+	full bool
+}
+
+// Take reports whether there is room for one more job, which it then takes.
+// There always is for the first.
+func (r *Room) Take(j job.Job) bool {
+	if r.sent >= MaxSent {
+		r.full = true
+		return false
+	}
+	r.sent += len(j.Input.Prompt) + len(j.Metadata)
+	for _, img := range j.Input.InputImages {
+		r.sent += len(img.URL)
+	}
+	if j.Input.Webhook != nil {
+		r.sent += len(j.Input.Webhook.URL)
+	}
+	return true
+}
+
+// Full reports whether there was no room for a job. The next page begins with it.
+func (r *Room) Full() bool { return r.full }
+
 // MaxLooked is how many jobs List looks at for one page, at most, if no index
 // has what the query asks for.
 const MaxLooked = 1000

@@ -21,8 +21,14 @@ func (r *Record) List(ctx context.Context, q record.Query) (page record.Page, er
 		}
 		found, next := q.Page(looked)
 		page.Next = next
+		var room record.Room
 		for _, c := range found {
-			page.Jobs = append(page.Jobs, r.jobs[c.ID].snapshot())
+			j := r.jobs[c.ID].snapshot()
+			if !room.Take(j) {
+				page.Next = record.CursorOf(page.Jobs[len(page.Jobs)-1])
+				break
+			}
+			page.Jobs = append(page.Jobs, j)
 		}
 		return nil
 	})

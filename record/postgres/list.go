@@ -3,13 +3,11 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -29,11 +27,11 @@ func (r *Record) List(ctx context.Context, q record.Query) (record.Page, error) 
 		return record.Page{}, fmt.Errorf("postgres: list jobs: %w", err)
 	}
 	found, next := q.Page(looked)
-	jobs, err := r.readListed(ctx, found)
-	if err != nil {
+	page := record.Page{Next: next}
+	if err := r.readListed(ctx, found, &page); err != nil {
 		return record.Page{}, fmt.Errorf("postgres: read %d listed jobs: %w", len(found), err)
 	}
-	return record.Page{Jobs: jobs, Next: next}, nil
+	return page, nil
 }
 
 // listCall returns the statement that looks at the jobs that an index leads to,
@@ -77,23 +75,24 @@ func timeArg(t time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: t, Valid: !t.IsZero()}
 }
 
-// readListed reads jobs, and returns them in the order in which they are named.
-// It leaves out those that are gone.
-func (r *Record) readListed(ctx context.Context, named []record.Cursor) (jobs []job.Job, err error) {
+// readListed reads the jobs that a page has room for, in the order in which they
+// are named. It leaves out those that are gone.
+func (r *Record) readListed(ctx context.Context, named []record.Cursor, page *record.Page) error {
 	if len(named) == 0 {
-		return nil, nil
+		return nil
 	}
-	place := make(map[string]int, len(named))
 	ids := make([]string, len(named))
 	for i, c := range named {
-		ids[i], place[c.ID] = c.ID, i
+		ids[i] = c.ID
 	}
-	err = r.send(ctx, call{
-		statement: "read_jobs", args: pgx.NamedArgs{"jobs": ids}, read: func(rows pgx.Rows) (err error) {
-			jobs, err = collectJobs(rows)
+	return r.send(ctx, call{
+		statement: "read_listed", args: pgx.NamedArgs{"jobs": ids}, read: func(rows pgx.Rows) (err error) {
+			var room record.Room
+			page.Jobs, err = collectWhile(rows, room.Take)
+			if room.Full() {
+				page.Next = record.CursorOf(page.Jobs[len(page.Jobs)-1])
+			}
 			return err
 		},
 	})
-	slices.SortFunc(jobs, func(a, b job.Job) int { return place[a.ID] - place[b.ID] })
-	return jobs, err
 }

@@ -70,7 +70,7 @@ func TestStatementsThatReturnJobsAgree(t *testing.T) {
 		}
 		return list
 	}
-	for _, statement := range []string{"read_jobs", "read_claimed", "retired"} {
+	for _, statement := range []string{"read_jobs", "read_listed", "read_claimed", "retired"} {
 		if diff := cmp.Diff(columns("read_job"), columns(statement)); diff != "" {
 			t.Errorf("columns of %s (-read_job +%s):\n%s", statement, statement, diff)
 		}

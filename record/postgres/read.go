@@ -76,6 +76,12 @@ func readInto(j *job.Job) func(pgx.Rows) error {
 // collectJobs reads rows of jobs with their images, ordered by job and image,
 // and closes them.
 func collectJobs(rows pgx.Rows) ([]job.Job, error) {
+	return collectWhile(rows, func(job.Job) bool { return true })
+}
+
+// collectWhile reads rows as collectJobs does, up to the first job that does not
+// fit. It keeps nothing of the rest in memory.
+func collectWhile(rows pgx.Rows, fits func(job.Job) bool) ([]job.Job, error) {
 	defer rows.Close()
 	var jobs []job.Job
 	for rows.Next() {
@@ -84,11 +90,15 @@ func collectJobs(rows pgx.Rows) ([]job.Job, error) {
 			return nil, err
 		}
 		if img.Index == 0 {
+			if !fits(j) {
+				break
+			}
 			jobs = append(jobs, j)
 		}
 		last := &jobs[len(jobs)-1]
 		last.Images = append(last.Images, img)
 	}
+	rows.Close()
 	return jobs, rows.Err()
 }
 

@@ -13,6 +13,7 @@ import (
 
 var listTests = []contractTest{
 	{"shows the newest job first, page by page", listPages},
+	{"ends a page early whose jobs are large", listLarge},
 	{"shows jobs as they are now", listPresent},
 	{"shows no other tenant's jobs", listTenants},
 	{"finds by status", listStatuses},
@@ -85,6 +86,23 @@ func listPages(f *fixture) {
 	if !page.Next.IsZero() {
 		f.Errorf("there is a page after the last job: %+v", page.Next)
 	}
+}
+
+func listLarge(f *fixture) {
+	large := prompted(strings.Repeat("x", record.MaxSent/2))
+	f.recordAll(submission(1), large, prompted(large.Input.Prompt), prompted(large.Input.Prompt), submission(1))
+	var pages []int
+	q := record.Query{Tenant: tenant, Limit: 10}
+	for {
+		page, err := f.record.List(f.ctx, q)
+		f.wantErr(err, nil)
+		pages = append(pages, len(page.Jobs))
+		if page.Next.IsZero() {
+			break
+		}
+		q.After = page.Next
+	}
+	f.wantEqual("jobs on pages of large ones", pages, []int{3, 2})
 }
 
 func listPresent(f *fixture) {
