@@ -95,12 +95,36 @@ func TestSubmitRefusesWhatATenantMayNotSpend(t *testing.T) {
 type asked struct {
 	record.Record
 
-	n int
+	n   int
+	err error
 }
 
 func (a *asked) Outcomes(ctx context.Context, since time.Duration) (record.Outcomes, error) {
 	a.n++
+	if a.err != nil {
+		return record.Outcomes{}, a.err
+	}
 	return a.Record.Outcomes(ctx, since)
+}
+
+// A record that cannot tell how long pictures take is not asked by each request,
+// nor is one whose caller has gone.
+func TestQuoteAsksARecordThatFailsOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t)
+		r := &asked{Record: b.record, err: errors.New("it takes too long")}
+		p := b.producer(r)
+		for range 3 {
+			ctx, hangUp := context.WithCancel(t.Context())
+			if _, err := p.Quote(ctx, submission()); err != nil {
+				t.Error(err)
+			}
+			hangUp()
+		}
+		if r.n != 1 {
+			t.Errorf("asked %d times, want once", r.n)
+		}
+	})
 }
 
 // The record is asked once a minute how long pictures take.
