@@ -66,8 +66,8 @@ func (p *Producer) Quote(ctx context.Context, s Submission) (Quote, error) {
 // runsAge is how long the measured times of pictures are good for.
 const runsAge = time.Minute
 
-// typical is how long pictures take. It is asked of the record once in a while:
-// that looks through a thousand jobs.
+// typical is how long pictures take. It is asked of the record once in a while,
+// whether the record can tell or not: that looks through a thousand jobs.
 type typical struct {
 	mu    sync.Mutex
 	known map[string]record.Runs // by model
@@ -79,11 +79,12 @@ func (t *typical) of(ctx context.Context, r record.Reporter, model string) time.
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now := time.Now(); now.Sub(t.asked) >= runsAge {
-		out, err := r.Outcomes(ctx, record.RunsSince)
-		if err != nil {
-			return t.known[model].Median // it is an estimate, and the rest of the quote is known
+		t.asked = now
+		// Others wait for it too. It is an estimate, and the rest of the quote is
+		// known without it.
+		if out, err := r.Outcomes(context.WithoutCancel(ctx), record.RunsSince); err == nil {
+			t.known = out.Runs
 		}
-		t.known, t.asked = out.Runs, now
 	}
 	return t.known[model].Median
 }

@@ -113,7 +113,7 @@ func TestQuoteAsksARecordThatFailsOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t)
 		r := &asked{Record: b.record, err: errors.New("it takes too long")}
-		p := b.producer(r)
+		p := b.bound(r, 0, 60)
 		for range 3 {
 			ctx, hangUp := context.WithCancel(t.Context())
 			if _, err := p.Quote(ctx, submission()); err != nil {
