@@ -58,6 +58,12 @@ func (h *Jobs) Events(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent) // a browser stops at this, and connects again after anything else
 		return
 	}
+	release, ok := h.held.take(tenant(r.Context()))
+	if !ok {
+		writeError(w, tooManyHeld())
+		return
+	}
+	defer release()
 	header := w.Header()
 	header.Set("Content-Type", eventsType)
 	header.Set("Cache-Control", "no-cache, no-transform")
@@ -216,8 +222,9 @@ func DescribeEvents(api huma.API, path string) {
 			{Name: "last_event_id", In: "query", Description: "The same, for code that cannot set the header.", Schema: text},
 		},
 		Metadata: answersWith(map[int]answer{
-			http.StatusOK:        events,
-			http.StatusNoContent: {says: "The job has ended, and the caller has its last version: do not connect again."},
+			http.StatusOK:              events,
+			http.StatusNoContent:       {says: "The job has ended, and the caller has its last version: do not connect again."},
+			http.StatusTooManyRequests: {},
 		}),
 		Security: readSecurity(api),
 	})

@@ -19,6 +19,7 @@ type Tenant struct {
 type Limits struct {
 	MaxWaiting    int   // pictures; 0 for as many as of any tenant
 	MaxCostMicros int64 // of one job, in millionths of a US dollar; 0 for no bound
+	MaxHeld       int   // requests that wait for jobs or follow them in one process at once; 0 for no bound
 }
 
 type tenantKey struct{}

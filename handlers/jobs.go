@@ -67,6 +67,10 @@ type Jobs struct {
 	Webhooks Webhooks
 	CheckURL CheckURL // of receivers; nil in a service without WEBHOOK_SECRET
 	Log      *slog.Logger
+
+	held    held
+	uploads pace
+	replays pace
 }
 
 // RegisterGenerate adds the operation that asks for pictures to api.
@@ -158,7 +162,8 @@ func (h *Jobs) generate(ctx context.Context, in *generateInput) (*jobOutput, err
 	if err != nil {
 		return nil, err
 	}
-	wait, applied := parseWait(in.Prefer)
+	wait, applied, release := h.beginWait(ctx, in.Prefer)
+	defer release()
 	var snap snapshot.Snapshot
 	if wait > 0 {
 		snap, err = h.await(ctx, j.ID, wait)
@@ -212,7 +217,8 @@ func (h *Jobs) getOwnJob(ctx context.Context, id string) (job.Job, error) {
 // get serves GET /api/jobs/{id}.
 func (h *Jobs) get(ctx context.Context, in *getInput) (*jobOutput, error) {
 	snap, err := h.getOwn(ctx, in.ID)
-	wait, applied := parseWait(in.Prefer)
+	wait, applied, release := h.beginWait(ctx, in.Prefer)
+	defer release()
 	if err == nil && wait > 0 && !snap.Status.Terminal() {
 		snap, err = h.await(ctx, snap.ID, wait)
 	}

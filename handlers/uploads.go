@@ -42,7 +42,8 @@ func (h *Jobs) RegisterUpload(api huma.API, method, path string) {
 			"Name its id in input_images afterwards. A picture that no job has taken within a day is removed.",
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxUploadRequest, BodyReadTimeout: noTimeout,
 		Metadata: answersWith(map[int]answer{
-			http.StatusCreated: answerOf[UploadResource]("Where to put the picture.", "Cache-Control"),
+			http.StatusCreated:         answerOf[UploadResource]("Where to put the picture.", "Cache-Control"),
+			http.StatusTooManyRequests: {},
 		}),
 	}, telling(h, h.upload))
 }
@@ -61,6 +62,9 @@ type uploadOutput struct {
 
 // upload serves POST /api/uploads.
 func (h *Jobs) upload(ctx context.Context, in *uploadInput) (*uploadOutput, error) {
+	if err := h.uploads.take(tenant(ctx).Name); err != nil {
+		return nil, err
+	}
 	ticket, err := h.Uploader.SignUpload(tenant(ctx).Name, in.Body.ContentType, in.Body.Bytes)
 	if err != nil {
 		return nil, err

@@ -80,6 +80,7 @@ func (h *Jobs) RegisterReplay(api huma.API, method, path string) {
 			http.StatusAccepted:            answerOf[WebhookResource]("The webhook, which waits again."),
 			http.StatusConflict:            {},
 			http.StatusUnprocessableEntity: {}, // as in a service that cannot sign
+			http.StatusTooManyRequests:     {},
 		}),
 	}, telling(h, h.replay))
 }
@@ -154,6 +155,9 @@ func (h *Jobs) replay(ctx context.Context, in *replayInput) (*replayOutput, erro
 	}
 	if h.CheckURL == nil {
 		return nil, huma.Error422UnprocessableEntity("This service has no WEBHOOK_SECRET to sign with. Have that set, and try again.")
+	}
+	if err := h.replays.take(own.Tenant); err != nil {
+		return nil, err
 	}
 	hook, err := h.Webhooks.Replay(ctx, own.ID, in.WebhookID)
 	if errors.Is(err, record.ErrNotFound) {

@@ -61,9 +61,21 @@ func (k *Keys) tenant(key string) (t handlers.Tenant, ok bool) {
 	return t, ok
 }
 
+// maxHeld bounds the requests of one tenant that wait for jobs or follow them in
+// a process at once, where there are other tenants. It leaves these some of the
+// 250 requests that Cloud Run sends an instance, and is above the 60 % of them
+// from which on Cloud Run starts another one.
+const maxHeld = 200
+
+// several reports whether there are keys of more than one tenant.
+func (k *Keys) several() bool {
+	return slices.ContainsFunc(k.entries, func(e keyEntry) bool { return e.tenant.Name != k.entries[0].tenant.Name })
+}
+
 // authenticate lets in requests with a valid key, reading ones with a valid
 // browser token, or every request if there are no keys.
 func (k *Keys) authenticate(next http.Handler) http.Handler {
+	several := k.several()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := handlers.Tenant{Name: openTenant, Weight: openWeight}
 		if len(k.entries) > 0 {
@@ -72,6 +84,9 @@ func (k *Keys) authenticate(next http.Handler) http.Handler {
 				fault.answer(w)
 				return
 			}
+		}
+		if several {
+			t.Limits.MaxHeld = maxHeld
 		}
 		if r.URL.Query().Has(tokenParameter) {
 			w.Header().Set("Referrer-Policy", "no-referrer") // the address has the token in it

@@ -107,7 +107,7 @@ func (s *service) exchanges() []exchange {
 	}
 	return slices.Concat(all,
 		s.readJobs(ids), s.followJobs(ids), s.endJobs(ids), s.askForUploads(), s.askForWebhooks(), s.askForQuotes(), s.fill(),
-		s.askForPictures(), s.askInVain(ids["partial"]))
+		s.tooMany(), s.askForPictures(), s.askInVain(ids["partial"]))
 }
 
 // ask sends a request without a body for a job.

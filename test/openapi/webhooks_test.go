@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -76,4 +77,90 @@ func (s *service) replay(name, id, hook string) exchange {
 	e := s.ask(name, http.MethodPost, strings.Replace(replayPath, "{webhook_id}", hook, 1), id)
 	e.Path = replayPath
 	return e
+}
+
+// tooMany are requests of the tenant full past what it may ask for in a minute, and
+// past what it may have held open.
+func (s *service) tooMany() []exchange {
+	s.Helper()
+	key := "Bearer " + keys()["full"]
+	ids := s.send("its jobs", http.MethodGet, jobsPath, "", "Authorization", key)
+	var list struct {
+		Jobs []struct{ ID string }
+	}
+	if err := json.Unmarshal([]byte(ids.Body), &list); err != nil || len(list.Jobs) == 0 {
+		s.Fatalf("its jobs: %d %s", ids.Status, ids.Body)
+	}
+	waiting := list.Jobs[0].ID
+	return []exchange{
+		s.untilRefused(func() exchange {
+			return s.send("too many uploads", http.MethodPost, uploadsPath, `{"content_type":"image/png","bytes":1}`, "Authorization", key)
+		}),
+		s.untilRefused(func() exchange {
+			e := s.ask("too many replays", http.MethodPost, strings.Replace(replayPath, "{webhook_id}", "msg_1", 1), waiting, "Authorization", key)
+			e.Path = replayPath
+			return e
+		}),
+		s.tooManyStreams(waiting, key),
+	}
+}
+
+// untilRefused repeats a request until there were too many, and returns that.
+func (s *service) untilRefused(send func() exchange) exchange {
+	s.Helper()
+	for range 10_000 {
+		if e := send(); e.Status == http.StatusTooManyRequests {
+			return e
+		}
+	}
+	s.Fatal("10000 requests are not too many")
+	return exchange{}
+}
+
+// tooManyStreams follows a job that waits until there are too many streams, and
+// returns the last.
+func (s *service) tooManyStreams(id, key string) exchange {
+	s.Helper()
+	ctx, hangUp := context.WithCancel(s.Context())
+	defer hangUp()
+	for range 1000 {
+		begun := make(chan struct{}, 1)
+		refused := make(chan exchange, 1)
+		go func() {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, strings.ReplaceAll(eventsPath, "{id}", id), http.NoBody)
+			r.Header.Set("Authorization", key)
+			w := stream{connection{httptest.NewRecorder()}, begun}
+			s.routes.ServeHTTP(w, r)
+			e := exchange{
+				Name: "too many streams", Method: "get", Path: eventsPath, Status: w.Code, Headers: make(map[string]string), Body: w.Body.String(),
+			}
+			for header := range w.Header() {
+				e.Headers[strings.ToLower(header)] = w.Header().Get(header)
+			}
+			refused <- e
+		}()
+		select {
+		case <-begun:
+		case e := <-refused:
+			return e
+		}
+	}
+	s.Fatal("1000 streams are not too many")
+	return exchange{}
+}
+
+// A stream is an answer that tells when it has begun.
+type stream struct {
+	connection
+
+	begun chan struct{}
+}
+
+// Flush implements http.Flusher.
+func (s stream) Flush() {
+	s.ResponseRecorder.Flush()
+	select {
+	case s.begun <- struct{}{}:
+	default:
+	}
 }
