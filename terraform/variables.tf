@@ -282,8 +282,8 @@ variable "api" {
   description = <<-EOT
     Size of the API, and who may reach it. A public one asks callers for a key of api-keys; one that is not asks for a
     Google identity besides. concurrency counts each caller that waits for a job or follows one: these cost an instance
-    little, and hold it open together. One of several tenants may have 200 of them in an instance. cors_origins are the origins of web pages that may read jobs with a browser token,
-    such as https://app.example.com.
+    little, and hold it open together. One of several tenants may have 200 of them in an instance. cors_origins are the
+    origins of web pages that may read jobs with a browser token, such as https://app.example.com.
   EOT
   type = object({
     public        = optional(bool, true)
