@@ -24,12 +24,12 @@ func refuseMethod(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	handlers.WriteProblem(w, http.StatusMethodNotAllowed, r.Method+" is not for "+r.URL.Path+". Use one of "+allow+".")
+	handlers.WriteProblem(w, http.StatusMethodNotAllowed, shown(r.Method)+" is not for "+shown(r.URL.Path)+". Use one of "+allow+".")
 }
 
 // refusePath answers a request for a path that there is not.
 func refusePath(w http.ResponseWriter, r *http.Request) {
-	handlers.WriteProblem(w, http.StatusNotFound, "There is nothing at "+r.URL.Path+". The API is described at /openapi.json.")
+	handlers.WriteProblem(w, http.StatusNotFound, "There is nothing at "+shown(r.URL.Path)+". The API is described at /openapi.json.")
 }
 
 // allowed returns the methods of the request's path, without OPTIONS. HEAD works

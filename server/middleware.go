@@ -48,10 +48,10 @@ func accessLog(log *slog.Logger) func(http.Handler) http.Handler {
 					level = slog.LevelDebug
 				}
 				log.LogAttrs(r.Context(), level, "request",
-					slog.String("method", r.Method), slog.String("path", r.URL.Path),
+					slog.String("method", shown(r.Method)), slog.String("path", shown(r.URL.Path)),
 					slog.Int("status", ww.Status()), slog.Int("bytes", ww.BytesWritten()),
 					slog.Float64("seconds", time.Since(started).Seconds()),
-					slog.String("task", r.Header.Get("X-CloudTasks-TaskName")))
+					slog.String("task", shown(r.Header.Get("X-CloudTasks-TaskName"))))
 			}()
 			next.ServeHTTP(ww, r)
 		})
@@ -70,7 +70,7 @@ func recoverer(log *slog.Logger) func(http.Handler) http.Handler {
 				if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(v)
 				}
-				log.ErrorContext(r.Context(), "panic", "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
+				log.ErrorContext(r.Context(), "panic", "path", shown(r.URL.Path), "panic", v, "stack", string(debug.Stack()))
 				handlers.WriteProblem(w, http.StatusInternalServerError, "The service failed; this is its own fault.")
 			}()
 			next.ServeHTTP(w, r)
