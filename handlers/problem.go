@@ -48,7 +48,7 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 	var costly *enqueue.CostError
 	switch {
 	case errors.As(err, &told):
-		return told
+		return err // whole: headers may be around it
 	case errors.Is(err, record.ErrNotFound):
 		return huma.Error404NotFound("There is no such job.")
 	case errors.As(err, &full):
