@@ -114,25 +114,19 @@ type fault struct {
 }
 
 // WriteProblem answers with an RFC 9457 problem.
-func WriteProblem(w http.ResponseWriter, code int, detail string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(code)
-	doc, err := json.Marshal(huma.ErrorModel{Title: http.StatusText(code), Status: code, Detail: detail})
-	if err != nil {
-		return // the answer has the code alone
-	}
-	_, _ = w.Write(doc)
+func WriteProblem(w http.ResponseWriter, status int, detail string) {
+	WriteCodedProblem(w, status, "", detail)
 }
 
 // WriteCodedProblem answers with an RFC 9457 problem that has a code for
-// programs.
+// programs, empty for none.
 func WriteCodedProblem(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	doc, err := json.Marshal(struct {
 		huma.ErrorModel
 
-		Code string `json:"code"`
+		Code string `json:"code,omitempty"`
 	}{huma.ErrorModel{Title: http.StatusText(status), Status: status, Detail: detail}, code})
 	if err != nil {
 		return // the answer has the status alone
