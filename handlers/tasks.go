@@ -62,17 +62,8 @@ const maxTaskBody = 4 << 10
 func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 	ctx, release := follow(r.Context(), h.Process)
 	defer release()
-	t, err := decodeTask(http.MaxBytesReader(w, r.Body, maxTaskBody))
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		h.Log.WarnContext(ctx, "a delivery did not come in time; it has to come again", "error", err)
-		WriteProblem(w, http.StatusRequestTimeout, "The body did not come in time. Deliver the task again.")
-		return
-	}
-	if err != nil {
-		// A second delivery of it could not be read either.
-		h.Log.ErrorContext(ctx, "a delivery cannot be read; its task is dropped",
-			"error", err, "task", r.Header.Get(taskNameHeader))
-		w.WriteHeader(http.StatusOK)
+	t, ok := readTask(ctx, h, w, r, decodeTask)
+	if !ok {
 		return
 	}
 	verdict, err := h.Worker.Deliver(ctx, t)
@@ -80,6 +71,24 @@ func (h *Tasks) Generate(w http.ResponseWriter, r *http.Request) {
 		h.Log.ErrorContext(ctx, "delivery failed", "error", err, "job_id", t.JobID, "index", t.Index)
 	}
 	w.WriteHeader(answers()[verdict])
+}
+
+// readTask reads the task that is delivered. If it cannot, it answers and reports
+// false.
+func readTask[T any](
+	ctx context.Context, h *Tasks, w http.ResponseWriter, r *http.Request, decode func(io.Reader) (T, error),
+) (t T, ok bool) {
+	t, err := decode(http.MaxBytesReader(w, r.Body, maxTaskBody))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		h.Log.WarnContext(ctx, "a delivery did not come in time; it has to come again", "error", err)
+		WriteProblem(w, http.StatusRequestTimeout, "The body did not come in time. Deliver the task again.")
+	case err != nil: // a second delivery of it could not be read either
+		h.Log.ErrorContext(ctx, "a delivery cannot be read; its task is dropped",
+			"error", err, "path", r.URL.Path, "task", r.Header.Get(taskNameHeader))
+		w.WriteHeader(http.StatusOK)
+	}
+	return t, err == nil
 }
 
 // Sweep serves POST /tasks/sweep. It answers with what the sweep did. A step

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -213,18 +212,11 @@ func webhookAnswers() map[webhook.Verdict]int {
 func (h *Tasks) Webhook(w http.ResponseWriter, r *http.Request) {
 	ctx, release := follow(r.Context(), h.Process)
 	defer release()
-	t, err := decodeWebhookTask(http.MaxBytesReader(w, r.Body, maxTaskBody))
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		h.Log.WarnContext(ctx, "a delivery did not come in time; it has to come again", "error", err)
-		WriteProblem(w, http.StatusRequestTimeout, "The body did not come in time. Deliver the task again.")
+	t, ok := readTask(ctx, h, w, r, decodeWebhookTask)
+	if !ok {
 		return
-	case err != nil: // a second delivery of it could not be read either
-		h.Log.ErrorContext(ctx, "a delivery of a webhook cannot be read; its task is dropped",
-			"error", err, "task", r.Header.Get(taskNameHeader))
-		w.WriteHeader(http.StatusOK)
-		return
-	case h.Webhooks == nil:
+	}
+	if h.Webhooks == nil {
 		h.Log.ErrorContext(ctx, "a webhook waits, and cannot be signed: WEBHOOK_SECRET is not set", "job_id", t.JobID, "webhook_id", t.WebhookID)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
