@@ -29,6 +29,9 @@ func WithTenant(ctx context.Context, t Tenant) context.Context {
 	return context.WithValue(ctx, tenantKey{}, t)
 }
 
+// TenantName returns the name of the tenant whose request ctx belongs to.
+func TenantName(ctx context.Context) string { return tenant(ctx).Name }
+
 // tenant returns the tenant whose request ctx belongs to.
 func tenant(ctx context.Context) Tenant {
 	t, _ := ctx.Value(tenantKey{}).(Tenant)

@@ -2,12 +2,16 @@ package server_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/server"
 )
 
 const upload = "POST /api/generate-images HTTP/1.1\nHost: test\nContent-Type: application/json"
@@ -59,6 +63,40 @@ func TestBodiesThatAreTooLarge(t *testing.T) {
 		got := ln.request(t, head)
 		if got.status != http.StatusRequestEntityTooLarge || got.answered != 0 || !strings.Contains(got.text, "https URL") {
 			t.Errorf("answered %+v", got)
+		}
+	})
+}
+
+// One of several tenants cannot take the memory of all.
+func TestATenantHasAShareOfTheMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := server.Config{Log: slog.New(slog.DiscardHandler), Lanes: &handlers.Lanes{}, Jobs: &handlers.Jobs{}}
+		cfg.Keys.Add("web", "key", 1)
+		cfg.Keys.Add("other", "other-key", 1)
+		h := server.New(cfg)
+		send := func(key string, length int64, body io.Reader) int {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/generate-images", body)
+			r.ContentLength = length
+			r.Header.Set("Authorization", "Bearer "+key)
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w.Code
+		}
+		slow, stop := io.Pipe()
+		for range 6 {
+			go send("key", handlers.MaxBody, slow)
+		}
+		synctest.Wait()
+		if code := send("key", 2, strings.NewReader("{}")); code != http.StatusServiceUnavailable {
+			t.Errorf("past its share: answered %d", code)
+		}
+		if code := send("other-key", 2, strings.NewReader("{}")); code != http.StatusUnprocessableEntity {
+			t.Errorf("another tenant: answered %d", code)
+		}
+		stop.Close()
+		synctest.Wait()
+		if code := send("key", 2, strings.NewReader("{}")); code != http.StatusUnprocessableEntity {
+			t.Errorf("afterwards: answered %d", code)
 		}
 	})
 }

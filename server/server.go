@@ -67,7 +67,7 @@ func install(r chi.Router, cfg Config) {
 		var api huma.API
 		// Callers use these with an API key.
 		r.Group(func(r chi.Router) {
-			r.Use(cfg.Keys.authenticate, limitMemory)
+			r.Use(cfg.Keys.authenticate, cfg.Keys.limitMemory)
 			api = handlers.NewAPI(r, handlers.APIConfig{Version: cfg.Version, PublicURL: cfg.PublicURL, Open: len(cfg.Keys.entries) == 0})
 			cfg.Jobs.RegisterGenerate(api, http.MethodPost, "/api/generate-images")
 			cfg.Jobs.RegisterList(api, http.MethodGet, "/api/jobs")
