@@ -2,11 +2,13 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
@@ -35,8 +37,15 @@ type deleteInput struct {
 
 // remove serves DELETE /api/jobs/{id}.
 func (h *Jobs) remove(ctx context.Context, in *deleteInput) (*struct{}, error) {
-	j, err := h.getOwnJob(ctx, in.ID)
+	own, err := h.getOwn(ctx, in.ID)
 	if err != nil {
+		return nil, err
+	}
+	j, err := h.Record.Get(ctx, own.ID)
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		j = job.Job{ID: own.ID, Status: own.Status} // a removal was cut short, and left the snapshot
+	case err != nil:
 		return nil, err
 	}
 	if !j.Status.Terminal() {

@@ -80,6 +80,22 @@ func TestDelete(t *testing.T) {
 	b.do(http.MethodDelete, path, "").problem(t, http.StatusNotFound)
 }
 
+// A process that ends right after it removed a row leaves the job's snapshot. The
+// repeated request removes that.
+func TestDeleteEndsARemovalThatWasCutShort(t *testing.T) {
+	b := setup(t)
+	j := b.generate(`{"prompt":"a"}`).job(t)
+	path := "/api/jobs/" + j.ID
+	b.do(http.MethodPost, path+"/cancel", "")
+	if err := b.kept.Delete(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if a := b.do(http.MethodDelete, path, ""); a.code != http.StatusNoContent {
+		t.Errorf("got %d %s", a.code, a.body)
+	}
+	b.do(http.MethodGet, path, "").problem(t, http.StatusNotFound)
+}
+
 func TestUploads(t *testing.T) {
 	b := setup(t)
 	a := b.do(http.MethodPost, "/api/uploads", `{"content_type":"image/png","bytes":1234}`, "Content-Type", "application/json")

@@ -38,6 +38,7 @@ type bundle struct {
 	url    string
 	routes http.Handler // what is served at url
 	record *snapshot.Record
+	kept   *memory.Record // what record is on
 	jobs   *handlers.Jobs
 	inputs *enqueuetest.Inputs
 }
@@ -62,7 +63,8 @@ func setup(t testing.TB) *bundle {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	published := snapshot.NewRecord(memory.New(), client, snapshot.Renderer{
+	kept := memory.New()
+	published := snapshot.NewRecord(kept, client, snapshot.Renderer{
 		Lanes: []snapshot.Lane{{Name: "a", Models: []string{"banana"}, RPM: 60}}, Now: func() time.Time { return now },
 		BaseURL:  "https://api.example.com",
 		ImageURL: func(key string) (string, error) { return "https://pictures.example.com/" + key, nil },
@@ -96,7 +98,7 @@ func setup(t testing.TB) *bundle {
 	routes := server.New(cfg)
 	srv := httptest.NewServer(routes)
 	t.Cleanup(srv.Close)
-	return &bundle{t: t, url: srv.URL, routes: routes, record: published, jobs: cfg.Jobs, inputs: inputs}
+	return &bundle{t: t, url: srv.URL, routes: routes, record: published, kept: kept, jobs: cfg.Jobs, inputs: inputs}
 }
 
 // noObjects is a bucket that is empty.

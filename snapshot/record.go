@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -113,16 +114,19 @@ func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (jo
 	return j, err
 }
 
-// Delete implements record.Record, and removes the job's snapshot for good.
+// Delete implements record.Record, and removes the job's snapshot for good. It
+// removes that of a job that is gone, too: whoever removed the job may have ended
+// before.
 func (r *Record) Delete(ctx context.Context, id string) error {
-	if err := r.record.Delete(ctx, id); err != nil {
+	err := r.record.Delete(ctx, id)
+	if err != nil && !errors.Is(err, record.ErrNotFound) {
 		return err
 	}
 	if left, err := r.record.Known(ctx, id); err == nil && len(left) > 0 {
 		return nil // it has not ended
 	}
 	r.cache.drop(ctx, id)
-	return nil
+	return err
 }
 
 // publish stores the snapshots of jobs in Redis, unless err says that there was
