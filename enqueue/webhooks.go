@@ -71,26 +71,27 @@ func (w *Webhooks) Tell(ctx context.Context, jobIDs ...string) {
 	defer cancel()
 	due, err := w.record.PendingWebhooks(ctx, jobIDs...)
 	if err == nil {
-		err = w.Put(ctx, due...)
+		_, err = w.Put(ctx, due...)
 	}
 	if err != nil {
 		w.log.WarnContext(ctx, "webhooks are not on their queue; the sweep puts them there", "error", err, "job_ids", jobIDs)
 	}
 }
 
-// Put puts tasks on the queue, and notes that in the record. A task that is there
-// already counts as put. One that cannot be created does not stop the others.
-func (w *Webhooks) Put(ctx context.Context, due ...record.WebhookDue) error {
+// Put puts tasks on the queue, notes that in the record, and returns how many it
+// put. A task that is there already counts as put. One that cannot be created does
+// not stop the others.
+func (w *Webhooks) Put(ctx context.Context, due ...record.WebhookDue) (int, error) {
 	put, errs := createAll(ctx, due, func(ctx context.Context, d record.WebhookDue) error { return w.PutWebhook(ctx, d.At, d.Task) })
 	failed := firstOf(errs)
 	if len(put) == 0 {
-		return failed
+		return 0, failed
 	}
 	tasks := make([]job.WebhookTask, len(put))
 	for i, d := range put {
 		tasks[i] = d.Task
 	}
-	return errors.Join(failed, w.record.WebhooksEnqueued(ctx, tasks...))
+	return len(put), errors.Join(failed, w.record.WebhooksEnqueued(ctx, tasks...))
 }
 
 // firstOf returns the first error of a list, and how many there are more.

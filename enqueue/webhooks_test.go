@@ -199,9 +199,9 @@ func TestPutSaysOfManyTasksThatTheyFail(t *testing.T) {
 	for _, id := range []string{"bad", "good", "bad2", "bad3"} {
 		due = append(due, record.WebhookDue{Task: job.WebhookTask{WebhookID: id, Try: 1}})
 	}
-	err := h.Put(t.Context(), due...)
-	if err == nil || !strings.Contains(err.Error(), "and 2 tasks more") || strings.Count(err.Error(), "PermissionDenied") != 1 {
-		t.Errorf("%v", err)
+	put, err := h.Put(t.Context(), due...)
+	if put != 1 || err == nil || !strings.Contains(err.Error(), "and 2 tasks more") || strings.Count(err.Error(), "PermissionDenied") != 1 {
+		t.Errorf("put %d, %v", put, err)
 	}
 	if n := len(h.queue.Requests); n != 4 {
 		t.Errorf("%d were tried, want all", n)

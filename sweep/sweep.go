@@ -93,9 +93,10 @@ type Objects interface {
 	List(ctx context.Context, after string, before time.Time) (page []job.StoredObject, next string, err error)
 }
 
-// A WebhookProducer puts tasks of webhooks on their queue, and notes that.
+// A WebhookProducer puts tasks of webhooks on their queue, notes that, and returns
+// how many it put.
 type WebhookProducer interface {
-	Put(ctx context.Context, due ...record.WebhookDue) error
+	Put(ctx context.Context, due ...record.WebhookDue) (int, error)
 }
 
 // Sweeper finds what crashes left behind, and mends it. Sweeps may overlap.

@@ -3,7 +3,8 @@ package sweep
 import "context"
 
 // tell puts tasks of webhooks on their queue that never got there, and new ones in
-// place of those that should have been delivered long ago.
+// place of those that should have been delivered long ago. It goes on as long as the
+// queue takes any of a page.
 func (s *Sweeper) tell(ctx context.Context) (n int, more bool, err error) {
 	if s.Webhooks == nil {
 		return 0, false, nil
@@ -12,5 +13,6 @@ func (s *Sweeper) tell(ctx context.Context) (n int, more bool, err error) {
 	if err != nil || len(due) == 0 {
 		return 0, false, err
 	}
-	return len(due), len(due) >= page, s.Webhooks.Put(ctx, due...)
+	n, err = s.Webhooks.Put(ctx, due...)
+	return n, n > 0 && len(due) >= page, err
 }

@@ -90,6 +90,28 @@ func TestSweepTellsWhatIsOverdue(t *testing.T) {
 	}
 }
 
+// broken is a queue for webhooks that takes none.
+type broken struct{ calls int }
+
+func (b *broken) Put(context.Context, ...record.WebhookDue) (int, error) {
+	b.calls++
+	return 0, errors.New("there is no such queue")
+}
+
+// A queue that takes nothing is left alone after a page, whatever waits for it.
+func TestSweepAsksABrokenQueueOnce(t *testing.T) {
+	b := setup(t, sweepQueue)
+	for range 101 { // a page and one more
+		b.ended(t)
+	}
+	b.advance(2 * time.Minute)
+	queue := &broken{}
+	b.sweeper.Webhooks = queue
+	if swept, err := b.sweeper.Sweep(t.Context()); err == nil || swept.Told != 0 || queue.calls != 1 {
+		t.Errorf("%+v, %v, asked %d times", swept, err, queue.calls)
+	}
+}
+
 // What cannot be put is left to the next sweep.
 func TestSweepTellsAgain(t *testing.T) {
 	b := setup(t, sweepQueue)
