@@ -3,6 +3,10 @@
 import {mock} from 'node:test';
 import {setImmediate} from 'node:timers/promises';
 
+// The package loads this when somebody first waits. To read a file takes real time,
+// for which a clock that is set does not wait.
+import '../dist/watch.js';
+
 export const start = Date.parse('2026-11-24T12:00:00Z');
 
 // useClock stops the clock of this test, at start.

@@ -24,6 +24,7 @@ export async function startService() {
       GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: gemini.url, GEMINI_RPM: '30000', WORKER_CONCURRENCY: '100',
     },
   });
+  await once(child, 'spawn'); // fails if there is no program
   const ended = once(child, 'exit');
   return {
     url: await readAddress(child), gemini,
