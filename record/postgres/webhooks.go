@@ -146,7 +146,7 @@ func (r *Record) NoteWebhook(ctx context.Context, n job.WebhookNote) (nextAt tim
 	args["entry"], args["most"] = string(entry), job.MaxWebhookLog
 	var calls []call
 	if n.State == job.WebhookGone {
-		calls = append(calls, call{statement: "lock_receiver", args: args})
+		calls = append(calls, call{statement: "lock_receiver", args: args}, call{statement: "lock_webhooks", args: args})
 	}
 	err = r.send(ctx, append(calls, call{statement: "note_webhook", args: args, read: func(rows pgx.Rows) error {
 		var next *time.Time

@@ -117,6 +117,36 @@ func TestProgramsOfBeforeWebhooksGoOn(t *testing.T) {
 	}
 }
 
+// A webhook that ends all others of its job takes them in the order in which those
+// do that take several, so that none of these holds what the other waits for.
+func TestGoneTakesWebhooksInOrder(t *testing.T) {
+	t.Parallel()
+	url := postgrestest.NewRecord(t)
+	rec, hold := postgres.New(newPool(t, url)), holdUp{t, newPool(t, url)}
+	task := hooked(t, rec, job.WebhookEvents()...)
+	if _, err := rec.Cancel(t.Context(), task.JobID); err != nil {
+		t.Fatal(err)
+	}
+	execSQL(t, hold.pool, `
+INSERT INTO webhooks (job_id, event, happened_at, version, status, handed_out_at)
+SELECT id, 'job.started', now(), 1, status, now() FROM jobs`)
+	first, last := job.WebhookID(task.JobID, job.WebhookJobCanceled, 0), job.WebhookID(task.JobID, job.WebhookJobStarted, 0)
+
+	release := hold.lock(`SELECT FROM webhooks WHERE id = $1 FOR UPDATE`, first)
+	noted := start(func() {
+		note := job.WebhookNote{JobID: task.JobID, WebhookID: last, State: job.WebhookGone, Try: job.WebhookTry{Number: 1}}
+		if _, ok, err := rec.NoteWebhook(t.Context(), note); !ok || err != nil {
+			t.Errorf("noted %t, %v", ok, err)
+		}
+	})
+	hold.waitUntil(1, noted)
+	if _, err := hold.pool.Exec(t.Context(), `SELECT FROM webhooks WHERE id = $1 FOR UPDATE NOWAIT`, last); err != nil {
+		t.Errorf("it holds the last one while it waits for the first: %v", err)
+	}
+	release()
+	<-noted
+}
+
 // A receiver that wants no more is not told of what happens just then, and nothing
 // deadlocks: transitions of the job, its removal, and notes of other tries come at
 // the same time.

@@ -1,7 +1,7 @@
 -- Notes how a try ended, if the webhook waits for the try of that number, and
 -- returns when the next one is due. A log that is full loses its first try. With
 -- 'gone', ends the job's other webhooks too, and records no more of them; runs
--- after lock_receiver then.
+-- after lock_receiver and lock_webhooks then.
 WITH noted AS (
     UPDATE webhooks SET
         state = @state, tries = @try,
