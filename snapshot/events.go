@@ -29,6 +29,7 @@ const (
 // themselves.
 type events struct {
 	redis *redis.Client
+	again *time.Timer // wakes run after a command that failed; only run uses it
 
 	mu        sync.Mutex
 	listeners map[string]map[*listener]bool // by channel
@@ -174,7 +175,10 @@ func (e *events) subscribe(ctx context.Context, sub *goredis.PubSub, subscribed 
 	}
 	if e.sendCommand(ctx, "subscribe", sub.Subscribe, added) != nil {
 		e.settle(added)
-		time.AfterFunc(subscribeAgain, e.lockAndSignal)
+		if e.again != nil {
+			e.again.Stop() // one is enough, however many have tried
+		}
+		e.again = time.AfterFunc(subscribeAgain, e.lockAndSignal)
 		return
 	}
 	for _, channel := range added {
