@@ -10,18 +10,19 @@ import {fileURLToPath} from 'node:url';
 import {startGemini} from './gemini.js';
 
 export const apiKey = 'client-test-key-0123456789';
+export const otherKey = 'other-test-key-0123456789'; // of another tenant
 const program = fileURLToPath(new URL('../../bin/dev', import.meta.url));
 
 // startService returns the service once it is ready. Its jobs are in a folder
-// of their own, which close removes.
-export async function startService() {
+// of their own, which close removes. env has further settings of it.
+export async function startService(env = {}) {
   const gemini = await startGemini();
   const folder = await mkdtemp(join(tmpdir(), 'ai-worker-client-'));
   const child = spawn(program, {
     cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      PATH: process.env.PATH, HOME: folder, PORT: '0', API_KEYS: `client:${apiKey}`, LOG_LEVEL: 'error',
-      GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: gemini.url, GEMINI_RPM: '30000', WORKER_CONCURRENCY: '100',
+      PATH: process.env.PATH, HOME: folder, PORT: '0', API_KEYS: `client:${apiKey},other:${otherKey}`, LOG_LEVEL: 'error',
+      GEMINI_API_KEY: 'stand-in', GEMINI_BASE_URL: gemini.url, GEMINI_RPM: '30000', WORKER_CONCURRENCY: '100', ...env,
     },
   });
   await once(child, 'spawn'); // fails if there is no program
