@@ -5,7 +5,7 @@ import {hasEnded, type Job} from '../api.js';
 import {AuthenticationError, NotFoundError} from '../errors.js';
 import {limit, sleep} from '../limit.js';
 import type {Backend, Report} from './backend.js';
-import {Refusal} from './refusal.js';
+import {Refusal, refusalOf} from './refusal.js';
 import {tagOf} from './snapshots.js';
 
 export interface Listener {
@@ -77,8 +77,9 @@ export class Watches {
         }
       }
     } catch (error) {
-      if (!signal.aborted) {
-        report(error);
+      const {report: told} = refusalOf(error).details;
+      if (told !== undefined && !signal.aborted) {
+        report(told);
       }
     }
     this.#end(watch.latest.id, watch);
