@@ -211,7 +211,7 @@ test('a page of another site changes nothing', async () => {
     [{'Sec-Fetch-Site': 'same-origin'}, 202], [{'Sec-Fetch-Site': 'none'}, 202], [{'Sec-Fetch-Site': 'cross-site'}, 403],
     [{'Sec-Fetch-Site': 'same-site'}, 403], [{'Sec-Fetch-Site': 'cross-site', Origin: 'http://app.test'}, 403],
     [{Origin: 'http://app.test'}, 202], [{Origin: 'https://evil.test'}, 403], [{Origin: 'null'}, 403], [{Origin: 'http://app.test.evil.test'}, 403],
-    [{Origin: 'https://www.app.test', 'X-Forwarded-Host': 'www.app.test'}, 202], [{Origin: 'https://a.test', Host: 'A.test'}, 202],
+    [{Origin: 'https://www.app.test', 'X-Forwarded-Host': 'www.app.test'}, 202], [{Origin: 'https://a.test', 'X-Forwarded-Host': 'a.test, b.test'}, 202], [{Origin: 'https://a.test', Host: 'A.test'}, 202],
     [{Origin: 'http://app.test', Host: 'internal'}, 403], [{}, 202],
     [{'Sec-Fetch-Site': 'cross-site', Origin: 'https://www.example.com'}, 202, {allowedOrigins}],
     [{'Sec-Fetch-Site': 'cross-site', Origin: 'https://example.com'}, 403, {allowedOrigins}],

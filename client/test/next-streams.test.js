@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {mock, test} from 'node:test';
 
-import {createRouteHandler} from 'ai-worker-client/next';
+import {createRouteHandler, upstash} from 'ai-worker-client/next';
 
 import {answering, json, refusal, silent, broken, stream as sse, event} from './answers.js';
 import {settle, useClock} from './clock.js';
@@ -137,6 +137,7 @@ test('a job past its deadline, and one whose snapshot has no age, are asked for'
 
 for (const [name, value] of Object.entries({
   'text that is no JSON': '{"id', 'null': 'null', 'a number': 7, 'another job': JSON.stringify(end({id: 'other'})),
+  'a job without input': JSON.stringify(end({input: null})),
   'a job without metadata': JSON.stringify(end({metadata: null})), 'another tenant\'s job': JSON.stringify(end({tenant: 'other'})),
 })) {
   test(`what Redis has is not believed if it is ${name}`, async (t) => {
@@ -178,6 +179,29 @@ test('an error of Redis is told without the command, which may hold a password',
   assert.doesNotMatch(JSON.stringify(told[0], Object.getOwnPropertyNames(told[0])), /hunter2/);
 });
 
+test('an error of Upstash is told without its token', async (t) => {
+  const fetch = async (url, {headers}) => {
+    throw new TypeError('fetch failed', {cause: new Error(`headers: ${JSON.stringify(headers)}`)});
+  };
+  const {ask, errors} = open(t, [json(whole())], {snapshots: upstash({url: 'http://redis.test', token: 'hunter2', fetch})});
+  await ask(`/${id}`);
+  assert.match(errors[0], /fetch failed: headers: .*\*\*\*/);
+  assert.doesNotMatch(errors[0], /hunter2/);
+});
+
+test('Upstash that answers without results is as one that fails', async (t) => {
+  for (const answer of [
+    json({error: 'WRONGPASS'}, 401), json([{error: 'NOPERM'}, {result: null}]), json([{result: 1}]), json([]), json(null), json({}),
+    json([{result: '7'}, {result: null}]), () => new Response('<html>', {status: 200}), () => new Response(null, {status: 302}),
+  ]) {
+    const {fetch} = answering(answer);
+    const {ask, errors, asked} = open(t, [json(whole())], {snapshots: upstash({url: 'http://redis.test', token: 'hunter2', fetch})});
+    assert.equal((await ask(`/${id}`)).status, 200);
+    assert.deepEqual([errors.length, asked()], [1, ['GET ID']]);
+  }
+  assert.throws(() => upstash({url: 'redis://redis.test', token: 'hunter2'}), /UPSTASH_REDIS_REST_URL/);
+});
+
 test('all streams of a job share one loop, and a closed one leaves it to the others', async (t) => {
   const {store, ask} = open(t, [broken]);
   store.put(whole());
@@ -192,6 +216,17 @@ test('all streams of a job share one loop, and a closed one leaves it to the oth
   await answers[0].body.cancel();
   await pass(10_000);
   assert.equal(store.reads - opened, 5);
+});
+
+test('a page that comes with a newer job than the loop has shows it once, and has the others show it', async (t) => {
+  const {store, ask} = open(t, [broken]);
+  store.put(whole());
+  const first = await follow(await ask(`/${id}/events`));
+  store.put(whole({version: 2}));
+  const second = await follow(await ask(`/${id}/events`));
+  assert.deepEqual([first.jobs.map((j) => j.version), second.jobs.map((j) => j.version)], [[1, 2], [2]]);
+  await pass(1000);
+  assert.deepEqual([first.jobs.length, second.jobs.length], [2, 1]);
 });
 
 test('a closed tab ends its stream and its loop at once, by the signal of its request', async (t) => {

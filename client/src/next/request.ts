@@ -21,7 +21,7 @@ export function refuseCrossSite(request: Request, allowedOrigins: readonly strin
 
 /** Returns what this server is called by the browser. A page cannot set these headers for another site. */
 function hostsOf({headers, url}: Request): string[] {
-  return [headers.get('x-forwarded-host') ?? '', headers.get('host') ?? new URL(url).host].map((host) => host.toLowerCase()).filter(Boolean);
+  return [headers.get('x-forwarded-host')?.split(',')[0]?.trim() ?? '', headers.get('host') ?? new URL(url).host].map((host) => host.toLowerCase()).filter(Boolean);
 }
 
 /** Returns the host of an origin; of "null", which a sandboxed page has, a text that is no host. */

@@ -1,7 +1,7 @@
 // What the service's Redis says of a job, as far as it can be believed.
 
 import {hasEnded, type Job} from '../api.js';
-import type {SnapshotStore, StoredSnapshot} from './stores.js';
+import {type SnapshotStore, type StoredSnapshot, whyOf} from './stores.js';
 import {within} from './within.js';
 
 /** How long the service keeps a snapshot after it has written it, in milliseconds (snapshot.TTL). */
@@ -63,9 +63,7 @@ export class Snapshots {
 
 /** Returns an error with the message alone. That of a client of Redis may hold the command that failed, even AUTH. */
 function failureOf(error: unknown): Error {
-  const {message, cause} = error instanceof Error ? error : {message: String(error), cause: undefined};
-  const why = cause instanceof Error && cause.message ? `${message}: ${cause.message}` : message;
-  return new Error(`the snapshots in Redis cannot be read, so the service is asked: ${why}`);
+  return new Error(`the snapshots in Redis cannot be read, so the service is asked: ${whyOf(error)}`);
 }
 
 /** Returns a job of JSON, or of what a client of Redis has made of it; undefined if it is none. */
@@ -82,7 +80,7 @@ function parse(value: unknown): Job | undefined {
 export function isJob(value: unknown): value is Job {
   const job = value as Partial<Job> | null | undefined;
   return typeof job?.id === 'string' && typeof job.tenant === 'string' && typeof job.status === 'string' &&
-    Number.isSafeInteger(job.version) && typeof job.input === 'object' && Array.isArray(job.images) &&
+    Number.isSafeInteger(job.version) && typeof job.input === 'object' && job.input !== null && Array.isArray(job.images) &&
     typeof job.metadata === 'object' && job.metadata !== null;
 }
 

@@ -36,10 +36,20 @@ export function upstash({url, token, fetch}: UpstashOptions): SnapshotStore {
       // The age is read first: of a snapshot that comes in between, it is too high and not too low.
       const body = JSON.stringify([['PTTL', key], ['GET', key]]);
       const send = fetch ?? globalThis.fetch;
-      const answer = await send(address, {method: 'POST', headers, body, signal, redirect: 'error', cache: 'no-store'});
-      return resultsOf(answer.status, await answer.json());
+      try {
+        const answer = await send(address, {method: 'POST', headers, body, signal, redirect: 'manual', cache: 'no-store'});
+        return resultsOf(answer.status, await answer.json());
+      } catch (error) {
+        throw new Error(whyOf(error).replaceAll(token, '***')); // another fetch may have put the request into its error
+      }
     },
   };
+}
+
+/** Returns the words of an error, and of its cause. */
+export function whyOf(error: unknown): string {
+  const {message, cause} = error instanceof Error ? error : {message: String(error), cause: undefined};
+  return cause instanceof Error && cause.message ? `${message}: ${cause.message}` : message;
 }
 
 /** Returns what a pipeline of PTTL and GET found. */

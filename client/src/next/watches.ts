@@ -39,11 +39,10 @@ export class Watches {
   /** Tells a listener what becomes of a job that it has as it is, until that has ended or the function that is returned is called. */
   follow(job: Job, listener: Listener, report: Report): () => void {
     const watch = this.#open.get(job.id) ?? this.#begin(job, report);
+    tell(watch, job); // this listener has it already
     watch.listeners.add(listener);
-    if (isNews(watch.latest, job)) {
+    if (watch.latest !== job && isNews(watch.latest, job)) {
       listener.next(watch.latest);
-    } else {
-      tell(watch, job);
     }
     return () => {
       watch.listeners.delete(listener);
