@@ -6,21 +6,25 @@ import {json} from 'node:stream/consumers';
 
 const picture = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
-// startGemini returns the stand-in. It refuses the prompts of the set refused,
-// and holds back those of the map held, until their promise is there.
+// startGemini returns the stand-in. It refuses the prompts and the seeds of the
+// set refused, and holds back the prompts of the map held, until their promise is
+// there. The map asked has the latest request for each prompt.
 export async function startGemini() {
   const drawn = new Map();
   const refused = new Set();
   const held = new Map();
+  const asked = new Map();
   const server = createServer(async (request, response) => {
     response.setHeader('Content-Type', 'application/json');
     if (request.method === 'GET') {
       response.end(JSON.stringify({name: request.url.slice('/v1beta/'.length)}));
       return;
     }
-    const prompt = (await json(request)).contents[0].parts[0].text;
+    const body = await json(request);
+    const prompt = body.contents[0].parts[0].text;
+    asked.set(prompt, body);
     await held.get(prompt);
-    if (refused.has(prompt)) {
+    if (refused.has(prompt) || refused.has(body.generationConfig?.seed)) {
       response.end(JSON.stringify({promptFeedback: {blockReason: 'SAFETY'}}));
       return;
     }
@@ -31,7 +35,7 @@ export async function startGemini() {
     }));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {url: `http://127.0.0.1:${server.address().port}`, drawn, refused, held, close: () => closeServer(server)};
+  return {url: `http://127.0.0.1:${server.address().port}`, drawn, refused, held, asked, close: () => closeServer(server)};
 }
 
 // closeServer ends a server, and what is connected to it.
