@@ -2,12 +2,14 @@
 
 import assert from 'node:assert/strict';
 import {execFile} from 'node:child_process';
-import {mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
+import {cp, mkdtemp, readFile, rm, symlink, writeFile} from 'node:fs/promises';
+import {createRequire} from 'node:module';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, before, test} from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
+import {runInNewContext} from 'node:vm';
 import {gzipSync} from 'node:zlib';
 
 import {build} from 'esbuild';
@@ -15,6 +17,11 @@ import {publint} from 'publint';
 
 const client = fileURLToPath(new URL('..', import.meta.url));
 const modules = join(client, 'node_modules');
+const {exports: published, peerDependencies = {}} = JSON.parse(await readFile(join(client, 'package.json'), 'utf8'));
+// entries has what others import, by its name, such as ai-worker-client/webhooks.
+const entries = Object.entries(published).filter(([path]) => path !== './package.json')
+  .map(([path, {default: file}]) => [path.replace('.', 'ai-worker-client'), file]);
+const peers = Object.keys(peerDependencies);
 
 // run runs a program, and fails with what it printed.
 async function run(cwd, program, ...args) {
@@ -28,10 +35,11 @@ async function run(cwd, program, ...args) {
 let project, tarball;
 before(async () => {
   project = await mkdtemp(join(tmpdir(), 'ai-worker-project-'));
-  const [{filename}] = JSON.parse(await run(client, 'npm', 'pack', '--json', '--pack-destination', project));
+  const [{filename}] = JSON.parse(await run(client, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', project)); // it is built
   tarball = join(project, filename);
   await writeFile(join(project, 'package.json'), JSON.stringify({name: 'project', private: true, type: 'module'}));
   await run(project, 'npm', 'install', '--offline', '--no-audit', '--no-fund', tarball);
+  await Promise.all(peers.map((peer) => symlink(join(modules, peer), join(project, 'node_modules', peer))));
 });
 after(() => rm(project, {recursive: true}));
 
@@ -47,15 +55,53 @@ test('its types are those of its code, to every resolver of ESM', async () => {
 // bytes returns the size of an entry, minified and gzipped, without what it loads only when that is needed.
 async function bytes(entry) {
   const {outputFiles} = await build({
-    entryPoints: [join(client, 'dist', entry)], bundle: true, minify: true, format: 'esm', target: 'es2022', write: false, external: ['./watch.js'],
+    entryPoints: [join(client, entry)], bundle: true, minify: true, format: 'esm', target: 'es2022', write: false, external: ['./watch.js'],
   });
   return gzipSync(outputFiles[0].contents, {level: 9}).length;
 }
 
 test('it is small', async (t) => {
-  const sizes = {core: await bytes('index.js'), watch: await bytes('watch.js'), webhooks: await bytes('webhooks.js')};
+  const files = [...entries, ['watch', './dist/watch.js']];
+  const sizes = Object.fromEntries(await Promise.all(files.map(async ([name, file]) => [name, await bytes(file)])));
   t.diagnostic(JSON.stringify(sizes));
-  assert.ok(sizes.core <= 4000, `the core has ${sizes.core} bytes`);
+  assert.ok(sizes['ai-worker-client'] <= 4000, `the core has ${sizes['ai-worker-client']} bytes`);
+});
+
+// bundle returns what an application has of an entry, and the files that are in it.
+async function bundle(name, options) {
+  const {outputFiles, metafile, warnings} = await build({
+    stdin: {contents: `export * from '${name}';`, resolveDir: project}, bundle: true, write: false, metafile: true, target: 'es2022',
+    format: 'cjs', external: peers.flatMap((peer) => [peer, `${peer}/*`]), logLevel: 'silent', ...options,
+  });
+  assert.deepEqual(warnings, []);
+  const inside = 'node_modules/ai-worker-client/dist/';
+  const files = Object.keys(metafile.inputs).filter((file) => file.includes(inside)).map((file) => file.slice(file.indexOf(inside) + inside.length));
+  return {code: outputFiles[0].text, files: files.sort()};
+}
+
+// web has what browsers and edge runtimes have in common. Nothing of Node.js is in it.
+const web = Object.fromEntries([
+  'AbortController', 'AbortSignal', 'Blob', 'DOMException', 'Headers', 'ReadableStream', 'Request', 'Response', 'TextDecoder', 'TextEncoder', 'URL',
+  'URLSearchParams', 'atob', 'btoa', 'clearTimeout', 'crypto', 'fetch', 'queueMicrotask', 'setTimeout',
+].map((name) => [name, globalThis[name]]));
+
+for (const [name, file] of entries) {
+  test(`${name} is imported by Node.js, and runs as a bundle in browsers and at the edge`, async () => {
+    const imports = `console.log(Object.keys(await import('${name}')).sort().join())`;
+    const names = (await run(project, process.execPath, '--input-type=module', '-e', imports)).trim();
+    assert.ok(names.length > 0);
+    for (const options of [{platform: 'browser'}, {platform: 'neutral', conditions: ['edge-light', 'workerd', 'worker']}]) {
+      const {code, files} = await bundle(name, options);
+      assert.ok(files.includes(file.replace('./dist/', '')), String(files));
+      const module = {exports: {}};
+      runInNewContext(code, {...web, module, exports: module.exports, require: createRequire(join(project, 'package.json'))});
+      assert.equal(Object.keys(module.exports).sort().join(), names);
+    }
+  });
+}
+
+test('who verifies webhooks has nothing else', async () => {
+  assert.deepEqual((await bundle('ai-worker-client/webhooks', {platform: 'neutral'})).files, ['webhooks.js']);
 });
 
 test('it is imported by its names, and nothing else is', async () => {
@@ -63,7 +109,36 @@ test('it is imported by its names, and nothing else is', async () => {
   const names = async (name) => (await run(project, process.execPath, '--input-type=module', '-e', imports(name))).trim();
   assert.match(await names('ai-worker-client'), /createClient,createJobToken,hasEnded$/);
   assert.equal(await names('ai-worker-client/webhooks'), 'WebhookVerificationError,signTestWebhook,verifyWebhook');
+  assert.equal(await names('ai-worker-client/ai-sdk'), 'NoImageError,createAiWorker');
   await assert.rejects(names('ai-worker-client/dist/transport.js'), /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+});
+
+// source makes a copy of the package as it is in a repository: nothing of it is built.
+async function source() {
+  const folder = await mkdtemp(join(tmpdir(), 'ai-worker-source-'));
+  await Promise.all(['.npmrc', 'package.json', 'README.md', 'llms.txt', 'tsconfig.json', 'scripts', 'src'].map((file) => (
+    cp(join(client, file), join(folder, file), {recursive: true}))));
+  return folder;
+}
+
+test('it is built when it is packed, and when it is a dependency by its folder', async (t) => {
+  const folder = await source();
+  t.after(() => rm(folder, {recursive: true}));
+  await assert.rejects(run(folder, 'npm', 'pack', '--json'), /TypeScript is not installed.*npm ci/);
+  await symlink(modules, join(folder, 'node_modules'));
+  const [{files, filename}] = JSON.parse(await run(folder, 'npm', 'pack', '--json'));
+  const built = files.map((file) => file.path);
+  const roots = [...new Set(built.map((path) => path.split('/')[0]))].sort();
+  assert.deepEqual(roots, ['README.md', 'dist', 'llms.txt', 'package.json', 'src']);
+  for (const [, file] of entries) {
+    assert.ok(built.includes(file.replace('./', '')), `${filename} has ${file}`);
+  }
+  await rm(join(folder, 'dist'), {recursive: true});
+  const app = await mkdtemp(join(tmpdir(), 'ai-worker-app-'));
+  t.after(() => rm(app, {recursive: true}));
+  await writeFile(join(app, 'package.json'), JSON.stringify({private: true, type: 'module', dependencies: {'ai-worker-client': `file:${folder}`}}));
+  await run(app, 'npm', 'install', '--install-links', '--offline', '--no-audit', '--no-fund');
+  assert.match(await run(app, process.execPath, '-e', "import('ai-worker-client').then((all) => console.log(typeof all.createClient))"), /function/);
 });
 
 // types is what a caller may write, and what tsc must refuse.
