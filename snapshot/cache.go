@@ -27,6 +27,8 @@ const CancelChannel = "jobs:canceled"
 
 const (
 	// TTL is how long a snapshot stays after its last change, or a little less.
+	// The npm package's route for Next.js tells the age of a snapshot by it
+	// (client/src/next/snapshots.ts).
 	TTL = 24 * time.Hour
 	// MaxAge is how long the snapshot of an unfinished job is believed. A
 	// reader learns of a change that Redis missed after this time at the

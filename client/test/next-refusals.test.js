@@ -152,7 +152,8 @@ test('fields that are not granted are refused, in their exact case and once', as
   }
   const {post, requests} = open();
   assert.equal((await post('{"prompt": "\\"count\\": 1, {\\"count\\": [", "count": 1, "seed": 1}')).status, 202);
-  assert.equal(requests.length, 1);
+  assert.equal((await post('{"prompt": {"a": 1, "b": {"a": 2, "a": 3}}}')).status, 202, 'what is inside a field is for the service to refuse');
+  assert.equal(requests.length, 2);
 });
 
 test('the service is asked for what the page wants and the grant adds', async () => {

@@ -81,6 +81,16 @@ test('a stream begins with padding for Safari and the whole job, and has each ch
   assert.match(text, /^retry: 2000\n: {2048}\n\nevent: job\nid: 1\ndata: \{[^\n]*\}\n\n/);
 });
 
+test('a browser that comes again is told the whole job, and to stop only after the end', async (t) => {
+  const {store, ask} = open(t, [broken]);
+  store.put(whole());
+  const headers = {'Last-Event-ID': '1'};
+  assert.equal((await follow(await ask(`/${id}/events`, {headers}))).jobs.length, 1);
+  store.put(end({version: 2}));
+  assert.equal((await follow(await ask(`/${id}/events`, {headers}))).jobs.length, 1);
+  assert.equal((await ask(`/${id}/events`, {headers: {'Last-Event-ID': '2'}})).status, 204);
+});
+
 test('a user sees of a job what is named, and its cost only if the app shows it', async (t) => {
   const {store, ask} = open(t, [broken]);
   store.put(end());

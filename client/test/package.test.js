@@ -108,6 +108,7 @@ test('it is imported by its names, and nothing else is', async () => {
   const imports = (name) => `console.log(Object.keys(await import('${name}')).sort().join())`;
   const names = async (name) => (await run(project, process.execPath, '--input-type=module', '-e', imports(name))).trim();
   assert.match(await names('ai-worker-client'), /createClient,createJobToken,hasEnded$/);
+  assert.equal(await names('ai-worker-client/next'), 'createRouteHandler,redisStore,upstash');
   assert.equal(await names('ai-worker-client/webhooks'), 'WebhookVerificationError,signTestWebhook,verifyWebhook');
   assert.equal(await names('ai-worker-client/ai-sdk'), 'NoImageError,createAiWorker');
   await assert.rejects(names('ai-worker-client/dist/transport.js'), /ERR_PACKAGE_PATH_NOT_EXPORTED/);
@@ -144,6 +145,7 @@ test('it is built when it is packed, and when it is a dependency by its folder',
 // types is what a caller may write, and what tsc must refuse.
 const types = `
 import {createClient, type Job, type JobStatus} from 'ai-worker-client';
+import {createRouteHandler, redisStore, upstash, type Grant, type UserJob} from 'ai-worker-client/next';
 import {verifyWebhook} from 'ai-worker-client/webhooks';
 const client = createClient({baseUrl: 'https://api.test', fetch: globalThis.fetch});
 const job: Job = await client.generateImages({prompt: 'p'}, {signal: AbortSignal.timeout(1), onUpdate: (j) => void j.output});
@@ -166,6 +168,21 @@ if (event.type === 'image.failed') {
 // @ts-expect-error the start of a job tells of no image
 if (event.type === 'job.started') event.data.image;
 void status;
+const authorize = async (request: Request): Promise<Grant | null> => ({user: request.url, models: ['a'], imageSizes: ['1K']});
+const {GET}: {GET: (request: Request, context: {params: Promise<{path?: string[]}>}) => Promise<Response>} = createRouteHandler({
+  client, authorize, snapshots: upstash({url: 'https://redis.test', token: 't'}),
+});
+createRouteHandler({authorize, client: {baseUrl: 'https://api.test'}, snapshots: redisStore({get: async () => null, pTTL: async (key) => key.length})});
+// @ts-expect-error nobody may do anything without authorize
+createRouteHandler({client});
+// @ts-expect-error a grant is for a user
+createRouteHandler({authorize: () => ({models: ['a']})});
+// @ts-expect-error a redis that tells no age
+redisStore({get: async (key: string) => key});
+const seen: UserJob = job;
+// @ts-expect-error a user does not see the metadata
+seen.metadata;
+void GET;
 `;
 
 for (const [name, options] of Object.entries({
