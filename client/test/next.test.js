@@ -32,7 +32,7 @@ function open(options = {}) {
     return globalThis.fetch(url, init);
   };
   const route = createRouteHandler({
-    client: {baseUrl: service.url, apiKey, fetch}, snapshots: upstash({url: rest.url, token: upstashToken}), pollMs: 10, maxAgeMs: 3_600_000,
+    client: {baseUrl: service.url, apiKey, fetch, timeoutMs: 600_000}, snapshots: upstash({url: rest.url, token: upstashToken}), pollMs: 10, maxAgeMs: 3_600_000,
     streamMs: 600_000, storeMs: 600_000, onError: (error) => errors.push(error.message), authorize: (request) => ({user: request.headers.get('user'), inputImages: true}), ...options,
   });
   const as = (user) => (method, path, {headers, ...more} = {}) => call(route, method, path, {...more, headers: {user, ...headers}});
