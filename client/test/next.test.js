@@ -36,7 +36,7 @@ function open(options = {}) {
     streamMs: 600_000, storeMs: 600_000, onError: (error) => errors.push(error.message), authorize: (request) => ({user: request.headers.get('user'), inputImages: true}), ...options,
   });
   const as = (user) => (method, path, {headers, ...more} = {}) => call(route, method, path, {...more, headers: {user, ...headers}});
-  return {as, ann: as('ann'), bob: as('bob'), asked};
+  return {as, ann: as('ann'), bob: as('bob'), asked, getJob: route.getJob};
 }
 
 // ended returns a job of a user's once it has ended, as the last event of its stream.
@@ -78,6 +78,16 @@ test('pictures are asked for, followed to their end, listed, and read again by t
   const {jobs, next_cursor: cursor} = await (await ann('GET', '?limit=1&q=ROUTE&status=succeeded,failed')).json();
   assert.deepEqual([jobs.map((j) => j.id), cursor], [[job.id], null]);
   assert.ok(!('tenant' in jobs[0]));
+});
+
+test('a page of the server reads a job of its user, and no other', async () => {
+  const {ann, getJob} = open();
+  const {id} = await submit(ann, {prompt: 'rendered by the server'});
+  const last = await ended(ann, id);
+  assert.deepEqual(await getJob('ann', id), last);
+  assert.deepEqual([await getJob('bob', id), await getJob('ann', crypto.randomUUID()), await getJob('ann', '../jobs')], [null, null, null]);
+  const {getJob: closed} = createRouteHandler({authorize: () => null, client: {baseUrl: service.url, apiKey: 'another-key-0123456789'}, snapshots: null});
+  await assert.rejects(closed('ann', id), /the service refuses the API key; set apiKey, or AI_WORKER_KEY/);
 });
 
 test('what is sent again is the same job for one user, and another for another user', async () => {

@@ -1,7 +1,7 @@
 // What each path of the route does.
 
 import {hasEnded, type Job} from '../api.js';
-import {toUserJob, toUserQuote} from '../userjob.js';
+import {toUserJob, toUserQuote, type UserJob} from '../userjob.js';
 import {Backend, type Report} from './backend.js';
 import {idPattern, inputOf, listOf, uploadOf} from './input.js';
 import {checkGrant, type Grant, type RouteHandlerOptions, type Settings, settingsOf} from './options.js';
@@ -19,11 +19,16 @@ export interface RouteContext {
 
 export type RouteHandler = (request: Request, context?: RouteContext) => Promise<Response>;
 
-/** What `route.ts` exports. */
+/** `route.ts` exports the three methods. */
 export interface RouteHandlers {
   GET: RouteHandler;
   POST: RouteHandler;
   DELETE: RouteHandler;
+  /**
+   * Returns a user's job for a page that the server renders; null if they have none of that id. Whoever calls it has made sure who the
+   * user is. Fails with an Error that says why, if neither Redis nor the service has an answer.
+   */
+  getJob(user: string, id: string): Promise<UserJob | null>;
 }
 
 /** How long `authorize` may take, in milliseconds. */
@@ -36,7 +41,7 @@ const authorizeMs = 10_000;
 export function createRouteHandler(options: RouteHandlerOptions): RouteHandlers {
   const route = new Route(settingsOf(options));
   const handle: RouteHandler = (request, context) => route.handle(request, context);
-  return {GET: handle, POST: handle, DELETE: handle};
+  return {GET: handle, POST: handle, DELETE: handle, getJob: (user, id) => route.getJob(user, id)};
 }
 
 /** One request that is let in. */
@@ -74,6 +79,21 @@ class Route {
         report(refusal.details.report);
       }
       return refusal.toResponse();
+    }
+  }
+
+  async getJob(user: string, id: string): Promise<UserJob | null> {
+    if (!idPattern.test(id)) {
+      return null;
+    }
+    try {
+      return toUserJob(await this.#backend.get(id, user, (error) => this.#report(error, undefined)), this.#settings);
+    } catch (error) {
+      const {status, details} = refusalOf(error);
+      if (status === 404) {
+        return null;
+      }
+      throw details.report ?? error; // a page of the server has a log, and no reader of refusals
     }
   }
 
@@ -213,13 +233,13 @@ class Route {
   }
 
   /** Tells whoever runs the app. That fails no request. */
-  #report(error: unknown, request: Request): void {
+  #report(error: unknown, request: Request | undefined): void {
     try {
       if (this.#settings.onError) {
         this.#settings.onError(error, request);
         return;
       }
-      console.error(`ai-worker-client/next: ${request.method} ${new URL(request.url).pathname}:`, error);
+      console.error(`ai-worker-client/next: ${request ? `${request.method} ${new URL(request.url).pathname}` : 'getJob'}:`, error);
     } catch {
       // it is the app's own
     }

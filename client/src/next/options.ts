@@ -67,8 +67,11 @@ export interface RouteHandlerOptions {
   pollMs?: number | undefined;
   /** How long one stream lasts, in milliseconds; 55000 if absent. The platform must allow more. */
   streamMs?: number | undefined;
-  /** Is told what whoever runs the app should know; writes to the console if absent. No message holds the API key. */
-  onError?: ((error: unknown, request: Request) => void) | undefined;
+  /**
+   * Is told what whoever runs the app should know, and by which request, unless that was a `getJob`; writes to the console if absent. No
+   * message holds the API key.
+   */
+  onError?: ((error: unknown, request: Request | undefined) => void) | undefined;
 }
 
 /** The options with what is absent filled in. */
