@@ -20,6 +20,7 @@ need "command -v redis-server" redis-server redis
 need "command -v pgbouncer || test -x /usr/sbin/pgbouncer" pgbouncer pgbouncer
 need "command -v cc" "gcc libc6-dev" gcc # a C compiler links the race detector
 need "command -v shellcheck" shellcheck shellcheck
+need "command -v tmux" tmux tmux
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
   echo "Node.js 20.19 or newer, with npm, is not installed: https://nodejs.org/" >&2

@@ -43,18 +43,7 @@ var errUnwell = errors.New("doctor")
 // examine reports what is wrong with the deployment that the settings describe.
 // It closes nothing at the end: the process ends, and must not wait for a
 // service that hangs.
-func examine(ctx context.Context, flags []string, getenv func(string) string, stdout io.Writer) error {
-	asJSON, setupOnly := false, false
-	for _, flag := range flags {
-		switch flag {
-		case "--json":
-			asJSON = true
-		case "--setup":
-			setupOnly = true
-		default:
-			return fmt.Errorf("%w: doctor knows --json and --setup, and not %q", errUsage, flag)
-		}
-	}
+func examine(ctx context.Context, flags doctorCommand, getenv func(string) string, stdout io.Writer) error {
 	logging.Disable() // the Redis client's own, to standard error
 	cfg, err := config.Load(getenv)
 	faults, are := errors.AsType[config.Faults](err)
@@ -66,9 +55,9 @@ func examine(ctx context.Context, flags []string, getenv func(string) string, st
 	for _, f := range faults {
 		d.Faults = append(d.Faults, doctor.Fault{Setting: f.Setting, Problem: f.Problem})
 	}
-	report := d.Examine(ctx, p.checks(setupOnly))
+	report := d.Examine(ctx, p.checks(flags.Setup))
 	write := report.WriteText
-	if asJSON {
+	if flags.JSON {
 		write = report.WriteJSON
 	}
 	if err := write(stdout); err != nil {

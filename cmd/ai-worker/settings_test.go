@@ -13,6 +13,7 @@ import (
 
 // noSettings look like settings but are none.
 var noSettings = []string{
+	"AI_WORKER_KEY", "AI_WORKER_URL", // of those who call the service
 	"SERVICE_DISABLED", "SIGNATURE_REMOVED_BY_GOOGLE", // Google's words
 	"THE_PROJECT_OF_THE_KEY", "THIS_ACCOUNT", // for the reader to fill in
 }
