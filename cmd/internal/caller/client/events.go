@@ -11,8 +11,8 @@ import (
 
 // An event is one server-sent event.
 type event struct {
-	kind, id, data string
-	retry          time.Duration // after which to connect again; 0 if the server has not said
+	kind, data string
+	retry      time.Duration // after which to connect again; 0 if the server has not said
 }
 
 // maxEvent bounds a line of a stream, in bytes. A job has far less.
@@ -45,8 +45,6 @@ func events(stream io.Reader) iter.Seq2[event, error] {
 				e.kind = value
 			case "data":
 				data = append(data, value)
-			case "id":
-				e.id = value
 			case "retry":
 				if ms, err := strconv.Atoi(value); err == nil && ms >= 0 {
 					e.retry = time.Duration(ms) * time.Millisecond

@@ -70,9 +70,8 @@ func (c *Client) Watch(ctx context.Context, id string, version int64) iter.Seq2[
 type follower struct {
 	client  *Client
 	path    string
-	version int64 // the latest that the caller has
-	deaf    bool  // events do not get through
-	lastID  string
+	version int64         // the latest that the caller has
+	deaf    bool          // events do not get through
 	retry   time.Duration // the least pause that the stream asked for
 	etag    string
 	least   time.Duration // the least pause that a refusal asked for
@@ -130,12 +129,10 @@ func (f *follower) stream(ctx context.Context, yield func(*Job) bool) error {
 	defer cancel(nil)
 	stall := time.AfterFunc(stallAfter, func() { cancel(errStalled) })
 	defer stall.Stop()
+	// The id of an event is the version that it has.
 	what := call{method: http.MethodGet, path: f.path + "/events", header: map[string]string{
-		"Accept": "text/event-stream", "Last-Event-ID": f.lastID,
+		"Accept": "text/event-stream", "Last-Event-ID": strconv.FormatInt(f.version, 10),
 	}}
-	if f.lastID == "" {
-		what.header["Last-Event-ID"] = strconv.FormatInt(f.version, 10)
-	}
 	answer, err := f.client.open(ctx, what)
 	if err != nil {
 		f.deaf = f.deaf || errors.Is(context.Cause(ctx), errStalled)
@@ -165,7 +162,6 @@ func (f *follower) read(stream io.Reader, yield func(*Job) bool) error {
 		if e.retry > 0 {
 			f.retry = e.retry
 		}
-		f.lastID = e.id
 		if e.kind != "job" {
 			continue
 		}

@@ -93,6 +93,20 @@ func TestSave(t *testing.T) {
 	}
 }
 
+// Of two that save to one path at the same time, one is told that the other was first.
+func TestSaveReplacesNothingThatComesMeanwhile(t *testing.T) {
+	for round := range 200 {
+		path := filepath.Join(t.TempDir(), "fox.png")
+		errs := make(chan error, 2)
+		for _, data := range []string{"one", "two"} {
+			go func() { errs <- files.Save(path, []byte(data), false) }()
+		}
+		if a, b := <-errs, <-errs; (a == nil) == (b == nil) || !errors.Is(errors.Join(a, b), files.ErrExists) {
+			t.Fatalf("round %d: %v, %v", round, a, b)
+		}
+	}
+}
+
 // A link that leads elsewhere is another file, and is not followed.
 func TestSaveFollowsNoLink(t *testing.T) {
 	dir := t.TempDir()

@@ -18,11 +18,6 @@ var ErrExists = errors.New("there is another file already, and nothing is overwr
 // only with force, and fails with ErrExists otherwise. A file that has the same
 // content already is left as it is.
 func Save(path string, data []byte, force bool) error {
-	if !force {
-		if err := taken(path, data); err != nil {
-			return orSame(err)
-		}
-	}
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o777); err != nil { //nolint:gosec // the user's umask says who may read pictures
 		return err
@@ -38,37 +33,9 @@ func Save(path string, data []byte, force bool) error {
 	return publish(temporary, path, data)
 }
 
-// errSame means that the file at a path is the one that is to be saved.
-var errSame = errors.New("the same file")
-
-func orSame(err error) error {
-	if errors.Is(err, errSame) {
-		return nil
-	}
-	return err
-}
-
-// taken fails with errSame or ErrExists if there is something at path.
-func taken(path string, data []byte) error {
-	info, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if info.Mode().IsRegular() && info.Size() == int64(len(data)) {
-		there, err := os.ReadFile(path) //nolint:gosec // the user names the path
-		if err == nil && bytes.Equal(there, data) {
-			return errSame
-		}
-	}
-	return fmt.Errorf("%s: %w", path, ErrExists)
-}
-
 // write writes a file that is not there yet. If it fails, there is none.
 func write(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // as above
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666) //nolint:gosec // the user names the path, and the umask says who may read it
 	if err != nil {
 		return err
 	}
@@ -82,12 +49,20 @@ func write(path string, data []byte) error {
 // publish gives a file its own name, if nothing has it. A link fails where a rename
 // would replace what came there meanwhile. Some file systems have no links.
 func publish(temporary, path string, data []byte) error {
-	err := os.Link(temporary, path)
-	if err == nil {
+	if err := os.Link(temporary, path); err == nil {
 		return nil
 	}
-	if err := taken(path, data); err != nil {
-		return orSame(err)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return os.Rename(temporary, path)
+	case err != nil:
+		return err
+	case info.Mode().IsRegular() && info.Size() == int64(len(data)):
+		there, err := os.ReadFile(path) //nolint:gosec // the user names the path
+		if err == nil && bytes.Equal(there, data) {
+			return nil
+		}
 	}
-	return os.Rename(temporary, path)
+	return fmt.Errorf("%s: %w", path, ErrExists)
 }
