@@ -21,23 +21,17 @@ export interface ErrorDetails {
 
 /** Any error of this package. No message of it holds an API key. */
 export class AiWorkerError extends Error {
-  readonly code: string;
-  readonly status?: number;
-  readonly requestId?: string;
-  readonly fields: FieldError[];
-  readonly retryAfter?: number;
-  idempotencyKey?: string;
-  jobId?: string;
+  declare readonly code: string;
+  declare readonly status?: number;
+  declare readonly requestId?: string;
+  declare readonly fields: FieldError[];
+  declare readonly retryAfter?: number;
+  declare idempotencyKey?: string;
+  declare jobId?: string;
 
   constructor(message: string, details: ErrorDetails) {
-    super(message, 'cause' in details ? {cause: details.cause} : undefined);
-    this.code = details.code;
-    this.status = details.status;
-    this.requestId = details.requestId;
-    this.fields = details.fields ?? [];
-    this.retryAfter = details.retryAfter;
-    this.idempotencyKey = details.idempotencyKey;
-    this.jobId = details.jobId;
+    super(message, details); // takes the cause, if there is one
+    Object.assign(this, {fields: []}, details);
   }
 }
 

@@ -161,7 +161,7 @@ test('an error tells what the service said', async () => {
     {...error},
     {
       name: 'InvalidRequestError', code: 'invalid_request', status: 422, requestId: 'r1', fields: errors, retryAfter: undefined,
-      idempotencyKey: error.idempotencyKey, jobId: undefined,
+      idempotencyKey: error.idempotencyKey,
     },
   );
   assert.equal(error.message, 'POST /api/generate-images: 422 validation failed; body.prompt: must not be blank');
