@@ -87,4 +87,4 @@ setup: ## Install what the tests need, or say what to install
 
 .PHONY: clean
 clean: ## Remove what was built; .data/, the state of `make dev`, stays
-	rm -rf bin test/node/node_modules test/openapi/node_modules test/openapi/client/api client/node_modules client/dist
+	rm -rf bin test/node/node_modules test/openapi/node_modules test/openapi/client/api client/node_modules client/test/react18/node_modules client/dist

@@ -43,7 +43,7 @@ export interface Call extends CallOptions {
 const tryMs = 60_000;
 
 /** The statuses after which the same request may have another answer. */
-const transient = [408, 429, 500, 502, 503, 504];
+export const transient = [408, 429, 500, 502, 503, 504];
 
 /** Reports whether the same request may have another answer. */
 export function isTransient(error: unknown): error is AiWorkerError {

@@ -5,7 +5,7 @@ import {execFile} from 'node:child_process';
 import {cp, mkdtemp, readFile, rm, symlink, writeFile} from 'node:fs/promises';
 import {createRequire} from 'node:module';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import {after, before, test} from 'node:test';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
@@ -52,19 +52,23 @@ test('its types are those of its code, to every resolver of ESM', async () => {
   await run(client, process.execPath, join(modules, '@arethetypeswrong/cli/dist/index.js'), tarball, '--profile', 'esm-only', '--no-emoji');
 });
 
-// bytes returns the size of an entry, minified and gzipped, without what it loads only when that is needed.
-async function bytes(entry) {
+// bytes returns the size of an entry, or of some of its names, minified and gzipped, without what it loads only when that is needed.
+async function bytes(entry, names = '*') {
+  const contents = `export ${names} from './${entry}'`;
+  const external = ['react', ...['./watch.js', './follow.js'].filter((file) => !file.endsWith(entry))];
   const {outputFiles} = await build({
-    entryPoints: [join(client, entry)], bundle: true, minify: true, format: 'esm', target: 'es2022', write: false, external: ['./watch.js'],
+    stdin: {contents, resolveDir: join(client, 'dist')}, bundle: true, minify: true, format: 'esm', target: 'es2022', write: false, external,
   });
   return gzipSync(outputFiles[0].contents, {level: 9}).length;
 }
 
 test('it is small', async (t) => {
   const files = [...entries, ['watch', './dist/watch.js']];
-  const sizes = Object.fromEntries(await Promise.all(files.map(async ([name, file]) => [name, await bytes(file)])));
+  const sizes = Object.fromEntries(await Promise.all(files.map(async ([name, file]) => [name, await bytes(basename(file))])));
+  sizes.useImageJob = await bytes('react.js', '{useImageJob}');
   t.diagnostic(JSON.stringify(sizes));
   assert.ok(sizes['ai-worker-client'] <= 4000, `the core has ${sizes['ai-worker-client']} bytes`);
+  assert.ok(sizes.useImageJob <= 3000, `useImageJob has ${sizes.useImageJob} bytes`);
 });
 
 // bundle returns what an application has of an entry, and the files that are in it.
@@ -111,6 +115,8 @@ test('it is imported by its names, and nothing else is', async () => {
   assert.equal(await names('ai-worker-client/next'), 'createRouteHandler,redisStore,upstash');
   assert.equal(await names('ai-worker-client/webhooks'), 'WebhookVerificationError,signTestWebhook,verifyWebhook');
   assert.equal(await names('ai-worker-client/ai-sdk'), 'NoImageError,createAiWorker');
+  const react = await readFile(join(project, 'node_modules/ai-worker-client/dist/react.js'), 'utf8');
+  assert.match(react, /^'use client';\n/);
   await assert.rejects(names('ai-worker-client/dist/transport.js'), /ERR_PACKAGE_PATH_NOT_EXPORTED/);
 });
 
@@ -146,6 +152,7 @@ test('it is built when it is packed, and when it is a dependency by its folder',
 const types = `
 import {createClient, type Job, type JobStatus} from 'ai-worker-client';
 import {createRouteHandler, redisStore, upstash, type Grant, type UserJob} from 'ai-worker-client/next';
+import {jobQueryOptions, uploadPicture, useImageJob, type ImageJob, type Picture, type UserJob} from 'ai-worker-client/react';
 import {verifyWebhook} from 'ai-worker-client/webhooks';
 const client = createClient({baseUrl: 'https://api.test', fetch: globalThis.fetch});
 const job: Job = await client.generateImages({prompt: 'p'}, {signal: AbortSignal.timeout(1), onUpdate: (j) => void j.output});
@@ -164,6 +171,18 @@ if (event.type === 'image.failed') {
   // @ts-expect-error a body that was too long has no image
   event.data.image.url;
   void index;
+}
+export async function page(initialJob: UserJob | null): Promise<ImageJob> {
+  const shown = useImageJob({api: '/api/pictures', initialJob, onEnd: (ended) => void ended.output});
+  const pictures: Picture[] = shown.pictures;
+  const accepted: UserJob = await shown.submit({prompt: 'p', input_images: [await uploadPicture(new Blob([]))]});
+  // @ts-expect-error the app's server says who is told
+  void shown.submit({prompt: 'p', webhook: 'https://app.test'});
+  // @ts-expect-error a page does not see the tenant
+  void accepted.tenant;
+  const fetched: UserJob = await jobQueryOptions(accepted.id).queryFn();
+  void [pictures, fetched];
+  return useImageJob({initialJob: job});
 }
 // @ts-expect-error the start of a job tells of no image
 if (event.type === 'job.started') event.data.image;
@@ -190,12 +209,13 @@ for (const [name, options] of Object.entries({
   'with those of browsers, for a bundler': {lib: ['ES2023', 'DOM'], types: ['node'], module: 'ESNext', moduleResolution: 'bundler', exactOptionalPropertyTypes: true},
 })) {
   test(`it and the README compile ${name}`, async () => {
-    const blocks = [...(await readFile(join(client, 'README.md'), 'utf8')).matchAll(/```ts\n([^]*?)```/g)].map((found) => found[1])
-      .filter((block) => !block.includes("from 'ai'")); // test/aisdk-types.test.js compiles these
-    assert.ok(blocks.length >= 5);
-    const files = [types, ...blocks].map((text, i) => [`file${i}.ts`, text]);
+    const blocks = [...(await readFile(join(client, 'README.md'), 'utf8')).matchAll(/```(tsx?)\n([^]*?)```/g)]
+      .filter(([block]) => !block.includes("from 'ai'")); // test/aisdk-types.test.js compiles these
+    assert.ok(blocks.length >= 6);
+    const files = [['file.ts', types], ...blocks.map(([, extension, text], i) => [`block${i}.${extension}`, text])];
     await Promise.all(files.map(([file, text]) => writeFile(join(project, file), text)));
-    const compilerOptions = {...options, target: 'ES2022', strict: true, noEmit: true, skipLibCheck: false, typeRoots: [join(modules, '@types')]};
+    const paths = {'react/jsx-runtime': [join(modules, '@types/react/jsx-runtime.d.ts')]};
+    const compilerOptions = {...options, target: 'ES2022', strict: true, noEmit: true, skipLibCheck: false, jsx: 'react-jsx', typeRoots: [join(modules, '@types')], paths};
     await writeFile(join(project, 'tsconfig.json'), JSON.stringify({compilerOptions, files: files.map(([file]) => file)}));
     await run(project, process.execPath, join(modules, 'typescript/bin/tsc'), '-p', '.');
   });
