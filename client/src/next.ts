@@ -4,4 +4,4 @@
 export {createRouteHandler, type RouteContext, type RouteHandler, type RouteHandlers} from './next/handler.js';
 export type {Grant, RouteHandlerOptions} from './next/options.js';
 export {redisStore, upstash, type RedisClient, type SnapshotStore, type StoredSnapshot, type UpstashOptions} from './next/stores.js';
-export type {UserJob, UserJobInput, UserQuote} from './userjob.js';
+export type {UserJob, UserJobInput, UserJobPage, UserQuote} from './userjob.js';

@@ -12,6 +12,13 @@ export interface UserJob extends Omit<Job, 'tenant' | 'metadata' | 'urls' | 'inp
 
 export type UserJobInput = Omit<JobInput, 'webhook' | 'webhook_events' | 'max_cost_usd'>;
 
+/** A page of the user's jobs, the newest first. */
+export interface UserJobPage {
+  jobs: UserJob[];
+  /** Give it as `cursor` for the next page; null on the last one. */
+  next_cursor: string | null;
+}
+
 /** A quote as its user sees it. Its prices are absent unless the app shows its costs (`exposeCost`). */
 export interface UserQuote extends Omit<Quote, 'price_usd' | 'cost_usd'> {
   price_usd?: number | null;

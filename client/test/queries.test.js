@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import {mock, test} from 'node:test';
 
+import {deleteJob, listJobs} from 'ai-worker-client/react';
+
 import {broken, json, refusal} from './answers.js';
 import {useClock} from './clock.js';
 import {openPage, versions} from './page.js';
@@ -78,3 +80,17 @@ for (const version of Object.keys(versions)) {
     });
   }
 }
+
+test('a page of jobs is asked for, and a job is removed also if it is gone', async (t) => {
+  const asked = [];
+  const answers = [json({jobs: [], next_cursor: null}), () => new Response(null, {status: 204}), refusal(404), refusal(409)];
+  t.mock.method(globalThis, 'fetch', async (url, {method = 'GET'}) => {
+    asked.push(`${method} ${url}`);
+    return answers.shift()();
+  });
+  assert.deepEqual(await listJobs({limit: 2, cursor: 'c'}), {jobs: [], next_cursor: null});
+  await deleteJob('j1');
+  await deleteJob('j1', {api: '/pictures'});
+  await assert.rejects(deleteJob('j1'), {status: 409});
+  assert.deepEqual(asked, ['GET /api/images?limit=2&cursor=c', 'DELETE /api/images/j1', 'DELETE /pictures/j1', 'DELETE /api/images/j1']);
+});

@@ -1,7 +1,7 @@
 // What each path of the route does.
 
 import {hasEnded, type Job} from '../api.js';
-import {toUserJob, toUserQuote, type UserJob} from '../userjob.js';
+import {toUserJob, toUserQuote, type UserJob, type UserJobPage} from '../userjob.js';
 import {Backend, type Report} from './backend.js';
 import {idPattern, inputOf, listOf, uploadOf} from './input.js';
 import {checkGrant, type Grant, type RouteHandlerOptions, type Settings, settingsOf} from './options.js';
@@ -175,7 +175,8 @@ class Route {
     const pages = this.#backend.client.jobs.list({...input, metadata: {user: grant.user}}, {signal: request.signal}).pages();
     const {value: page} = await served(pages.next());
     const jobs = (page?.jobs ?? []).filter((job) => this.#backend.isOwn(this.#backend.accept(job), grant.user));
-    return json({jobs: jobs.map((job) => toUserJob(job, this.#settings)), next_cursor: page?.next_cursor ?? null});
+    const shown: UserJobPage = {jobs: jobs.map((job) => toUserJob(job, this.#settings)), next_cursor: page?.next_cursor ?? null};
+    return json(shown);
   };
 
   readonly #get: Action = async ({request, grant, id, report}) => {

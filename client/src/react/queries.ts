@@ -1,7 +1,8 @@
 // The same job for those who have TanStack Query or SWR.
 
 import {hasEnded} from '../api.js';
-import type {UserJob} from '../userjob.js';
+import type {AiWorkerError} from '../errors.js';
+import type {UserJob, UserJobPage} from '../userjob.js';
 import {ask, isTransient} from './request.js';
 
 export const defaultApi = '/api/images';
@@ -17,6 +18,28 @@ export interface FetchJobOptions {
 /** Asks once for a job. Fails with an AiWorkerError. */
 export function fetchJob(jobId: string, {api = defaultApi, signal}: FetchJobOptions = {}): Promise<UserJob> {
   return ask(`${api}/${encodeURIComponent(jobId)}`, {signal});
+}
+
+export interface ListJobsOptions extends FetchJobOptions {
+  /** Jobs on the page, 1 to 100; 20 if absent. */
+  limit?: number | undefined;
+  /** `next_cursor` of the page before. */
+  cursor?: string | null | undefined;
+}
+
+/** Asks for a page of the user's jobs, the newest first. Fails with an AiWorkerError. */
+export function listJobs({api = defaultApi, signal, limit, cursor}: ListJobsOptions = {}): Promise<UserJobPage> {
+  const query = new URLSearchParams({...(limit && {limit: String(limit)}), ...(cursor && {cursor})});
+  return ask(`${api}?${query}`, {signal});
+}
+
+/** Removes a job that has ended, and its pictures. One that is not there is removed. Fails with an AiWorkerError. */
+export async function deleteJob(jobId: string, {api = defaultApi, signal}: FetchJobOptions = {}): Promise<void> {
+  await ask(`${api}/${encodeURIComponent(jobId)}`, {method: 'DELETE', signal}, async () => undefined).catch((error: AiWorkerError) => {
+    if (error.status !== 404) {
+      throw error;
+    }
+  });
 }
 
 const refreshInterval = (job: UserJob | undefined) => (job && hasEnded(job) ? 0 : pollMs);
