@@ -7,9 +7,11 @@ import {json} from 'node:stream/consumers';
 const picture = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 // startGemini returns the stand-in. It refuses the prompts and the seeds of the
-// set refused, and holds back the prompts of the map held, until their promise is
-// there. The map asked has the latest request for each prompt.
-export async function startGemini() {
+// set refused, and holds back the prompts of the map held: until their promise is
+// there, or the one that their function returns for each request. The map asked
+// has the latest request for each prompt. paint returns the picture for a
+// request, as PNG in base64.
+export async function startGemini({paint = () => picture} = {}) {
   const drawn = new Map();
   const refused = new Set();
   const held = new Map();
@@ -23,14 +25,15 @@ export async function startGemini() {
     const body = await json(request);
     const prompt = body.contents[0].parts[0].text;
     asked.set(prompt, body);
-    await held.get(prompt);
+    const hold = held.get(prompt);
+    await (typeof hold === 'function' ? hold() : hold);
     if (refused.has(prompt) || refused.has(body.generationConfig?.seed)) {
       response.end(JSON.stringify({promptFeedback: {blockReason: 'SAFETY'}}));
       return;
     }
     drawn.set(prompt, (drawn.get(prompt) ?? 0) + 1);
     response.end(JSON.stringify({
-      candidates: [{content: {role: 'model', parts: [{inlineData: {mimeType: 'image/png', data: picture}}]}, finishReason: 'STOP', index: 0}],
+      candidates: [{content: {role: 'model', parts: [{inlineData: {mimeType: 'image/png', data: paint(body)}}]}, finishReason: 'STOP', index: 0}],
       usageMetadata: {promptTokenCount: 1, candidatesTokenCount: 1120, totalTokenCount: 1121}, modelVersion: 'stand-in', responseId: 'r',
     }));
   });

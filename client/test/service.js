@@ -14,9 +14,10 @@ export const otherKey = 'other-test-key-0123456789'; // of another tenant
 const program = fileURLToPath(new URL('../../bin/dev', import.meta.url));
 
 // startService returns the service once it is ready. Its jobs are in a folder
-// of their own, which close removes. env has further settings of it.
-export async function startService(env = {}) {
-  const gemini = await startGemini();
+// of their own, which close removes. env has further settings of it, and options
+// those of its Gemini.
+export async function startService(env = {}, options = {}) {
+  const gemini = await startGemini(options);
   const folder = await mkdtemp(join(tmpdir(), 'ai-worker-client-'));
   const child = spawn(program, {
     cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
