@@ -15,6 +15,10 @@ help: ## List the targets
 dev: ## Run the whole service here, with stand-ins for what it has no settings for
 	scripts/run-local.sh
 
+.PHONY: example
+example: ## Run the Next.js example on that: AI_WORKER_URL for another service
+	scripts/run-example.sh
+
 .PHONY: build
 build: ## Build the program that is shipped, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ai-worker ./cmd/ai-worker
@@ -24,7 +28,7 @@ image: ## Build the image that is shipped, with Docker
 	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) -t ai-worker:$(VERSION) .
 
 .PHONY: test
-test: setup test-go-race test-client lint terraform ## Set up, then test and check everything, as CI does
+test: setup test-go-race test-client test-browser lint terraform ## Set up, then test and check everything, as CI does
 
 .PHONY: test-go-race
 test-go-race: ## Run the Go tests as CI does: shuffled, under the race detector
@@ -38,6 +42,10 @@ test-go: ## Run the Go tests only: no set-up, no linters, results cached
 .PHONY: test-client
 test-client: ## Test the npm package, also against the service: CALLS=500 for as many calls through faults
 	cd client && npm ci --prefer-offline --ignore-scripts && npm test
+
+.PHONY: test-browser
+test-browser: ## Use the example as visitors do, in Chromium: SCREENSHOTS=folder to look at it
+	scripts/test-browser.sh
 
 .PHONY: lint
 lint: ## Check the code, its format, go.mod and the scripts
@@ -87,4 +95,5 @@ setup: ## Install what the tests need, or say what to install
 
 .PHONY: clean
 clean: ## Remove what was built; .data/, the state of `make dev`, stays
-	rm -rf bin test/node/node_modules test/openapi/node_modules test/openapi/client/api client/node_modules client/test/react18/node_modules client/dist
+	rm -rf bin test/{node,openapi,browser}/node_modules test/openapi/client/api client/{node_modules,test/react18/node_modules,dist} \
+		examples/nextjs/{node_modules,.next}

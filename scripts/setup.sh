@@ -21,11 +21,9 @@ need "command -v pgbouncer || test -x /usr/sbin/pgbouncer" pgbouncer pgbouncer
 need "command -v cc" "gcc libc6-dev" gcc # a C compiler links the race detector
 need "command -v shellcheck" shellcheck shellcheck
 need "command -v tmux" tmux tmux
+need "command -v chromium || command -v chromium-browser || command -v google-chrome || test -x '${CHROMIUM:-}'" chromium chromium
 
-if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-  echo "Node.js 20.19 or newer, with npm, is not installed: https://nodejs.org/" >&2
-  exit 1
-fi
+./check-node.sh
 
 if [ -z "$debian" ]; then
   exit 0

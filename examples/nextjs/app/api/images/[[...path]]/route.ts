@@ -1,0 +1,3 @@
+import {images} from '@/lib/images';
+
+export const {GET, POST, DELETE} = images;

@@ -1,0 +1,11 @@
+import {cookies} from 'next/headers';
+
+import {Gate} from '@/components/gate';
+import {Studio} from '@/components/studio';
+import {accessOf} from '@/lib/visitor';
+
+export default async function Page() {
+  const jar = await cookies();
+  const access = accessOf((name) => jar.get(name)?.value);
+  return access.may ? <Studio /> : <Gate why={access.why} />;
+}
