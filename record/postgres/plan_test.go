@@ -462,6 +462,10 @@ type backlog struct {
 // seed records a backlog in the form in which Create and later methods would.
 func seed(t testing.TB, pool *pgxpool.Pool, b backlog) {
 	t.Helper()
+	const step = 20_000 // a statement ends after 15 s
+	for ; b.count > step; b.first, b.count = b.first+step, b.count-step {
+		seed(t, pool, backlog{b.first, step, b.tenants, b.state})
+	}
 	queries := []string{`
 WITH created AS (
     INSERT INTO jobs (id, tenant, priority, input, fingerprint, total, queued, processing, succeeded,
