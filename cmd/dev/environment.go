@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -111,8 +112,11 @@ func (e *environment) close() error {
 	return errors.Join(errs...)
 }
 
-// report prints what runs where, and what to try first.
-func (e *environment) report(w io.Writer, cfg config.Config) {
+// report prints what runs where, and what to try first, at once: nothing that is
+// logged meanwhile comes in between, and whoever waits for the address has the rest.
+func (e *environment) report(out io.Writer, cfg config.Config) {
+	w := &bytes.Buffer{}
+	defer func() { _, _ = w.WriteTo(out) }() // there is nobody to tell
 	fmt.Fprintf(w, "\nai-worker is ready at %s\n\n", e.base)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, r := range e.rows {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -127,10 +128,11 @@ func TestDevTellsReceivers(t *testing.T) {
 func testTelling(t *testing.T, env ...string) {
 	t.Helper()
 	p, a := startDev(t, t.TempDir(), env...)
-	secret := regexp.MustCompile(`WEBHOOK_SECRET=(\S+)`).FindStringSubmatch(p.out.String())
-	if secret == nil {
-		t.Fatalf("it does not say what it signs with: %s", p.out)
-	}
+	var secret []string
+	await(t, "that it says what it signs with", time.Minute, func() bool {
+		secret = regexp.MustCompile(`WEBHOOK_SECRET=(\S+)\n`).FindStringSubmatch(p.out.String())
+		return secret != nil
+	})
 	r := receive(t, secret[1])
 	r.refuses = func(event string, try int) bool { return event == "job.succeeded" && try == 1 }
 	all := `"webhook":"` + r.URL + `","webhook_events":["job.started","image.succeeded","image.failed","job.succeeded","job.partial","job.failed","job.canceled"]`
