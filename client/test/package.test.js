@@ -152,7 +152,7 @@ test('it is built when it is packed, and when it is a dependency by its folder',
 const types = `
 import {createClient, type Job, type JobStatus} from 'ai-worker-client';
 import {createRouteHandler, redisStore, upstash, type Grant, type UserJob} from 'ai-worker-client/next';
-import {jobQueryOptions, uploadPicture, useImageJob, type ImageJob, type Picture, type UserJob} from 'ai-worker-client/react';
+import {jobQueryOptions, uploadPicture, useImageJob, type ImageJob, type Picture} from 'ai-worker-client/react';
 import {verifyWebhook} from 'ai-worker-client/webhooks';
 const client = createClient({baseUrl: 'https://api.test', fetch: globalThis.fetch});
 const job: Job = await client.generateImages({prompt: 'p'}, {signal: AbortSignal.timeout(1), onUpdate: (j) => void j.output});
