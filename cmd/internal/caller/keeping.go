@@ -83,8 +83,8 @@ func (k *keeper) words() []string {
 	return words
 }
 
-// vacant fails if a file is in the way, as far as that is known before there is a job:
-// nothing is to be paid for that cannot be saved.
+// vacant fails if a file is where a picture would go, so that nothing is paid for that
+// cannot be saved. It passes a template with {id}: no id is known before there is a job.
 func (k *keeper) vacant(prompt string, count int) error {
 	if k.template == "" || k.force || strings.Contains(string(k.template), "{id}") {
 		return nil

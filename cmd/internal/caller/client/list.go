@@ -47,8 +47,8 @@ type page struct {
 	NextCursor string `json:"next_cursor"`
 }
 
-// page returns the page at a cursor. limit is how many jobs are wanted at most; 0 or
-// less is all.
+// page returns the page at a cursor. limit is how many jobs are wanted at most; all
+// are if it is not above 0.
 func (c *Client) page(ctx context.Context, q Query, cursor string, limit int) (p page, err error) {
 	query := maps.Clone(url.Values(q))
 	if query == nil {
