@@ -4,7 +4,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,15 +118,14 @@ func (c *Client) job(ctx context.Context, what call) (j Job, err error) {
 	return j, err
 }
 
-// decode returns what reads an answer's JSON into v. It keeps the answer's own
-// text where v has room for it.
+// decode returns a function that reads an answer's JSON into v.
 func decode(v any) func(*http.Response) error {
 	return func(answer *http.Response) error {
 		text, err := io.ReadAll(answer.Body)
 		if err != nil {
 			return err
 		}
-		return json.NewDecoder(bytes.NewReader(text)).Decode(v)
+		return json.Unmarshal(text, v)
 	}
 }
 
