@@ -151,3 +151,9 @@ func isRefusal(err error) bool {
 	e, ok := errors.AsType[*client.Error](err)
 	return ok && e.Status >= 300 && e.Status < 500 && e.Status != 408
 }
+
+// mayBeAccepted reports whether a request failed in such a way that the service may
+// have accepted it all the same.
+func mayBeAccepted(err error) bool {
+	return err != nil && !isRefusal(err) && !client.NothingListens(err)
+}

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -79,10 +80,7 @@ func (g *Generate) run(ctx context.Context, s *session) error {
 // submit uploads the input pictures, and asks for the job: under one key and with one
 // body, however often that is sent.
 func (g *Generate) submit(ctx context.Context, s *session, req client.Request, inputs []input) (job client.Job, err error) {
-	key := g.IdempotencyKey
-	if key == "" {
-		key = uuid.NewString()
-	}
+	key := cmp.Or(g.IdempotencyKey, uuid.NewString())
 	err = s.run(ctx, func(ctx context.Context) error {
 		again := []string{"--idempotency-key " + key}
 		for _, in := range inputs {
@@ -100,7 +98,7 @@ func (g *Generate) submit(ctx context.Context, s *session, req client.Request, i
 			return err
 		}
 		job, err = s.client.Generate(ctx, key, body)
-		if err != nil && !isRefusal(err) && !client.NothingListens(err) {
+		if mayBeAccepted(err) {
 			return with(s.explain(err), "The job may have been accepted all the same. The same command with "+strings.Join(again, ", ")+
 				" has it for an answer, and pays for nothing twice.")
 		}

@@ -1,6 +1,7 @@
 package caller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -200,13 +201,10 @@ func (r *Retry) run(ctx context.Context, s *session) error {
 	if r.Download != "" && !r.Wait {
 		return usage(errors.New("--download: there is nothing to save yet; add --wait"))
 	}
-	key := r.IdempotencyKey
-	if key == "" {
-		key = uuid.NewString()
-	}
+	key := cmp.Or(r.IdempotencyKey, uuid.NewString())
 	var j client.Job
 	err = s.run(ctx, func(ctx context.Context) error {
-		if j, err = s.client.Retry(ctx, key, r.ID); err != nil && !isRefusal(err) && !client.NothingListens(err) {
+		if j, err = s.client.Retry(ctx, key, r.ID); mayBeAccepted(err) {
 			return with(s.explain(err), "The retry may have been accepted all the same: the same command with --idempotency-key "+key+" has it for an answer.")
 		}
 		return err
