@@ -32,11 +32,21 @@ type One struct {
 	ID string `arg:"" help:"The job's id."`
 }
 
+// check refuses an empty id.
 func (o One) check() error {
 	if strings.TrimSpace(o.ID) == "" {
 		return usage(errors.New("the id of the job is empty"))
 	}
 	return nil
+}
+
+// openFor opens the session of a command about one job.
+func (c Connection) openFor(one One, env *Environment, out Output) (*session, error) {
+	s, err := c.open(env, out)
+	if err != nil {
+		return nil, err
+	}
+	return s, one.check()
 }
 
 // mostPictures is how many pictures a job has at most.
@@ -69,13 +79,10 @@ func (g *Get) Run(ctx context.Context, env *Environment) error {
 
 // begin opens a session and gets the job that a command is about.
 func begin(ctx context.Context, env *Environment, one One, k Keeping, out Output, c Connection) (s *session, j client.Job, keep *keeper, err error) {
-	if s, err = c.open(env, out); err != nil {
+	if s, err = c.openFor(one, env, out); err != nil {
 		return nil, j, nil, err
 	}
-	if keep, err = k.keeper(s, mostPictures); err == nil {
-		err = one.check()
-	}
-	if err != nil {
+	if keep, err = k.keeper(s, mostPictures); err != nil {
 		return nil, j, nil, err
 	}
 	err = s.run(ctx, func(ctx context.Context) error {
@@ -149,10 +156,7 @@ type Cancel struct {
 
 // Run implements the command.
 func (c *Cancel) Run(ctx context.Context, env *Environment) error {
-	s, err := c.open(env, c.Output)
-	if err == nil {
-		err = c.check()
-	}
+	s, err := c.openFor(c.One, env, c.Output)
 	if err != nil {
 		return err
 	}
@@ -228,10 +232,7 @@ type Delete struct {
 
 // Run implements the command.
 func (d *Delete) Run(ctx context.Context, env *Environment) error {
-	s, err := d.open(env, d.Output)
-	if err == nil {
-		err = d.check()
-	}
+	s, err := d.openFor(d.One, env, d.Output)
 	if err != nil {
 		return err
 	}
