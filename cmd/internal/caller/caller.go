@@ -69,7 +69,7 @@ func (c Connection) open(env *Environment, out Output) (*session, error) {
 	}
 	for _, flag := range [][2]string{{"--url", c.URL}, {"--key-file", c.KeyFile}} {
 		if flag[1] != "" {
-			s.flags += " " + flag[0] + " " + quote(flag[1])
+			s.flags += " " + flag[0] + " " + shellQuote(flag[1])
 		}
 	}
 	return s, nil
@@ -124,13 +124,13 @@ func (s *session) isPerson() bool {
 // command returns a command that a person can paste.
 func (s *session) command(words ...string) string {
 	for i := range words {
-		words[i] = quote(words[i])
+		words[i] = shellQuote(words[i])
 	}
 	return "ai-worker " + strings.Join(words, " ") + s.flags
 }
 
-// quote returns a word as a shell reads it.
-func quote(word string) string {
+// shellQuote returns a word as a shell reads it.
+func shellQuote(word string) string {
 	if word != "" && !strings.ContainsFunc(word, func(r rune) bool {
 		return !strings.ContainsRune("-_./:@%+,=", r) && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}) {

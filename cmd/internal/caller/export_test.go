@@ -6,5 +6,5 @@ var (
 	SecondsOf  = secondsOf
 	TimeOf     = timeOf
 	FlagOf     = flagOf
-	Quote      = quote
+	ShellQuote = shellQuote
 )

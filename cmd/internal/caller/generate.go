@@ -89,7 +89,7 @@ func (g *Generate) submit(ctx context.Context, s *session, req client.Request, i
 				if name, err = s.client.Upload(ctx, in.contentType, in.data); err != nil {
 					return fmt.Errorf("--input: %s: %w", in.name, s.explain(err))
 				}
-				again = append(again, fmt.Sprintf("--input %s in place of %s", name, quote(in.name)))
+				again = append(again, fmt.Sprintf("--input %s in place of %s", name, shellQuote(in.name)))
 			}
 			req.InputImages = append(req.InputImages, name)
 		}

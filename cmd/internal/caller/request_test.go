@@ -104,7 +104,7 @@ func TestQuote(t *testing.T) {
 	for word, want := range map[string]string{
 		"jobs": "jobs", "./out/{id}.png": "'./out/{id}.png'", "it's": `'it'\''s'`, "": "''", "$HOME": "'$HOME'", "http://localhost:8080": "http://localhost:8080",
 	} {
-		if got := caller.Quote(word); got != want {
+		if got := caller.ShellQuote(word); got != want {
 			t.Errorf("%q: %s, want %s", word, got, want)
 		}
 	}
