@@ -121,3 +121,9 @@ export function errorOf(
     retryAfter,
   });
 }
+
+/** Returns the words of an error, and of its cause. */
+export function whyOf(error: unknown): string {
+  const {message, cause} = error instanceof Error ? error : {message: String(error), cause: undefined};
+  return cause instanceof Error && cause.message ? `${message}: ${cause.message}` : message;
+}

@@ -1,6 +1,6 @@
 // One request, and the same request again while that may help.
 
-import {AiWorkerError, ConnectionError, errorOf, UsageError} from './errors.js';
+import {AiWorkerError, ConnectionError, errorOf, UsageError, whyOf} from './errors.js';
 import {backOff, endedBy, limit, retryAfter, sleep} from './limit.js';
 
 /** How to reach the service. */
@@ -146,10 +146,8 @@ export class Transport {
     if (error instanceof AiWorkerError) {
       return error;
     }
-    const {message, cause} = error instanceof Error ? error : {message: String(error), cause: undefined};
-    const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
     // The error itself is not handed on: another fetch may have put the request into it, with its headers.
-    return new ConnectionError(this.#redact(`${nameOf(call)}: no whole answer came: ${why}`), {code: 'connection'});
+    return new ConnectionError(this.#redact(`${nameOf(call)}: no whole answer came: ${whyOf(error)}`), {code: 'connection'});
   }
 
   /** Returns text without the API key, or the token. */

@@ -1,7 +1,8 @@
 // What the service's Redis says of a job, as far as it can be believed.
 
 import {hasEnded, type Job} from '../api.js';
-import {type SnapshotStore, type StoredSnapshot, whyOf} from './stores.js';
+import {whyOf} from '../errors.js';
+import type {SnapshotStore, StoredSnapshot} from './stores.js';
 import {within} from './within.js';
 
 /** How long the service keeps a snapshot after it has written it, in milliseconds (snapshot.TTL). */

@@ -1,7 +1,7 @@
 // Where the service keeps its snapshots of jobs: a Redis, by whatever reaches
 // it.
 
-import {UsageError} from '../errors.js';
+import {UsageError, whyOf} from '../errors.js';
 
 export interface StoredSnapshot {
   /** The job as JSON, or as what that says; null if there is none. */
@@ -44,12 +44,6 @@ export function upstash({url, token, fetch}: UpstashOptions): SnapshotStore {
       }
     },
   };
-}
-
-/** Returns the words of an error, and of its cause. */
-export function whyOf(error: unknown): string {
-  const {message, cause} = error instanceof Error ? error : {message: String(error), cause: undefined};
-  return cause instanceof Error && cause.message ? `${message}: ${cause.message}` : message;
 }
 
 /** Returns what a pipeline of PTTL and GET found. */
