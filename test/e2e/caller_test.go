@@ -58,6 +58,18 @@ func openGallery(t *testing.T) *gallery {
 	return g
 }
 
+// interrupt presses Ctrl-C in the middle of a job on a terminal, and returns that
+// terminal, which asks then whether to cancel the job, and the job's id.
+func (g *gallery) interrupt(t *testing.T) (p *pane, id string) {
+	t.Helper()
+	p = openPane(t, t.TempDir(), g.env, "generate", "A red fox")
+	p.shows("1 drawing")
+	id = anID.FindString(p.screen())
+	p.keys("C-c")
+	p.shows("[y/N]")
+	return p, id
+}
+
 // A result is what a command printed, and its exit code.
 type result struct {
 	stdout, stderr string
@@ -125,11 +137,7 @@ func TestGenerateOnATerminalGoesOnAfterNo(t *testing.T) {
 func TestGenerateOnATerminalCancelsAfterYes(t *testing.T) {
 	t.Parallel()
 	g := openGallery(t)
-	p := openPane(t, t.TempDir(), g.env, "generate", "A red fox")
-	p.shows("1 drawing")
-	id := anID.FindString(p.screen())
-	p.keys("C-c")
-	p.shows("[y/N]")
+	p, id := g.interrupt(t)
 	p.keys("y", "Enter")
 	p.shows("exit code 130")
 	if j := g.get(id); j.Status != "canceled" {
@@ -140,11 +148,7 @@ func TestGenerateOnATerminalCancelsAfterYes(t *testing.T) {
 func TestGenerateOnATerminalLeavesAtTheSecondInterrupt(t *testing.T) {
 	t.Parallel()
 	g := openGallery(t)
-	p := openPane(t, t.TempDir(), g.env, "generate", "A red fox")
-	p.shows("1 drawing")
-	id := anID.FindString(p.screen())
-	p.keys("C-c")
-	p.shows("[y/N]")
+	p, id := g.interrupt(t)
 	p.keys("C-c")
 	p.shows("exit code 130")
 	if want := "ai-worker jobs watch " + id; !strings.Contains(p.screen(), want) {
