@@ -79,14 +79,13 @@ type Color string
 
 // Colors of the terminal's own palette.
 const (
-	Plain Color = ""
-	Good  Color = "\x1b[32m"
-	Bad   Color = "\x1b[31m"
+	Good Color = "\x1b[32m"
+	Bad  Color = "\x1b[31m"
 )
 
 // Paint returns text in a color, where the screen has colors.
 func (s *Screen) Paint(c Color, text string) string {
-	if !s.color || c == Plain {
+	if !s.color {
 		return text
 	}
 	return string(c) + text + reset
