@@ -62,6 +62,20 @@ async function jobsOf(prompt) {
   return jobs;
 }
 
+// checkOneJob fails unless a prompt is one job, whose two pictures were drawn once.
+async function checkOneJob(prompt) {
+  assert.equal((await jobsOf(prompt)).length, 1);
+  assert.equal(service.gemini.drawn.get(prompt), 2);
+}
+
+// openForm opens the form in a browser of its own, and fills it in.
+async function openForm(prompt, look) {
+  const context = await openContext(browser, look);
+  const page = await context.newPage();
+  await compose(page, prompt);
+  return {context, page};
+}
+
 // compose fills in the form.
 async function compose(page, prompt, {count = 2, ratio = '1:1'} = {}) {
   await page.goto(app.url);
@@ -123,9 +137,7 @@ for (const {name, ...look} of looks) {
 test('a reload in the middle goes on with the same job', async () => {
   const prompt = 'reloaded in the middle';
   const release = hold(prompt);
-  const context = await openContext(browser);
-  const page = await context.newPage();
-  await compose(page, prompt);
+  const {context, page} = await openForm(prompt);
   await draw(page).click();
   release(1);
   await seen(page, 1);
@@ -133,8 +145,7 @@ test('a reload in the middle goes on with the same job', async () => {
   await seen(page, 1);
   release(1);
   await seen(page, 2);
-  assert.equal((await jobsOf(prompt)).length, 1);
-  assert.equal(service.gemini.drawn.get(prompt), 2);
+  await checkOneJob(prompt);
   await page.reload();
   await seen(page, 2); // what was drawn is still there
   await checkPage(page, 'after a reload');
@@ -143,9 +154,7 @@ test('a reload in the middle goes on with the same job', async () => {
 
 test('a reload before the answer is one job', async () => {
   const prompt = 'reloaded before the answer';
-  const context = await openContext(browser);
-  const page = await context.newPage();
-  await compose(page, prompt);
+  const {context, page} = await openForm(prompt);
   let arrived;
   const first = new Promise((resolve) => {
     arrived = resolve;
@@ -163,29 +172,23 @@ test('a reload before the answer is one job', async () => {
   await first;
   await page.reload();
   await seen(page, 2);
-  assert.equal((await jobsOf(prompt)).length, 1);
-  assert.equal(service.gemini.drawn.get(prompt), 2);
+  await checkOneJob(prompt);
   await context.close();
 });
 
 test('a double click is one job', async () => {
   const prompt = 'pressed twice';
-  const context = await openContext(browser);
-  const page = await context.newPage();
-  await compose(page, prompt);
+  const {context, page} = await openForm(prompt);
   await draw(page).dblclick();
   await seen(page, 2);
-  assert.equal((await jobsOf(prompt)).length, 1);
-  assert.equal(service.gemini.drawn.get(prompt), 2);
+  await checkOneJob(prompt);
   await context.close();
 });
 
 test('a job that is canceled ends, and what was drawn stays', async () => {
   const prompt = 'canceled on the way';
   const release = hold(prompt);
-  const context = await openContext(browser);
-  const page = await context.newPage();
-  await compose(page, prompt);
+  const {context, page} = await openForm(prompt);
   await draw(page).click();
   release(1);
   await seen(page, 1);
@@ -200,9 +203,7 @@ test('a job that is canceled ends, and what was drawn stays', async () => {
 test('a prompt that is blocked is said plainly, and retried where it stands', async () => {
   const prompt = 'blocked at first';
   service.gemini.refused.add(prompt);
-  const context = await openContext(browser, {width: 320, height: 640, colorScheme: 'dark'});
-  const page = await context.newPage();
-  await compose(page, prompt);
+  const {context, page} = await openForm(prompt, {width: 320, height: 640, colorScheme: 'dark'});
   await draw(page).click();
   await says(page, 'Nothing could be drawn');
   const [job] = await jobsOf(prompt);
@@ -222,9 +223,7 @@ test('a prompt that is blocked is said plainly, and retried where it stands', as
 test('who was offline has everything once they are back', async () => {
   const prompt = 'while nobody was there';
   const release = hold(prompt);
-  const context = await openContext(browser);
-  const page = await context.newPage();
-  await compose(page, prompt);
+  const {context, page} = await openForm(prompt);
   await draw(page).click();
   await says(page, '0 of 2 developed');
   await context.setOffline(true);
@@ -240,9 +239,8 @@ test('who was offline has everything once they are back', async () => {
 test('two tabs show one job, and nobody else does', async () => {
   const prompt = 'seen from two tabs';
   const release = hold(prompt);
-  const context = await openContext(browser);
-  const [one, two] = [await context.newPage(), await context.newPage()];
-  await compose(one, prompt);
+  const {context, page: one} = await openForm(prompt);
+  const two = await context.newPage();
   await draw(one).click();
   await says(one, '0 of 2 developed');
   const [job] = await jobsOf(prompt);
