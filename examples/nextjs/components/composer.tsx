@@ -2,22 +2,23 @@
 
 import {type FormEvent, useState} from 'react';
 
+import {maxCount, type Ratio, ratios} from '@/lib/choices';
+
 import {Drop, type InputPicture} from './drop';
 
 export interface Wish {
   prompt: string;
   count: number;
-  aspect_ratio: '1:1' | '4:5' | '3:2' | '16:9' | '9:16';
+  aspect_ratio: Ratio;
   input_images?: string[];
 }
 
-const ratios: Wish['aspect_ratio'][] = ['1:1', '4:5', '3:2', '16:9', '9:16'];
-const counts = [1, 2, 3, 4];
+const counts = Array.from({length: maxCount}, (_, i) => i + 1);
 
 /** Asks what to draw. */
 export function Composer({isBusy, onSubmit}: {isBusy: boolean; onSubmit: (wish: Wish) => Promise<unknown>}) {
   const [prompt, setPrompt] = useState('');
-  const [ratio, setRatio] = useState<Wish['aspect_ratio']>('1:1');
+  const [ratio, setRatio] = useState<Ratio>('1:1');
   const [count, setCount] = useState(2);
   const [input, setInput] = useState<InputPicture>();
   const isUploading = input !== undefined && input.uploadId === undefined && input.problem === undefined;

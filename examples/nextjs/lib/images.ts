@@ -1,5 +1,6 @@
 import {createRouteHandler} from 'ai-worker-client/next';
 
+import {maxCount, ratios} from './choices';
 import {accessOf} from './visitor';
 
 // Vercel says under which name the deployment of production is reached. The
@@ -16,8 +17,8 @@ export const images = createRouteHandler({
     }
     return {
       user: access.user,
-      maxCount: 4,
-      aspectRatios: ['1:1', '4:5', '3:2', '16:9', '9:16'],
+      maxCount,
+      aspectRatios: ratios,
       inputImages: true,
       ...(webhook ? {webhook} : {}),
     };
