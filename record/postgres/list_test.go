@@ -64,7 +64,7 @@ func listQueries() map[string]record.Query {
 // and ten users.
 func seedListed(t testing.TB, pool *pgxpool.Pool, ended int) {
 	t.Helper()
-	const step = 100_000 // a statement ends after 15 s
+	const step = 20_000 // a statement ends after 15 s
 	for first := 0; first < ended; first += step {
 		seed(t, pool, backlog{first: 1_000_000 + first, count: min(step, ended-first), tenants: 3, state: "succeeded"})
 		describe(t, pool)
