@@ -2,15 +2,13 @@
 
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {createServer} from 'node:net';
 import {fileURLToPath} from 'node:url';
 
 const folder = fileURLToPath(new URL('../../examples/nextjs', import.meta.url));
 
 // startApp serves the app that was built, against a service.
 export async function startApp({url, apiKey, ...environment}) {
-  const port = await freePort();
-  const child = spawn(process.execPath, ['node_modules/next/dist/bin/next', 'start', '-p', String(port), '-H', '127.0.0.1'], {
+  const child = spawn(process.execPath, ['node_modules/next/dist/bin/next', 'start', '-p', '0', '-H', '127.0.0.1'], {
     cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       PATH: process.env.PATH, HOME: process.env.HOME, NODE_ENV: 'production', NEXT_TELEMETRY_DISABLED: '1',
@@ -18,18 +16,8 @@ export async function startApp({url, apiKey, ...environment}) {
     },
   });
   const ended = once(child, 'exit');
-  const ready = (async () => {
-    for await (const piece of child.stdout.iterator({destroyOnReturn: false})) {
-      if (String(piece).includes('Ready')) {
-        child.stdout.resume();
-        return;
-      }
-    }
-    throw new Error('the app ended before it was ready');
-  })();
-  await ready;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: await readAddress(child),
     close: async () => {
       child.kill('SIGTERM');
       await ended;
@@ -37,12 +25,16 @@ export async function startApp({url, apiKey, ...environment}) {
   };
 }
 
-async function freePort() {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const {port} = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+// readAddress returns the address that the app prints before it says that it is ready.
+async function readAddress(child) {
+  let said = '';
+  for await (const piece of child.stdout.iterator({destroyOnReturn: false})) {
+    said += piece;
+    const found = /(http:\S+)[^]*Ready/.exec(said);
+    if (found) {
+      child.stdout.resume();
+      return found[1];
+    }
+  }
+  throw new Error(`the app ended before it was ready:\n${said}`);
 }
