@@ -1,6 +1,7 @@
 // A real Redis of one test, and a stand-in of Upstash's REST API in front of it.
 
 import {spawn} from 'node:child_process';
+import {randomInt} from 'node:crypto';
 import {once} from 'node:events';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {createServer} from 'node:http';
@@ -37,10 +38,16 @@ export async function startRedis() {
   }};
 }
 
-async function freePort() {
-  const server = createPort().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const {port} = server.address();
+// freePort returns a port below those that the kernel gives to connections, which
+// may have one of these before the server is there. It fails after ten that are taken.
+async function freePort(tries = 10) {
+  const port = 20_000 + randomInt(10_000);
+  const server = createPort().listen(port, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    return tries > 1 ? freePort(tries - 1) : Promise.reject(error);
+  }
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
