@@ -40,7 +40,7 @@ test('options that cannot work are refused when the module is loaded', () => {
   const authorize = () => null;
   for (const [options, message] of [
     [undefined, /authorize/], [{}, /authorize/], [{authorize: true}, /authorize/], [{authorize, pollMs: 0}, /pollMs/],
-    [{authorize, maxAgeMs: Infinity}, /maxAgeMs/], [{authorize, streamMs: '5'.repeat(400)}, /streamMs/],
+    [{authorize, maxAgeMs: Infinity}, /maxAgeMs/], [{authorize, streamMs: '5'.repeat(400)}, /streamMs/], [{authorize, maxStreams: 0}, /maxStreams/],
     [{authorize, allowedOrigins: ['www.example.com']}, /www\.example\.com/], [{authorize, allowedOrigins: ['null']}, /null/],
   ]) {
     assert.throws(() => createRouteHandler(options), message);

@@ -213,7 +213,7 @@ test('Upstash that answers without results is as one that fails', async (t) => {
 });
 
 test('all streams of a job share one loop, and a closed one leaves it to the others', async (t) => {
-  const {store, ask} = open(t, [broken]);
+  const {store, ask} = open(t, [broken], {maxStreams: 100});
   store.put(whole());
   const answers = await Promise.all(Array.from({length: 100}, () => ask(`/${id}/events`)));
   await settle();
@@ -303,8 +303,13 @@ test('a stream outlasts Redis and a service that does not answer', async (t) => 
 
 test('without Redis a stream follows the service, as one watch for all', async (t) => {
   const stream = sse([event(whole({version: 2})), event(end())]);
-  const {ask, asked} = open(t, [(init) => (init.headers.Accept ? stream(init) : Response.json(whole()))], {snapshots: null});
+  let begin;
+  const both = new Promise((resolve) => {
+    begin = resolve;
+  });
+  const {ask, asked} = open(t, [(init) => (init.headers.Accept ? both.then(() => stream(init)) : Response.json(whole()))], {snapshots: null});
   const [one, two] = await Promise.all([follow(await ask(`/${id}/events`)), follow(await ask(`/${id}/events`))]);
+  begin();
   await pass(1000);
   assert.deepEqual([one.jobs.map((j) => j.version), two.jobs.at(-1).version, one.isOpen, two.isOpen], [[1, 2, 9], 9, false, false]);
   assert.deepEqual(asked().sort(), ['GET ID', 'GET ID', 'GET ID/events']);
@@ -333,4 +338,64 @@ test('a service that is silent is given up, and may be asked again', async (t) =
   await pass(30_000);
   const {status, headers} = await answer;
   assert.deepEqual([status, headers.get('retry-after')], [503, '2']);
+});
+
+// openMany opens streams of a job for a user, and returns the answers.
+const openMany = (ask, n, user = 'ann') => Promise.all(Array.from({length: n}, () => ask(`/${id}/events`, {headers: {user}})));
+
+// byHeader grants what it says to the user that a request names.
+const byHeader = {authorize: (request) => ({user: request.headers.get('user')})};
+
+test('a user has so many streams at once, also while they open, and may have others in their place', async (t) => {
+  const {store, ask, asked, errors} = open(t, [broken], {...byHeader, maxStreams: 3, maxAgeMs: 3_600_000});
+  store.put(whole());
+  const answers = await openMany(ask, 100);
+  const [refused] = answers.filter(({status}) => status !== 200);
+  assert.deepEqual([answers.filter(({status}) => status === 200).length, refused.status, refused.headers.get('retry-after')], [3, 429, '15']);
+  assert.equal((await refused.json()).code, 'too_many_streams');
+  assert.equal(store.reads, 3, 'a refusal reads nothing');
+  assert.deepEqual([asked(), errors], [[], []]);
+  assert.equal((await ask(`/${id}`, {headers: {user: 'ann'}})).status, 200, 'a page that polls is answered');
+  const tab = new AbortController();
+  await answers[0].body.cancel();
+  const next = await ask(`/${id}/events`, {headers: {user: 'ann'}, signal: tab.signal});
+  assert.deepEqual([next.status, (await ask(`/${id}/events`, {headers: {user: 'ann'}})).status], [200, 429]);
+  tab.abort();
+  assert.deepEqual((await openMany(ask, 2)).map(({status}) => status), [200, 429]);
+  await pass(55_000);
+  assert.deepEqual((await openMany(ask, 4)).map(({status}) => status), [200, 200, 200, 429]);
+});
+
+test('what has no stream in the end takes no place of one, and neither does another user', async (t) => {
+  const {store, ask} = open(t, [refusal(404)], {...byHeader, maxStreams: 1});
+  assert.equal((await openMany(ask, 1))[0].status, 404);
+  store.put(whole());
+  assert.equal((await openMany(ask, 1, 'bob'))[0].status, 404);
+  store.put(end());
+  assert.equal((await ask(`/${id}/events`, {headers: {user: 'ann', 'Last-Event-ID': '9'}})).status, 204);
+  await follow((await openMany(ask, 1))[0]);
+  store.put(whole());
+  assert.deepEqual((await openMany(ask, 2)).map(({status}) => status), [200, 429]);
+  store.put(whole({metadata: {user: 'bob'}}));
+  assert.deepEqual((await openMany(ask, 2, 'bob')).map(({status}) => status), [200, 429]);
+});
+
+test('a HEAD of a stream takes no place of one', async (t) => {
+  const store = storing();
+  useClock(t);
+  store.put(whole());
+  const route = createRouteHandler({
+    client: {baseUrl: 'http://service.test', apiKey: 'secret-key'}, snapshots: store, tenant: 'web', maxStreams: 1, ...byHeader,
+  });
+  const headers = {user: 'ann'};
+  assert.equal((await call(route, 'HEAD', `/${id}/events`, {headers})).status, 200);
+  const answer = await call(route, 'GET', `/${id}/events`, {headers});
+  assert.equal(answer.status, 200);
+  await answer.body.cancel();
+});
+
+test('a user has 16 streams at once unless the app says otherwise', async (t) => {
+  const {store, ask} = open(t, [broken], byHeader);
+  store.put(whole());
+  assert.equal((await openMany(ask, 20)).filter(({status}) => status === 200).length, 16);
 });

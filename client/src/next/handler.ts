@@ -9,6 +9,7 @@ import {isOfNext, misconfigured, noJob, Refusal, refusalOf, served} from './refu
 import {hasTag, keyFor, readObject, refuseCrossSite} from './request.js';
 import {tagOf} from './snapshots.js';
 import {eventsOf} from './stream.js';
+import {Streams} from './streams.js';
 import {Watches} from './watches.js';
 import {within} from './within.js';
 
@@ -59,10 +60,12 @@ type Actions = Record<string, Action>;
 
 class Route {
   readonly #settings: Settings;
+  readonly #streams: Streams;
   #state: {backend: Backend; watches: Watches} | undefined;
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    this.#streams = new Streams(settings.maxStreams);
   }
 
   /** Answers a request. Fails only with what Next.js throws through handlers, such as a redirect. */
@@ -185,20 +188,31 @@ class Route {
     return hasTag(request, etag) ? new Response(null, {status: 304, headers: {...privately, ETag: etag}}) : this.#show(job, 200);
   };
 
-  readonly #events: Action = async ({request, grant, id, report}) => {
+  readonly #events: Action = async (call) => {
+    const giveBack = this.#streams.take(call.grant.user);
+    try {
+      return await this.#stream(call, giveBack);
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+  };
+
+  /** Answers with a stream, and calls onEnd once that is over, or at once if there is none. */
+  async #stream({request, grant, id, report}: Call, onEnd: () => void): Promise<Response> {
     const job = await this.#backend.get(id, grant.user, report);
-    if (hasEnded(job) && request.headers.get('last-event-id') === String(job.version)) {
-      return new Response(null, {status: 204, headers: privately}); // a browser stops at this
+    const headers = {'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no'};
+    const isKnown = hasEnded(job) && request.headers.get('last-event-id') === String(job.version);
+    if (isKnown || request.method === 'HEAD') {
+      onEnd();
+      return isKnown ? new Response(null, {status: 204, headers: privately}) : new Response(null, {headers}); // a browser stops at 204
     }
     const {watches} = this.#started;
-    const body = request.method === 'HEAD' ? null : eventsOf(job, {
+    return new Response(eventsOf(job, {
       show: (shown) => toUserJob(shown, this.#settings), follow: (shown, listener) => watches.follow(shown, listener, report),
-      streamMs: this.#settings.streamMs, signal: request.signal,
-    });
-    return new Response(body, {
-      headers: {'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache, no-transform', 'X-Accel-Buffering': 'no'},
-    });
-  };
+      streamMs: this.#settings.streamMs, signal: request.signal, onEnd,
+    }), {headers});
+  }
 
   readonly #cancel: Action = async ({grant, id, report}) => {
     await this.#backend.check(id, grant.user, report);

@@ -67,6 +67,8 @@ export interface RouteHandlerOptions {
   pollMs?: number | undefined;
   /** How long one stream lasts, in milliseconds; 55000 if absent. The platform must allow more. */
   streamMs?: number | undefined;
+  /** How many streams one user may have open at once in this process; 16 if absent. One more is refused with 429, and a page polls then. */
+  maxStreams?: number | undefined;
   /**
    * Is told what whoever runs the app should know, and by which request, unless that was a `getJob`; writes to the console if absent. No
    * message holds the API key.
@@ -84,6 +86,7 @@ export interface Settings extends RouteHandlerOptions {
   storeMs: number;
   pollMs: number;
   streamMs: number;
+  maxStreams: number;
 }
 
 /** Returns the options with what is absent filled in. Fails with a UsageError if one cannot work. */
@@ -91,14 +94,15 @@ export function settingsOf(options: RouteHandlerOptions): Settings {
   if (typeof options?.authorize !== 'function') {
     throw new UsageError('createRouteHandler needs authorize: it says who may do what, and nobody may do anything without');
   }
-  const {maxBodyBytes = 64 << 10, maxAgeMs = 15_000, storeMs = 1000, pollMs = 1000, streamMs = 55_000, basePath = '/api/images'} = options;
-  for (const [name, value] of Object.entries({maxBodyBytes, maxAgeMs, storeMs, pollMs, streamMs})) {
+  const {maxBodyBytes = 64 << 10, maxAgeMs = 15_000, storeMs = 1000, pollMs = 1000, streamMs = 55_000, maxStreams = 16} = options;
+  const {basePath = '/api/images'} = options;
+  for (const [name, value] of Object.entries({maxBodyBytes, maxAgeMs, storeMs, pollMs, streamMs, maxStreams})) {
     if (!(value > 0 && Number.isFinite(value))) {
       throw new UsageError(`${name} must be a number above 0`);
     }
   }
   return {
-    ...options, maxBodyBytes, maxAgeMs, storeMs, pollMs, streamMs, basePath: `/${basePath.replace(/^\/+|\/+$/g, '')}`,
+    ...options, maxBodyBytes, maxAgeMs, storeMs, pollMs, streamMs, maxStreams, basePath: `/${basePath.replace(/^\/+|\/+$/g, '')}`,
     exposeCost: options.exposeCost ?? false, allowedOrigins: (options.allowedOrigins ?? []).map(originOf),
   };
 }

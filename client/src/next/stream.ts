@@ -16,6 +16,8 @@ export interface StreamOptions {
   streamMs: number;
   /** Ends when the page is gone, where the platform tells that. */
   signal: AbortSignal;
+  /** Is called once the stream is over. */
+  onEnd: () => void;
 }
 
 /** Returns events of a job: one at once, and one for each change, until the job has ended, the page is gone or the time is over. */
@@ -104,6 +106,7 @@ class Outlet implements Listener {
     clearTimeout(this.#last);
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#unfollow?.();
+    this.#options.onEnd();
   }
 
   readonly #onAbort = () => this.#close();
