@@ -47,6 +47,15 @@ test('options that cannot work are refused when the module is loaded', () => {
   }
 });
 
+test('a body that is nested deeper than any that means something is refused, and asks the service nothing', async () => {
+  for (const path of ['', '/quote', '/uploads']) {
+    const {ask, errors, requests} = open({user: 'ann', inputImages: true});
+    const answer = await ask('POST', path, {body: `{"prompt":${'['.repeat(30_000)}${']'.repeat(30_000)}}`});
+    const {status, at} = await problem(answer);
+    assert.deepEqual([status, at, errors, requests.length], [422, ['body'], [], 0]);
+  }
+});
+
 test('who is granted nothing gets 401, or the app\'s own answer', async () => {
   for (const nothing of [null, undefined]) {
     const {ask, requests} = open(nothing === undefined ? undefined : nothing, undefined, {authorize: () => nothing});

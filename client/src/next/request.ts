@@ -5,6 +5,8 @@ import {invalid, Refusal} from './refusal.js';
 
 /** How long a body may take to come, in milliseconds. */
 const bodyMs = 30_000;
+/** How deep a body may be nested: JSON.stringify fails at some thousands. What a page may send is 2 deep. */
+const mostDepth = 16;
 
 /** Fails if a request that changes something comes from a page of another site. What is no browser sends neither header. */
 export function refuseCrossSite(request: Request, allowedOrigins: readonly string[]): void {
@@ -48,7 +50,10 @@ export async function readObject(request: Request, maxBytes: number): Promise<Re
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid([{location: 'body', message: 'expected object'}]);
   }
-  const twice = repeatedNames(text);
+  const {twice, depth} = shapeOf(text);
+  if (depth > mostDepth) {
+    throw invalid([{location: 'body', message: `is nested more than ${mostDepth} deep`}]);
+  }
   if (twice.length > 0) {
     throw invalid(twice.map((name) => ({location: `body.${name}`, message: 'is given twice; give it once'})));
   }
@@ -90,14 +95,15 @@ async function readText(request: Request, maxBytes: number): Promise<string> {
   }
 }
 
-/** Returns the names that an object of JSON has more than once, of which JSON.parse would take the last. */
-function repeatedNames(json: string): string[] {
+/** Returns the names that an object of JSON has more than once, of which JSON.parse would take the last, and how deep it is nested. */
+function shapeOf(json: string): {twice: string[]; depth: number} {
   const seen = new Set<string>();
   const twice = new Set<string>();
   let depth = 0;
+  let deepest = 0;
   for (const [token, , isName] of json.matchAll(/("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|[[\]{}]/g)) {
     if (token === '{' || token === '[') {
-      depth++;
+      deepest = Math.max(deepest, ++depth);
     } else if (token === '}' || token === ']') {
       depth--;
     } else if (isName !== undefined && depth === 1) {
@@ -105,7 +111,7 @@ function repeatedNames(json: string): string[] {
       (seen.has(name) ? twice : seen).add(name);
     }
   }
-  return [...twice];
+  return {twice: [...twice], depth: deepest};
 }
 
 /** Returns the key under which the service knows a user's request, or undefined if the page gave none. No other user has the same. */
