@@ -53,11 +53,7 @@ func (g *Generate) run(ctx context.Context, s *session) error {
 	if err := checkKey(g.IdempotencyKey); err != nil {
 		return err
 	}
-	req, err := g.build(s.Stdin)
-	if err != nil {
-		return err
-	}
-	inputs, err := g.inputs()
+	req, inputs, err := g.read(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -75,6 +71,32 @@ func (g *Generate) run(ctx context.Context, s *session) error {
 		return s.accepted(job)
 	}
 	return s.follow(ctx, job, keep, following{isOwner: true})
+}
+
+// read returns the request and its input pictures. What they come from, such as a
+// terminal or a pipe, may have nothing for long: a signal ends the wait.
+func (g *Generate) read(ctx context.Context, s *session) (req client.Request, inputs []input, err error) {
+	type result struct {
+		req    client.Request
+		inputs []input
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var r result
+		if r.req, r.err = g.build(s.Stdin); r.err == nil {
+			r.inputs, r.err = g.inputs()
+		}
+		done <- r
+	}()
+	select {
+	case r := <-done:
+		return r.req, r.inputs, r.err
+	case <-s.Signals:
+		return req, nil, errInterrupted
+	case <-ctx.Done():
+		return req, nil, context.Cause(ctx)
+	}
 }
 
 // submit uploads the input pictures, and asks for the job: under one key and with one

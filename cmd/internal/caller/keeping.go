@@ -89,7 +89,7 @@ func (k *keeper) vacant(prompt string, count int) error {
 	if k.template == "" || k.force || strings.Contains(string(k.template), "{id}") {
 		return nil
 	}
-	for index := range count {
+	for index := range min(count, mostPictures) { // the service refuses more
 		for _, contentType := range picture.Types() {
 			path := k.template.Path(files.Values{Index: index, ContentType: contentType, Prompt: prompt})
 			if _, err := os.Lstat(path); err == nil {
