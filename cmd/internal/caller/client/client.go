@@ -36,7 +36,8 @@ type Client struct {
 	onRetry func(time.Duration, error)
 }
 
-// printable matches what a header can hold, without spaces.
+// printable matches what a header can hold, without spaces. A terminal takes none of
+// it for a command.
 var printable = regexp.MustCompile(`^[!-~]*$`)
 
 // New returns a client. It sends nothing yet.

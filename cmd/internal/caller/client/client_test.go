@@ -2,7 +2,9 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -207,4 +209,27 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("%+v: %v", cfg, err)
 		}
 	}
+}
+
+// What answers at the address may be no service of this kind. An id goes into texts
+// for a terminal, and into commands that are proposed.
+func TestIDsHaveNoCommandsForATerminal(t *testing.T) {
+	for _, id := range []string{`j\u001b]0;x\u0007`, `j\u009b2J`, `a b`, `j\u202e1`, `-\n-`} {
+		var j client.Job
+		if err := json.Unmarshal(fmt.Appendf(nil, `{"id":"%s","status":"queued"}`, id), &j); err == nil {
+			t.Errorf("%q is the id of a job", j.ID)
+		}
+	}
+}
+
+// A wait without an end is none that has passed.
+func TestLongRetryAfterIsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, s := play(t, say(503, `{"detail":"not now"}`, "Retry-After", "9300000000"))
+		_, err := c.Get(t.Context(), "j1")
+		refusal, ok := errors.AsType[*client.Error](err)
+		if !ok || refusal.RetryAfter < 24*time.Hour || len(s.seen) != 1 {
+			t.Errorf("%v after %d requests", err, len(s.seen))
+		}
+	})
 }

@@ -99,12 +99,15 @@ func (c *Client) redact(text string) string {
 	return strings.ReplaceAll(text, c.key, "***")
 }
 
+// longestWait is what a longer Retry-After counts as, in seconds: 34 years.
+const longestWait = 1 << 30
+
 // retryAfter returns the time of a Retry-After header, which has seconds or a
 // date.
 func retryAfter(h http.Header) time.Duration {
 	text := h.Get("Retry-After")
 	if seconds, err := strconv.Atoi(text); err == nil {
-		return time.Duration(max(0, seconds)) * time.Second
+		return time.Duration(min(max(0, seconds), longestWait)) * time.Second
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {

@@ -94,7 +94,7 @@ func (j *Job) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &job); err != nil {
 		return err
 	}
-	if job.ID == "" || job.Status == "" {
+	if job.ID == "" || !printable.MatchString(job.ID) || job.Status == "" {
 		return errors.New("what answered is no job")
 	}
 	var raw bytes.Buffer
