@@ -1,10 +1,10 @@
 import {NextResponse, type NextRequest} from 'next/server';
 
-import {visitorCookie} from './lib/visitor';
+import {isVisitor, visitorCookie} from './lib/visitor';
 
 /** Gives each browser an id of its own, with the first page. */
 export function proxy(request: NextRequest): NextResponse {
-  if (request.cookies.has(visitorCookie)) {
+  if (isVisitor(request.cookies.get(visitorCookie)?.value)) {
     return NextResponse.next();
   }
   const id = crypto.randomUUID();

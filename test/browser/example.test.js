@@ -287,6 +287,19 @@ test('a picture to start from goes straight to the bucket', async () => {
   await context.close();
 });
 
+test('a visitor whose cookie is none of the app\'s has no jobs by it, and is given another one', async () => {
+  for (const value of ['x', 'x'.repeat(300)]) {
+    const context = await openContext(browser);
+    await context.addCookies([{name: 'visitor', value, url: app.url}]);
+    const page = await context.newPage();
+    assert.equal((await page.request.get(`${app.url}/api/images`)).status(), 401, value);
+    await page.goto(app.url);
+    await page.getByText('What you have drawn is kept here.').waitFor();
+    assert.equal((await page.request.get(`${app.url}/api/images`)).status(), 200);
+    await context.close();
+  }
+});
+
 test('an app that is open to nobody says so, and a code opens it', async () => {
   const closed = await startApp({url: service.url, apiKey});
   const locked = await startApp({url: service.url, apiKey, ACCESS_CODE: 'a code of many letters'});

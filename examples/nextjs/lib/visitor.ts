@@ -5,6 +5,7 @@ import {createHmac, timingSafeEqual} from 'node:crypto';
 
 /** The cookie that proxy.ts gives each browser: 122 random bits, which nobody else can guess. */
 export const visitorCookie = 'visitor';
+const visitorPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** The cookie of who has entered the access code. */
 export const accessCookie = 'access';
 
@@ -22,7 +23,12 @@ export function accessOf(cookie: (name: string) => string | undefined): Access {
     return {may: false, why: 'code'};
   }
   const user = cookie(visitorCookie);
-  return user ? {may: true, user} : {may: false, why: 'cookies'};
+  return isVisitor(user) ? {may: true, user} : {may: false, why: 'cookies'};
+}
+
+/** Reports whether a cookie is such as proxy.ts gives. A visitor can send any text. */
+export function isVisitor(cookie: string | undefined): cookie is string {
+  return cookie !== undefined && visitorPattern.test(cookie);
 }
 
 /** Returns what the cookie of who knows the access code holds. */
