@@ -186,12 +186,34 @@ async function readBody(message: Request | WebhookMessage): Promise<Uint8Array<A
     return utf8.encode(message.body);
   }
   if ('arrayBuffer' in message) {
-    return new Uint8Array(await message.arrayBuffer());
+    return readRequest(message);
   }
   if (message.body instanceof Uint8Array) {
     return message.body.slice() as Uint8Array<ArrayBuffer>;
   }
   throw new TypeError('the body of a webhook must be text or bytes, as it came: turn off what parses it');
+}
+
+/** No body is read beyond so many bytes: anybody may send one. The service's have less than 20 kB. */
+const mostBytes = 1 << 20;
+
+/** Returns the body of a request. Fails, and reads no more of it, if it is longer than a webhook. */
+async function readRequest(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  if (request.bodyUsed || typeof request.body?.getReader !== 'function') {
+    return new Uint8Array(await request.arrayBuffer()); // which fails if it was read already
+  }
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  const reader = request.body.getReader();
+  let length = 0;
+  for (let part = await reader.read(); part.value; part = await reader.read()) {
+    pieces.push(part.value);
+    length += part.value.length;
+    if (length > mostBytes) {
+      await reader.cancel().catch(() => undefined);
+      throw new WebhookVerificationError('wrong_body', `the body has more than ${mostBytes} bytes, and no webhook has so many`);
+    }
+  }
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {

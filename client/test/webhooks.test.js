@@ -104,3 +104,24 @@ test('a secret that is none, and a body that was parsed, are told as such, witho
   }
   await assert.rejects(verifyWebhook({headers: signed(), body: event}, secret), /turn off what parses it/);
 });
+
+test('of a request that is longer than any webhook, no more is read', async () => {
+  let pieces = 0;
+  const endless = new ReadableStream({
+    pull: (controller) => {
+      if (++pieces > 100) {
+        throw new Error('all of it was read');
+      }
+      controller.enqueue(new Uint8Array(64 << 10));
+    },
+  });
+  const request = new Request('https://app.test/hooks', {method: 'POST', headers: signed(), body: endless, duplex: 'half'});
+  assert.equal(await faultOf(request), 'wrong_body');
+  assert.ok(pieces < 30, `${pieces} pieces were read`);
+});
+
+test('a request whose body was read already is an error of the app, and none of the sender', async () => {
+  const request = new Request('https://app.test/hooks', {method: 'POST', headers: signed(), body});
+  await request.text();
+  assert.equal(await faultOf(request), 'TypeError');
+});
