@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -49,20 +50,21 @@ type session struct {
 	client *client.Client
 	screen *terminal.Screen
 	asJSON bool
-	url    string
+	url    string // of the service, without a password, for people
 	flags  string // of Connection, as they were given, for commands that are proposed
 }
 
 // open returns the session of a command. It sends nothing yet.
 func (c Connection) open(env *Environment, out Output) (*session, error) {
 	s := &session{Environment: env, screen: terminal.Open(env.Stderr, env.Getenv), asJSON: out.JSON || !terminal.IsTerminal(env.Stdout)}
-	s.url = cmp.Or(c.URL, env.Getenv(urlVariable), defaultURL)
+	address := cmp.Or(c.URL, env.Getenv(urlVariable), defaultURL)
+	s.url = redacted(address)
 	key, err := c.key(env.Getenv)
 	if err != nil {
 		return nil, err
 	}
 	s.client, err = client.New(client.Config{
-		URL: s.url, Key: key, IsGuess: c.URL == "" && env.Getenv(urlVariable) == "", OnRetry: s.sayRetry,
+		URL: address, Key: key, IsGuess: c.URL == "" && env.Getenv(urlVariable) == "", OnRetry: s.sayRetry,
 	})
 	if err != nil {
 		return nil, usage(err)
@@ -73,6 +75,14 @@ func (c Connection) open(env *Environment, out Output) (*session, error) {
 		}
 	}
 	return s, nil
+}
+
+// redacted returns an address without the password that it may have.
+func redacted(address string) string {
+	if u, err := url.Parse(address); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return address
 }
 
 // key returns the API key, or nothing for a service that has none.

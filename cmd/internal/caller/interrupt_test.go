@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ai-worker/ai-worker/cmd/internal/caller"
@@ -41,5 +42,19 @@ func TestManyPicturesAreNotLookedForOneByOne(t *testing.T) {
 	}).Run(t.Context(), s.environment())
 	if asked != 1 || caller.ExitCode(err) != caller.ExitFailed {
 		t.Errorf("asked %d times: %v", asked, err)
+	}
+}
+
+// An address may have a password for what stands before the service. Errors end up
+// in logs.
+func TestErrorsHaveNoPasswordOfTheAddress(t *testing.T) {
+	s := newService(t)
+	env := s.environment()
+	env.Getenv = func(name string) string {
+		return map[string]string{"AI_WORKER_URL": "http://ann:hunter2@127.0.0.1:1"}[name]
+	}
+	err := (&caller.Get{One: caller.One{ID: "j1"}}).Run(t.Context(), env)
+	if err == nil || strings.Contains(err.Error()+s.stderr.String(), "hunter2") || !strings.Contains(err.Error(), "127.0.0.1:1") {
+		t.Errorf("%v, stderr %q", err, &s.stderr)
 	}
 }
