@@ -1,12 +1,14 @@
 package caller_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/ai-worker/ai-worker/cmd/internal/caller"
 )
@@ -48,13 +50,14 @@ func TestManyPicturesAreNotLookedForOneByOne(t *testing.T) {
 // An address may have a password for what stands before the service. Errors end up
 // in logs.
 func TestErrorsHaveNoPasswordOfTheAddress(t *testing.T) {
-	s := newService(t)
-	env := s.environment()
-	env.Getenv = func(name string) string {
-		return map[string]string{"AI_WORKER_URL": "http://ann:hunter2@127.0.0.1:1"}[name]
-	}
-	err := (&caller.Get{One: caller.One{ID: "j1"}}).Run(t.Context(), env)
-	if err == nil || strings.Contains(err.Error()+s.stderr.String(), "hunter2") || !strings.Contains(err.Error(), "127.0.0.1:1") {
-		t.Errorf("%v, stderr %q", err, &s.stderr)
-	}
+	synctest.Test(t, func(t *testing.T) { // it tries again for some seconds
+		var stderr bytes.Buffer
+		err := (&caller.Get{One: caller.One{ID: "j1"}}).Run(t.Context(), &caller.Environment{
+			Stderr: &stderr, Signals: make(chan os.Signal),
+			Getenv: func(name string) string { return map[string]string{"AI_WORKER_URL": "http://ann:hunter2@127.0.0.1:1"}[name] },
+		})
+		if err == nil || strings.Contains(err.Error()+stderr.String(), "hunter2") || !strings.Contains(err.Error(), "127.0.0.1:1") {
+			t.Errorf("%v, stderr %q", err, &stderr)
+		}
+	})
 }
