@@ -54,7 +54,9 @@ func TestErrorsHaveNoPasswordOfTheAddress(t *testing.T) {
 		var stderr bytes.Buffer
 		err := (&caller.Get{One: caller.One{ID: "j1"}}).Run(t.Context(), &caller.Environment{
 			Stderr: &stderr, Signals: make(chan os.Signal),
-			Getenv: func(name string) string { return map[string]string{"AI_WORKER_URL": "http://ann:hunter2@127.0.0.1:1"}[name] },
+			Getenv: func(name string) string {
+				return map[string]string{"AI_WORKER_URL": "http://ann:hunter2@127.0.0.1:1"}[name]
+			},
 		})
 		if err == nil || strings.Contains(err.Error()+stderr.String(), "hunter2") || !strings.Contains(err.Error(), "127.0.0.1:1") {
 			t.Errorf("%v, stderr %q", err, &stderr)
