@@ -313,7 +313,7 @@ test('an app that is open to nobody says so, and a code opens it', async () => {
 
     await page.goto(locked.url);
     await checkPage(page, 'locked');
-    for (const [code, text] of [['another one', 'Come in'], ['a code of many letters', 'What should it show?']]) {
+    for (const [code, text] of [['another one', 'That is not the code.'], ['a code of many letters', 'What should it show?']]) {
       await page.getByLabel('Access code').fill(code);
       await page.getByRole('button', {name: 'Enter'}).click();
       await page.getByText(text).first().waitFor();

@@ -1,7 +1,7 @@
 import {enter} from '@/app/enter';
 
 /** Says why nothing can be drawn, and what to do. */
-export function Gate({why}: {why: 'code' | 'closed' | 'cookies'}) {
+export function Gate({why, isWrong = false}: {why: 'code' | 'closed' | 'cookies'; isWrong?: boolean}) {
   return (
     <section className="gate">
       {why === 'code' && (
@@ -9,6 +9,7 @@ export function Gate({why}: {why: 'code' | 'closed' | 'cookies'}) {
           <h1>Come in</h1>
           <label htmlFor="code">Access code</label>
           <input id="code" name="code" type="password" autoComplete="current-password" required />
+          {isWrong && <p className="problem" role="alert">That is not the code.</p>}
           <button className="primary" type="submit">Enter</button>
         </form>
       )}
