@@ -228,11 +228,11 @@ func TestWaiting(t *testing.T) {
 	c := b.claim(job.Task{JobID: id, Dispatch: 1})
 	done := make(chan answer, 1)
 	go func() { done <- b.do(http.MethodGet, "/api/jobs/"+id, "", "Prefer", "wait=30") }()
+	c.Report.Bill.CostMicros = 38_700
 	_, err := b.record.Succeed(t.Context(), c, record.Success{
 		Object: job.Object{
 			Key: "images/a/0", ContentType: "image/png", Width: 2, Height: 1, Bytes: 3, SHA256: "abc", ModelVersion: "banana-001",
 		},
-		CostMicros: 33_600,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -241,8 +241,8 @@ func TestWaiting(t *testing.T) {
 	if diff := cmp.Diff([]string{"https://pictures.example.com/images/a/0"}, j.Output); diff != "" || j.Status != "succeeded" {
 		t.Errorf("status %q, output (-want +got):\n%s", j.Status, diff)
 	}
-	if j.CostUSD == nil || *j.CostUSD != 0.0336 {
-		t.Errorf("cost_usd %v, want 0.0336", j.CostUSD)
+	if j.CostUSD == nil || *j.CostUSD != 0.0387 {
+		t.Errorf("cost_usd %v, want 0.0387", j.CostUSD)
 	}
 }
 

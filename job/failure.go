@@ -80,6 +80,7 @@ type Failure struct {
 	// Billable tells that the provider may charge for the attempt although it
 	// brought no picture, as after a time-out.
 	Billable bool
+	Answer   Answer // of the provider, as far as there was one
 	Cause    error
 }
 

@@ -151,12 +151,13 @@ type Image struct {
 
 	// Set once the status is StatusSucceeded.
 	Object Object
-	// CostMicros is the list price of the picture in millionths of a US
-	// dollar, 0 when the price of the model is not known.
+	// CostMicros is what the picture cost in millionths of a US dollar, 0 when
+	// the price of the model is not known.
 	CostMicros int64
-	// BilledMicros is what attempts cost that brought no picture, as far as the
-	// provider may charge for them, in millionths of a US dollar.
-	BilledMicros int64
+	// BoundMicros and BilledMicros count against the most that the job may cost,
+	// in millionths of a US dollar: the picture, and the attempts that brought
+	// none, as far as the provider may charge for them. See Bill.BoundMicros.
+	BoundMicros, BilledMicros int64
 
 	// Error says why the image failed. While the image waits for its next
 	// attempt, it says why the latest one failed. Otherwise it is nil.
@@ -195,8 +196,8 @@ func (j Job) Progress() Progress {
 	return p
 }
 
-// CostMicros returns the list price of the job's pictures so far, in millionths
-// of a US dollar.
+// CostMicros returns what the job's pictures so far cost, in millionths of a US
+// dollar.
 func (j Job) CostMicros() int64 {
 	var sum int64
 	for _, img := range j.Images {

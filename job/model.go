@@ -13,7 +13,8 @@ type Model struct {
 	AspectRatios   []string
 	MaxInputImages int
 	// Prices are list prices by image size, in millionths of a US dollar.
-	Prices map[string]int64
+	Prices    map[string]int64
+	PriceList string // their version
 }
 
 // Known reports whether more than the model's name is known.

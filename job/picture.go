@@ -47,6 +47,7 @@ type Picture struct {
 	Height       int // pixels
 	SHA256       string
 	ModelVersion string
+	Answer       Answer // that it came with
 }
 
 // Object returns the description of p once it is stored under key.

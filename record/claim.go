@@ -19,14 +19,15 @@ type Claim struct {
 	Job       job.Job // as the claim left it
 	Index     int     // of the claimed image
 	Dispatch  int     // how often the claimed image was put on a queue so far
+	Number    int     // of the attempt among all of the image, from 1
 	Reclaimed bool    // the image was claimed before, so its picture may already be stored
 	Struck    bool    // the image has struck a lane before; see Record.Strike
 	// Probation tells that the lane of the delivered task was paused and not
 	// resumed: a good answer to this image's request shows that it works.
 	Probation bool
-	// BilledMicros is what the attempt cost although it brought no picture, in
-	// millionths of a US dollar. Whoever made the claim sets it before ending it.
-	BilledMicros int64
+	// Report is what the attempt was and cost. Whoever made the claim sets it
+	// before ending it.
+	Report job.Report
 }
 
 // Image returns the claimed image as the claim left it.
@@ -38,10 +39,7 @@ func (c Claim) NextTask(lane string) job.Task {
 }
 
 // A Success is a picture that is stored.
-type Success struct {
-	Object     job.Object
-	CostMicros int64 // millionths of a US dollar, 0 if not known
-}
+type Success struct{ Object job.Object }
 
 // A Requeue says how an image waits for its next dispatch.
 type Requeue struct {

@@ -165,8 +165,8 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// claim, they return the same again. So a caller that got no answer may
 	// call them again.
 
-	// Succeed ends the claimed image with its stored picture, or fails with
-	// ErrClaimLost.
+	// Succeed ends the claimed image with its stored picture, which cost
+	// c.Report.Bill, or fails with ErrClaimLost.
 	Succeed(ctx context.Context, c Claim, s Success) (job.Job, error)
 
 	// Fail ends the claimed image with a reason, or fails with ErrClaimLost.
@@ -175,7 +175,8 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// Requeue makes the claimed image wait for its next dispatch, and returns
 	// the task of that, or fails with ErrClaimLost.
 	//
-	// Fail and Requeue add c.BilledMicros to what the image has been billed.
+	// Fail and Requeue add c.Report.Bill.BoundMicros to what the image has been
+	// billed.
 	Requeue(ctx context.Context, c Claim, r Requeue) (job.Job, job.Task, error)
 
 	// The next four methods are about what all instances know of the lanes.
@@ -260,5 +261,6 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Known(ctx context.Context, ids ...string) ([]string, error)
 
 	Reporter
+	AttemptKeeper
 	WebhookKeeper
 }

@@ -236,6 +236,26 @@ func (r *Record) Known(ctx context.Context, ids ...string) ([]string, error) {
 	return r.record.Known(ctx, ids...)
 }
 
+// NoteAttempt implements record.Record.
+func (r *Record) NoteAttempt(ctx context.Context, c record.Claim, stored bool) error {
+	return r.record.NoteAttempt(ctx, c, stored)
+}
+
+// Attempts implements record.Record.
+func (r *Record) Attempts(ctx context.Context, jobID string) ([]job.Attempt, error) {
+	return r.record.Attempts(ctx, jobID)
+}
+
+// Spend implements record.Record.
+func (r *Record) Spend(ctx context.Context, q record.SpendQuery) ([]record.Spend, error) {
+	return r.record.Spend(ctx, q)
+}
+
+// ForgetSpend implements record.Record.
+func (r *Record) ForgetSpend(ctx context.Context, age time.Duration, limit int) (int, error) {
+	return r.record.ForgetSpend(ctx, age, limit)
+}
+
 // Backlog implements record.Record.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {
 	return r.record.Backlog(ctx, unsent)

@@ -187,7 +187,8 @@ func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 // succeed records the stored picture. If the record cannot be reached in the
 // time there is, the task comes again, and that delivery finds the picture.
 func (a *attempt) succeed(obj job.Object) (Verdict, error) {
-	success := record.Success{Object: obj, CostMicros: a.costMicros()}
+	success := record.Success{Object: obj}
+	a.claim.Report.Bill = a.lane.model.Bill(a.claim.Job.Input.ImageSize, job.Answer{})
 	return a.write("succeeded", func(ctx context.Context) error {
 		_, err := a.worker.record.Succeed(ctx, a.claim, success)
 		return err
@@ -204,7 +205,7 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 	}
 	var f *job.Failure
 	if isFailure := errors.As(err, &f); isFailure && f.Billable || !isFailure && a.asked {
-		a.claim.BilledMicros = a.costMicros() // of a request that was cut, nobody knows
+		a.claim.Report.Bill = a.lane.model.Bill(a.claim.Job.Input.ImageSize, job.Answer{}) // of a request that was cut, nobody knows
 	}
 	if f == nil || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
 		a.log.InfoContext(ctx, "attempt given back", "error", err)

@@ -39,7 +39,7 @@ func (b *bundle) claimAndFail(t *testing.T, task job.Task, billed int64) (job.Jo
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.BilledMicros = billed
+	c.Report.Bill = job.Bill{Billed: true, CostMicros: billed, BoundMicros: billed}
 	j, next, err := b.record.Requeue(t.Context(), c, record.Requeue{Lane: "a"})
 	if err != nil {
 		t.Fatal(err)

@@ -268,7 +268,7 @@ func TestDeliverStoresAndRecordsThePicture(t *testing.T) {
 		t.Fatalf("got %v, %v", verdict, err)
 	}
 	b.want(t, j.ID, job.Image{
-		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000,
+		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000, BoundMicros: 34_000,
 	})
 }
 
@@ -410,7 +410,7 @@ func TestDeliverFindsAStoredPictureAndDoesNotPayTwice(t *testing.T) {
 	if verdict, err := b.deliver(t, tasks[0]); verdict != worker.VerdictDone || err != nil {
 		t.Fatalf("got %v, %v", verdict, err)
 	}
-	b.want(t, j.ID, job.Image{Status: job.StatusSucceeded, Attempts: 2, Object: obj, CostMicros: 34_000})
+	b.want(t, j.ID, job.Image{Status: job.StatusSucceeded, Attempts: 2, Object: obj, CostMicros: 34_000, BoundMicros: 34_000})
 	if got := len(b.generator.requests); got != 0 {
 		t.Errorf("%d requests, want none", got)
 	}
@@ -445,7 +445,7 @@ func TestDeliverUploadsUntilThePictureIsStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want(t, j.ID, job.Image{
-		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000,
+		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000, BoundMicros: 34_000,
 	})
 	if got := len(b.generator.requests); got != 1 {
 		t.Errorf("%d requests, want 1", got)
@@ -533,7 +533,7 @@ func TestDeliverStoresAPaidPictureOnShutdown(t *testing.T) {
 		t.Fatalf("got %v, %v", verdict, err)
 	}
 	b.want(t, j.ID, job.Image{
-		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000,
+		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000, BoundMicros: 34_000,
 	})
 }
 
@@ -665,7 +665,7 @@ func TestDeliverWaitsForItsLane(t *testing.T) {
 		}
 	}
 	b.want(t, j.ID, job.Image{
-		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000,
+		Status: job.StatusSucceeded, Attempts: 1, Object: b.picture.Object(imageKey(j.ID, 0)), CostMicros: 34_000, BoundMicros: 34_000,
 	})
 	states, err := b.record.LaneStates(t.Context())
 	if err != nil || len(states) == 0 || states[0].Reason != nil {

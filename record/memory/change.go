@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/ai-worker/ai-worker/record"
 )
 
 // A change is one line of the journal: what one call changed. It holds each
@@ -14,6 +16,7 @@ type change struct {
 	Turns   []turnLine   `json:"turns,omitempty"`
 	Tenants []tenantLine `json:"tenants,omitempty"`
 	Lanes   []laneLine   `json:"lanes,omitempty"`
+	Hours   []hourLine   `json:"hours,omitempty"`
 }
 
 type turnLine struct {
@@ -31,8 +34,15 @@ type laneLine struct {
 	Lane lane
 }
 
+// An hourLine is what sums are, or that there are none any more.
+type hourLine struct {
+	Name      hourName
+	Sums      record.Sums
+	Forgotten bool `json:"forgotten,omitempty"`
+}
+
 func (c *change) empty() bool {
-	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes) == 0
+	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours) == 0
 }
 
 // The setters make a change and note it in c. All changes go through them, also
@@ -73,12 +83,25 @@ func (r *Record) setLane(name string, l lane, c *change) {
 	c.Lanes = append(c.Lanes, laneLine{name, l})
 }
 
+func (r *Record) setHour(name hourName, s record.Sums, c *change) {
+	r.hours[name] = s
+	c.Hours = append(c.Hours, hourLine{Name: name, Sums: s})
+}
+
+func (r *Record) forgetHour(name hourName, c *change) {
+	delete(r.hours, name)
+	c.Hours = append(c.Hours, hourLine{Name: name, Forgotten: true})
+}
+
 // apply makes a change that comes from the journal.
 func (r *Record) apply(kept change) error {
 	var c change
 	for _, e := range kept.Jobs {
 		for _, i := range e.Images {
-			i.Model = cmp.Or(i.Model, e.Job.Input.Model) // a journal of before images had one
+			// A journal may be one of before there were these.
+			i.Model = cmp.Or(i.Model, e.Job.Input.Model)
+			i.ClaimLane = cmp.Or(i.ClaimLane, i.Task.Lane)
+			i.Image.BoundMicros = cmp.Or(i.Image.BoundMicros, i.Image.CostMicros)
 		}
 		r.setJob(e, &c)
 	}
@@ -96,6 +119,13 @@ func (r *Record) apply(kept change) error {
 	for _, l := range kept.Lanes {
 		r.setLane(l.Name, l.Lane, &c)
 	}
+	for _, l := range kept.Hours {
+		if l.Forgotten {
+			r.forgetHour(l.Name, &c)
+		} else {
+			r.setHour(l.Name, l.Sums, &c)
+		}
+	}
 	return nil
 }
 
@@ -112,6 +142,9 @@ func (r *Record) state() []change {
 	}
 	for name, l := range r.lanes {
 		rest.Lanes = append(rest.Lanes, laneLine{name, l})
+	}
+	for name, s := range r.hours {
+		rest.Hours = append(rest.Hours, hourLine{Name: name, Sums: s})
 	}
 	all := []change{rest}
 	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {

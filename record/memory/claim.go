@@ -99,8 +99,12 @@ func (r *Record) advanceVirtualTime(p place, c *change) {
 // take gives p to the claimant, together with the delivered task.
 func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change) record.Claim {
 	e, i := p.entry, p.image
+	if i.Image.Status == job.StatusProcessing { // under a lease that has run out
+		r.endAttempt(p, job.OutcomeLost, true, job.Report{}, now, c)
+	}
 	i.move(job.EventClaim)
 	i.Claims++
+	i.ClaimLane = req.Task.Lane
 	i.Claim = uuid.NewString()
 	i.DueAt = now.Add(micros(req.Lease))
 	i.Task, i.Enqueued = req.Task, true
@@ -116,7 +120,7 @@ func (r *Record) take(p place, req record.ClaimRequest, now time.Time, c *change
 	}
 	r.setJob(e, c)
 	return record.Claim{
-		Token: i.Claim, Job: e.snapshot(), Index: i.Image.Index, Dispatch: i.Dispatch, Reclaimed: i.Claims > 1,
+		Token: i.Claim, Job: e.snapshot(), Index: i.Image.Index, Dispatch: i.Dispatch, Number: i.Claims, Reclaimed: i.Claims > 1,
 		Struck: i.struck(),
 	}
 }

@@ -25,11 +25,15 @@ type entry struct {
 // An image is one picture, with what the record must know to give it a turn.
 type image struct {
 	Image    job.Image
-	Model    string  // that draws it
-	Dispatch int     // how often it was put on a queue under its own name
-	Claims   int     // all of them
-	Claim    string  // token of the latest claim; empty if somebody else ended that
-	StartTag float64 // its turn among those of its class
+	Model    string // that draws it
+	Dispatch int    // how often it was put on a queue under its own name
+	Claims   int    // all of them
+	Claim    string // token of the latest claim; empty if somebody else ended that
+	// ClaimLane is the lane of the latest claim. That of the task may be another
+	// one: an image gives its task away while it is processing.
+	ClaimLane string
+	Attempts  []job.Attempt // that have ended, by number
+	StartTag  float64       // its turn among those of its class
 
 	Task        job.Task  // the task that will bring it a slot
 	HandedOutAt time.Time // when a caller last got the task, to put it on a queue
@@ -157,7 +161,15 @@ func (i *image) move(event job.Event) {
 }
 
 // end ends an image that its claimant did not end: a claim of it is lost.
-func (i *image) end(event job.Event, reason *job.Error, now time.Time) {
+func (r *Record) end(p place, event job.Event, reason *job.Error, now time.Time, c *change) {
+	i := p.image
+	if i.Image.Status == job.StatusProcessing {
+		outcome := job.OutcomeCanceled
+		if reason != nil {
+			outcome = job.Outcome(reason.Code)
+		}
+		r.endAttempt(p, outcome, true, job.Report{}, now, c)
+	}
 	i.move(event)
 	i.Image.CompletedAt, i.Image.Error, i.Claim = now, reason, ""
 	i.Image.Parked = false

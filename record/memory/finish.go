@@ -10,16 +10,19 @@ import (
 
 // Succeed implements record.Record.
 func (r *Record) Succeed(ctx context.Context, claim record.Claim, s record.Success) (job.Job, error) {
-	return r.finish(ctx, claim, job.EventSucceed, func(p place, now time.Time, _ *change) {
-		p.image.Image.CompletedAt, p.image.Image.Object, p.image.Image.CostMicros = now, s.Object, s.CostMicros
+	return r.finish(ctx, claim, job.EventSucceed, func(p place, now time.Time, c *change) {
+		r.endAttempt(p, job.OutcomeSucceeded, true, claim.Report, now, c)
+		img, bill := &p.image.Image, claim.Report.Bill
+		img.CompletedAt, img.Object, img.CostMicros, img.BoundMicros = now, s.Object, bill.CostMicros, bill.BoundMicros
 	})
 }
 
 // Fail implements record.Record.
 func (r *Record) Fail(ctx context.Context, claim record.Claim, reason job.Error) (job.Job, error) {
-	return r.finish(ctx, claim, job.EventFail, func(p place, now time.Time, _ *change) {
+	return r.finish(ctx, claim, job.EventFail, func(p place, now time.Time, c *change) {
+		r.endAttempt(p, endReason(&reason), true, claim.Report, now, c)
 		p.image.Image.CompletedAt, p.image.Image.Error = now, &reason
-		p.image.Image.BilledMicros += claim.BilledMicros
+		p.image.Image.BilledMicros += claim.Report.Bill.BoundMicros
 	})
 }
 
@@ -27,13 +30,14 @@ func (r *Record) Fail(ctx context.Context, claim record.Claim, reason job.Error)
 func (r *Record) Requeue(ctx context.Context, claim record.Claim, q record.Requeue) (job.Job, job.Task, error) {
 	j, err := r.finish(ctx, claim, job.EventRequeue, func(p place, now time.Time, c *change) {
 		i := p.image
+		r.endAttempt(p, endReason(q.Reason), !q.GiveBack, claim.Report, now, c)
 		if q.GiveBack {
 			i.Image.Attempts--
 		}
 		i.redispatch(p.entry.Job.ID, q.Lane, now)
 		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
 		i.Image.Error = copyError(q.Reason)
-		i.Image.BilledMicros += claim.BilledMicros
+		i.Image.BilledMicros += claim.Report.Bill.BoundMicros
 		r.addLanes(c, q.Lane)
 	})
 	if err != nil {
@@ -89,7 +93,7 @@ func (r *Record) Cancel(ctx context.Context, id string) (j job.Job, err error) {
 		}
 		if open := e.openImages(); len(open) > 0 {
 			for _, i := range open {
-				i.end(job.EventCancel, nil, now)
+				r.end(place{e, i}, job.EventCancel, nil, now, c)
 			}
 			e.raiseVersion(now)
 			r.setJob(e, c)

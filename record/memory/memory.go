@@ -30,12 +30,13 @@ type Record struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	jobs    map[string]*entry     // all of them, by id
-	open    map[string]*entry     // those that have not ended
-	keys    map[keyName]string    // job ids, by idempotency key
-	turns   map[class]float64     // virtual times
-	tenants map[tenantName]tenant // each tenant's part in the turns
-	lanes   map[string]lane       // each lane that was ever paused or given a task
+	jobs    map[string]*entry        // all of them, by id
+	open    map[string]*entry        // those that have not ended
+	keys    map[keyName]string       // job ids, by idempotency key
+	turns   map[class]float64        // virtual times
+	tenants map[tenantName]tenant    // each tenant's part in the turns
+	lanes   map[string]lane          // each lane that was ever paused or given a task
+	hours   map[hourName]record.Sums // what attempts came to
 	journal *journal.Journal[change]
 }
 
@@ -54,6 +55,7 @@ func New(options ...Option) *Record {
 	r := &Record{
 		now: time.Now, jobs: make(map[string]*entry), open: make(map[string]*entry), keys: make(map[keyName]string),
 		turns: make(map[class]float64), tenants: make(map[tenantName]tenant), lanes: make(map[string]lane),
+		hours:   make(map[hourName]record.Sums),
 		journal: &journal.Journal[change]{},
 	}
 	for _, o := range options {

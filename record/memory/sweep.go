@@ -57,6 +57,7 @@ func (r *Record) Reap(
 		slices.SortFunc(found, place.compareName)
 		for _, p := range found {
 			i := p.image
+			r.endAttempt(p, job.OutcomeLost, true, job.Report{}, now, c)
 			i.move(job.EventRequeue)
 			i.redispatch(p.entry.Job.ID, i.Task.Lane, now)
 			i.Ready, i.DueAt, i.Claim = true, now, ""
@@ -95,7 +96,7 @@ func (r *Record) Expire(ctx context.Context, reason job.Error, limit int) (jobs 
 		expired = expired[:min(limit, len(expired))]
 		for _, p := range overdue {
 			if slices.Contains(expired, p.entry) {
-				p.image.end(job.EventFail, &reason, now)
+				r.end(p, job.EventFail, &reason, now, c)
 			}
 		}
 		slices.SortFunc(expired, func(e, f *entry) int { return cmp.Compare(e.Job.ID, f.Job.ID) })
@@ -129,7 +130,7 @@ func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (j 
 		}
 		overdue := r.places(func(p place) bool { return p.entry == e && p.overdue(now) })
 		for _, p := range overdue {
-			p.image.end(job.EventFail, &reason, now)
+			r.end(p, job.EventFail, &reason, now, c)
 		}
 		if len(overdue) > 0 {
 			e.raiseVersion(now)

@@ -21,12 +21,11 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 	c := record.Claim{Token: uuid.NewString()}
 	args["model"], args["claim"], args["lease"], args["lane"] = req.Model, uuidArg(c.Token), req.Lease, req.Task.Lane
 	var (
-		claims int
 		holder job.Status
 		stray  string // the holder's model, if it is not the one asked for
 		paused pausedRow
 	)
-	fields := append([]any{&c.Index, &c.Dispatch, &claims, &holder, &stray, &c.Struck, &c.Probation}, paused.fields()...)
+	fields := append([]any{&c.Index, &c.Dispatch, &c.Number, &holder, &stray, &c.Struck, &c.Probation}, paused.fields()...)
 	err := r.send(ctx,
 		call{statement: "lock_claim", args: args},
 		call{statement: "claim", args: args, read: oneRow(fields...)},
@@ -40,10 +39,10 @@ func (r *Record) Claim(ctx context.Context, req record.ClaimRequest) (record.Cla
 		return record.Claim{}, paused.error()
 	case stray != "" && holder == job.StatusQueued:
 		return record.Claim{}, &record.ModelError{Model: stray}
-	case claims == 0:
+	case c.Number == 0:
 		return record.Claim{}, unclaimed(holder)
 	}
-	c.Reclaimed = claims > 1
+	c.Reclaimed = c.Number > 1
 	return c, nil
 }
 
@@ -72,5 +71,7 @@ func (r *Record) Renew(ctx context.Context, c record.Claim, lease time.Duration)
 }
 
 func claimArgs(c record.Claim) pgx.NamedArgs {
-	return pgx.NamedArgs{"id": uuidArg(c.Job.ID), "idx": c.Index, "claim": uuidArg(c.Token), "billed_micros": c.BilledMicros}
+	args := reportArgs(c.Report)
+	args["id"], args["idx"], args["claim"] = uuidArg(c.Job.ID), c.Index, uuidArg(c.Token)
+	return args
 }

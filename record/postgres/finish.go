@@ -16,7 +16,7 @@ func (r *Record) Succeed(ctx context.Context, c record.Claim, s record.Success) 
 	return r.finish(ctx, c, job.StatusSucceeded, "succeed", pgx.NamedArgs{
 		"object_key": s.Object.Key, "content_type": s.Object.ContentType,
 		"width": s.Object.Width, "height": s.Object.Height, "bytes": s.Object.Bytes,
-		"sha256": s.Object.SHA256, "model_version": s.Object.ModelVersion, "cost_micros": s.CostMicros,
+		"sha256": s.Object.SHA256, "model_version": s.Object.ModelVersion,
 	})
 }
 

@@ -267,6 +267,11 @@ func wantCounters(t *testing.T, pool *pgxpool.Pool) {
 			`SELECT id::text, processing FROM jobs WHERE processing <> 0 ORDER BY 1`,
 			`SELECT job_id::text, count(*) FROM images WHERE status = 'processing' GROUP BY 1 ORDER BY 1`,
 		},
+		"the claims that ended": {
+			`SELECT job_id || '/' || idx, count(*) FROM attempts GROUP BY 1 ORDER BY 1`,
+			`SELECT job_id || '/' || idx, claims - (status = 'processing')::int FROM images
+			 WHERE claims > (status = 'processing')::int ORDER BY 1`,
+		},
 		"the jobs that ended": {
 			`SELECT id::text, 0 FROM jobs WHERE completed_at IS NOT NULL ORDER BY 1`,
 			`SELECT job_id::text, 0 FROM images GROUP BY 1 HAVING bool_and(completed_at IS NOT NULL) ORDER BY 1`,

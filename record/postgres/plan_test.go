@@ -378,7 +378,8 @@ type plan struct {
 // tableScans returns the large tables that are read without an index.
 func (p *plan) tableScans() []string {
 	var tables []string
-	if p.Type == "Seq Scan" && (p.Table == "jobs" || p.Table == "images" || p.Table == "tenants" || p.Table == "webhooks") {
+	if p.Type == "Seq Scan" && (p.Table == "jobs" || p.Table == "images" || p.Table == "tenants" || p.Table == "webhooks" ||
+		p.Table == "attempts" || p.Table == "hourly") {
 		tables = append(tables, p.Table)
 	}
 	for i := range p.Plans {

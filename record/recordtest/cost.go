@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -13,9 +14,9 @@ var costTests = []contractTest{
 	{"lets each claim of a job see those before it", costClaims},
 }
 
-// bill sets what the attempt of a claim cost.
+// bill sets what the attempt of a claim cost, by list price.
 func bill(c record.Claim, micros int64) record.Claim {
-	c.BilledMicros = micros
+	c.Report.Bill = job.Bill{Billed: true, CostMicros: micros, BoundMicros: micros, Estimated: true}
 	return c
 }
 
@@ -26,7 +27,7 @@ func costBilled(f *fixture) {
 	j = f.fail(bill(f.claim(next, never), 5))
 	f.wantEqual("what it was billed in the end", j.Images[0].BilledMicros, int64(12))
 	j = f.succeed(bill(f.claim(tasks[1], never), 3))
-	f.wantEqual("what the job cost", j.SpentMicros(), stored.CostMicros+12)
+	f.wantEqual("what the job cost", j.SpentMicros(), int64(15))
 }
 
 func costOnce(f *fixture) {

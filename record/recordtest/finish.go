@@ -16,14 +16,16 @@ var finishTests = []contractTest{
 
 func finishSucceed(f *fixture) {
 	tasks := f.create(2)
-	c := f.claim(tasks[0], never)
+	c := bill(f.claim(tasks[0], never), 33_000)
+	c.Report.Bill.CostMicros = 38_700
 	j := f.succeed(c)
 
 	want := c.Job
 	want.Version = 3
 	want.Images = []job.Image{c.Job.Images[0], c.Job.Images[1]}
 	want.Images[0].Status, want.Images[0].Object = job.StatusSucceeded, stored.Object
-	want.Images[0].CostMicros, want.Images[0].CompletedAt = stored.CostMicros, j.Images[0].CompletedAt
+	want.Images[0].CostMicros, want.Images[0].BoundMicros = 38_700, 33_000
+	want.Images[0].CompletedAt = j.Images[0].CompletedAt
 	f.wantEqual("the job", j, want)
 	if j.Images[0].CompletedAt.Before(j.Images[0].StartedAt) {
 		f.Errorf("completed at %v, started at %v", j.Images[0].CompletedAt, j.Images[0].StartedAt)

@@ -32,7 +32,6 @@ var (
 			Key: "jobs/1/0.png", ContentType: "image/png", Width: 1024, Height: 768, Bytes: 5 << 30,
 			SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", ModelVersion: "model-a-001",
 		},
-		CostMicros: 33_600,
 	}
 	blocked  = job.Error{Code: job.CodeBlocked, Message: "The prompt was refused: „nein“."}
 	timedOut = job.Error{Code: job.CodeProviderTimeout, Message: "The provider did not answer in time."}

@@ -49,13 +49,16 @@ func Histories(t rapid.TB, open func() Timed) {
 			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
 			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
+			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
 		for _, id := range h.jobs {
 			h.compareJob(id)
 			h.compareWebhooks(id)
+			h.compareAttempts(id)
 		}
+		h.compareSpend(record.SpendQuery{To: h.now.Add(time.Hour), Lane: true, Model: true, Tenant: true, Outcome: true, Limit: plenty})
 	})
 }
 

@@ -13,10 +13,19 @@ import (
 
 // What random histories are made of.
 
-// billed draws what the attempt cost.
-func (c claims) billed(h *history) claims {
-	cost := draw[int64](h, "billed", 0, 34_000)
-	c.spec.BilledMicros, c.real.BilledMicros = cost, cost
+// reported draws what the attempt was and cost.
+func (c claims) reported(h *history) claims {
+	r := draw(h, "report", job.Report{}, job.Report{
+		SlotAt: h.now, AskedAt: h.now.Add(-time.Second), Detail: "HTTP 429",
+		Bill: job.Bill{Billed: true, CostMicros: 34_000, BoundMicros: 34_000, Estimated: true, PriceList: "2026-11"},
+	}, job.Report{
+		SlotAt: h.now, AskedAt: h.now, AnsweredAt: h.now.Add(time.Minute), FinishReason: "STOP",
+		Bill: job.Bill{
+			Billed: true, CostMicros: 38_700, BoundMicros: 33_600,
+			Tokens: &job.Tokens{Prompt: 400, Text: 3, Thought: 600, Image: 1120, Total: 2123},
+		},
+	})
+	c.spec.Report, c.real.Report = r, r
 	return c
 }
 

@@ -35,14 +35,14 @@ func (h *history) renew(*rapid.T) {
 }
 
 func (h *history) succeed(*rapid.T) {
-	c := latestOf(h, "claim", h.claims)
+	c := latestOf(h, "claim", h.claims).reported(h)
 	want, wantErr := h.spec.Succeed(h.ctx, c.spec, stored)
 	got, gotErr := h.real.Succeed(h.ctx, c.real, stored)
 	same(h, want, wantErr, got, gotErr)
 }
 
 func (h *history) fail(*rapid.T) {
-	c, reason := latestOf(h, "claim", h.claims).billed(h), draw(h, "reason", blocked, timedOut)
+	c, reason := latestOf(h, "claim", h.claims).reported(h), draw(h, "reason", blocked, timedOut)
 	want, wantErr := h.spec.Fail(h.ctx, c.spec, reason)
 	got, gotErr := h.real.Fail(h.ctx, c.real, reason)
 	same(h, want, wantErr, got, gotErr)
@@ -52,7 +52,7 @@ func (h *history) fail(*rapid.T) {
 // task with it, as queues do: what depends on that would be rare otherwise.
 func (h *history) requeue(*rapid.T) {
 	q := h.drawRequeue()
-	next, moved := h.putBack(latestOf(h, "claim", h.claims).billed(h), q)
+	next, moved := h.putBack(latestOf(h, "claim", h.claims).reported(h), q)
 	if !moved {
 		return
 	}
@@ -68,7 +68,7 @@ func (h *history) requeue(*rapid.T) {
 // requeueAgain puts an image back, moves its task, and puts the image back once
 // more, as a claimant does whose answer was lost.
 func (h *history) requeueAgain(*rapid.T) {
-	c, q := latestOf(h, "claim", h.claims), h.drawRequeue()
+	c, q := latestOf(h, "claim", h.claims).reported(h), h.drawRequeue()
 	next, moved := h.putBack(c, q)
 	if moved {
 		h.move(next)

@@ -28,6 +28,8 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Ahead", aheadTests},
 		{"Outlook", outlookTests},
 		{"Cost", costTests},
+		{"Attempts", attemptTests},
+		{"Spend", spendTests},
 		{"Lease", leaseTests},
 		{"Finish", finishTests},
 		{"Requeue", requeueTests},

@@ -23,7 +23,7 @@ func NewRecord(t testing.TB) string {
 // hundredth of the time of making another database.
 func Empty(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
-	_, err := pool.Exec(t.Context(), "DELETE FROM jobs; DELETE FROM turns; DELETE FROM tenants; DELETE FROM lanes")
+	_, err := pool.Exec(t.Context(), "DELETE FROM jobs; DELETE FROM turns; DELETE FROM tenants; DELETE FROM lanes; DELETE FROM hourly")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,8 @@ WITH paused AS (
     LIMIT 1
 ), turn AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
-           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at,
+           claims, claim_lane, dispatch, started_at
     FROM images
     WHERE model = @model AND status = 'queued' AND ready AND NOT EXISTS (SELECT FROM paused)
       AND NOT EXISTS (SELECT FROM stray)
@@ -40,7 +41,8 @@ WITH paused AS (
     LIMIT 1 FOR UPDATE SKIP LOCKED
 ), own AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
-           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued, struck_at,
+           claims, claim_lane, dispatch, started_at
     FROM images
     WHERE task_job_id = @task_job_id AND task_idx = @task_idx AND task_dispatch = @task_dispatch
       AND status IN ('queued', 'processing') AND model = @model
@@ -52,7 +54,8 @@ WITH paused AS (
     LIMIT 1 FOR UPDATE
 ), picked AS (
     SELECT job_id, idx, status, priority, start_tag, recorded_at,
-           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued
+           task_job_id, task_idx, task_dispatch, task_lane, handed_out_at, enqueued,
+           claims, claim_lane, dispatch, started_at
     FROM (TABLE turn UNION ALL TABLE own) AS candidates
     ORDER BY struck_at IS NOT NULL AND EXISTS (SELECT FROM probation), priority, start_tag, recorded_at, job_id, idx
     LIMIT 1
@@ -71,7 +74,7 @@ WITH paused AS (
 ), claimed AS (
     UPDATE images i SET
         status = 'processing', attempts = i.attempts + 1, claims = i.claims + 1,
-        claim = @claim, due_at = clock_timestamp() + @lease::interval,
+        claim = @claim, claim_lane = @lane, due_at = clock_timestamp() + @lease::interval,
         task_job_id = @task_job_id, task_idx = @task_idx, task_dispatch = @task_dispatch, task_lane = @lane,
         enqueued = true, started_at = now(), error_code = NULL, error_message = NULL
     FROM picked p LEFT JOIN holder h ON true
@@ -101,6 +104,29 @@ WITH paused AS (
     SELECT c.job_id, 'job.started', now(), c.version, c.status, now(), now()
     FROM counted c WHERE 'job.started' = ANY (c.webhook_events) AND c.started_at = now()
     ON CONFLICT DO NOTHING
+), noted AS (
+    INSERT INTO attempts (
+        job_id, idx, number, lane, model, tenant, dispatch, started_at, ended_at, waited,
+        outcome, counted, detail, finish_reason, billed, cost_micros, estimated, price_list
+    )
+    SELECT m.job_id, m.idx, m.claims, coalesce(m.claim_lane, m.task_lane), c.model, c.tenant, m.dispatch, m.started_at, now(),
+           greatest(interval '0', m.started_at - coalesce(p.ended_at, CASE WHEN m.claims = 1 THEN m.recorded_at END, m.started_at)),
+           'lost', true, '', '', false, 0, false, ''
+    FROM picked m JOIN counted c ON c.job_id = m.job_id AND c.idx = m.idx
+    LEFT JOIN attempts p ON p.job_id = m.job_id AND p.idx = m.idx AND p.number = m.claims - 1
+    WHERE m.status = 'processing'
+    ON CONFLICT DO NOTHING
+    RETURNING lane, model, tenant, outcome, started_at, ended_at, waited
+), added AS (
+    INSERT INTO hourly AS h (
+        hour, lane, model, tenant, outcome, attempts, prompt_tokens, text_tokens, thought_tokens, image_tokens,
+        cost_micros, waited, ran
+    )
+    SELECT date_trunc('hour', now(), 'UTC'), lane, model, tenant, outcome, 1, 0, 0, 0, 0, 0,
+           waited, greatest(interval '0', ended_at - started_at)
+    FROM noted
+    ON CONFLICT (hour, lane, model, tenant, outcome) DO UPDATE SET
+        attempts = h.attempts + excluded.attempts, waited = h.waited + excluded.waited, ran = h.ran + excluded.ran
 )
 SELECT coalesce(c.idx, 0), coalesce(c.dispatch, 0), coalesce(c.claims, 0),
        coalesce((

@@ -9,7 +9,8 @@ WITH ending AS (
     UPDATE images i SET
         status = 'failed', completed_at = now(), claim = NULL, error_code = @error_code, error_message = @error_message
     FROM ending e WHERE i.job_id = e.job_id AND i.idx = e.idx
-    RETURNING i.job_id, i.model, i.priority, i.task_lane, e.status = 'queued' AS was_queued, i.idx
+    RETURNING i.job_id, i.idx, i.claims, coalesce(i.claim_lane, i.task_lane) AS claim_lane, i.dispatch, i.started_at, i.recorded_at,
+        i.model, i.priority, i.task_lane, e.status = 'queued' AS was_queued
 ), summed AS (
     SELECT job_id, count(*) AS ended, count(*) FILTER (WHERE was_queued) AS unqueued
     FROM moved GROUP BY job_id
@@ -34,6 +35,7 @@ WITH ending AS (
     SELECT m.task_lane, -count(*) FROM moved m JOIN counted c ON c.id = m.job_id
     WHERE m.was_queued GROUP BY m.task_lane ORDER BY m.task_lane
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
+    RETURNING name
 ), told AS (
     INSERT INTO webhooks (job_id, event, image_index, happened_at, version, status, next_at, handed_out_at)
     SELECT c.id, e.event, e.idx, now(), c.version, c.status, now(), now()
@@ -42,5 +44,29 @@ WITH ending AS (
     ) AS e (event, idx)
     WHERE e.event = ANY (c.webhook_events)
     ON CONFLICT DO NOTHING
+), noted AS (
+    INSERT INTO attempts (
+        job_id, idx, number, lane, model, tenant, dispatch, started_at, ended_at, waited,
+        outcome, counted, detail, finish_reason, billed, cost_micros, estimated, price_list
+    )
+    SELECT m.job_id, m.idx, m.claims, m.claim_lane, m.model, c.tenant, m.dispatch, m.started_at, now(),
+           greatest(interval '0', m.started_at - coalesce(p.ended_at, CASE WHEN m.claims = 1 THEN m.recorded_at END, m.started_at)),
+           @error_code, true, '', '', false, 0, false, ''
+    FROM moved m JOIN counted c ON c.id = m.job_id
+    LEFT JOIN attempts p ON p.job_id = m.job_id AND p.idx = m.idx AND p.number = m.claims - 1
+    WHERE NOT m.was_queued
+    ON CONFLICT DO NOTHING
+    RETURNING lane, model, tenant, outcome, started_at, ended_at, waited
+), added AS (
+    INSERT INTO hourly AS h (
+        hour, lane, model, tenant, outcome, attempts, prompt_tokens, text_tokens, thought_tokens, image_tokens,
+        cost_micros, waited, ran
+    )
+    SELECT date_trunc('hour', now(), 'UTC'), lane, model, tenant, outcome, count(*), 0, 0, 0, 0, 0,
+           sum(waited), sum(greatest(interval '0', ended_at - started_at))
+    FROM noted, (SELECT count(*) FROM counted_lanes) AS lanes_first
+    GROUP BY lane, model, tenant, outcome ORDER BY lane COLLATE "C", model COLLATE "C", tenant COLLATE "C", outcome COLLATE "C"
+    ON CONFLICT (hour, lane, model, tenant, outcome) DO UPDATE SET
+        attempts = h.attempts + excluded.attempts, waited = h.waited + excluded.waited, ran = h.ran + excluded.ran
 )
 SELECT id::text FROM counted

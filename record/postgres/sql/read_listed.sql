@@ -5,7 +5,7 @@ SELECT j.id, j.tenant, j.version, j.status, j.priority,
        i.idx, i.status, i.attempts, i.status = 'queued' AND i.task_lane = '' AS parked,
        CASE WHEN i.status = 'queued' AND NOT i.ready AND i.task_lane <> '' THEN i.due_at END AS not_before,
        coalesce(i.object_key, ''), coalesce(i.content_type, ''), coalesce(i.width, 0), coalesce(i.height, 0),
-       coalesce(i.bytes, 0), coalesce(i.sha256, ''), coalesce(i.model_version, ''), i.cost_micros, i.billed_micros,
+       coalesce(i.bytes, 0), coalesce(i.sha256, ''), coalesce(i.model_version, ''), i.cost_micros, coalesce(i.bound_micros, i.cost_micros), i.billed_micros,
        i.error_code, coalesce(i.error_message, ''), i.started_at, i.completed_at
 FROM jobs j JOIN images i ON i.job_id = j.id
 WHERE j.id = ANY (@jobs::uuid[])

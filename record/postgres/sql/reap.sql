@@ -11,7 +11,8 @@ WITH ending AS (
         dispatch = dispatch + 1, task_job_id = i.job_id, task_idx = i.idx, task_dispatch = dispatch + 1,
         handed_out_at = now(), enqueued = false
     FROM ending e WHERE i.job_id = e.job_id AND i.idx = e.idx
-    RETURNING i.job_id, i.idx, i.dispatch, i.task_lane, i.model, i.priority
+    RETURNING i.job_id, i.idx, i.claims, coalesce(i.claim_lane, i.task_lane) AS claim_lane, i.dispatch, i.started_at, i.recorded_at,
+        i.model, i.priority, i.task_lane
 ), summed AS (
     SELECT job_id, count(*) AS reaped FROM moved GROUP BY job_id
 ), ordered AS (
@@ -32,5 +33,29 @@ WITH ending AS (
     SELECT m.task_lane, count(*) FROM moved m JOIN counted c ON c.id = m.job_id
     GROUP BY m.task_lane ORDER BY m.task_lane
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
+    RETURNING name
+), noted AS (
+    INSERT INTO attempts (
+        job_id, idx, number, lane, model, tenant, dispatch, started_at, ended_at, waited,
+        outcome, counted, detail, finish_reason, billed, cost_micros, estimated, price_list
+    )
+    SELECT m.job_id, m.idx, m.claims, m.claim_lane, m.model, c.tenant, m.dispatch - 1, m.started_at, now(),
+           greatest(interval '0', m.started_at - coalesce(p.ended_at, CASE WHEN m.claims = 1 THEN m.recorded_at END, m.started_at)),
+           'lost', true, '', '', false, 0, false, ''
+    FROM moved m JOIN counted c ON c.id = m.job_id
+    LEFT JOIN attempts p ON p.job_id = m.job_id AND p.idx = m.idx AND p.number = m.claims - 1
+    ON CONFLICT DO NOTHING
+    RETURNING lane, model, tenant, outcome, started_at, ended_at, waited
+), added AS (
+    INSERT INTO hourly AS h (
+        hour, lane, model, tenant, outcome, attempts, prompt_tokens, text_tokens, thought_tokens, image_tokens,
+        cost_micros, waited, ran
+    )
+    SELECT date_trunc('hour', now(), 'UTC'), lane, model, tenant, outcome, count(*), 0, 0, 0, 0, 0,
+           sum(waited), sum(greatest(interval '0', ended_at - started_at))
+    FROM noted, (SELECT count(*) FROM counted_lanes) AS lanes_first
+    GROUP BY lane, model, tenant, outcome ORDER BY lane COLLATE "C", model COLLATE "C", tenant COLLATE "C", outcome COLLATE "C"
+    ON CONFLICT (hour, lane, model, tenant, outcome) DO UPDATE SET
+        attempts = h.attempts + excluded.attempts, waited = h.waited + excluded.waited, ran = h.ran + excluded.ran
 )
 SELECT job_id::text, idx, dispatch, task_lane FROM moved ORDER BY job_id, idx

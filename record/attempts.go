@@ -1,0 +1,116 @@
+package record
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/ai-worker/ai-worker/job"
+)
+
+// An AttemptKeeper keeps what became of each claim, and sums of that by the hour.
+//
+// What ends a claim records its attempt, once: Succeed, Fail and Requeue, with
+// c.Report; Cancel, Expire, ExpireJob and Reap, and a Claim of an image whose lease
+// has run out, without one. Requeue without a reason ends it as
+// job.OutcomeGivenBack, Reap and Claim as job.OutcomeLost. The attempt counts unless
+// Requeue gives it back. In the same transaction it is added to the sums of the
+// hour in which it ended.
+type AttemptKeeper interface {
+	// NoteAttempt adds c.Report to the attempt of a claim that somebody else ended,
+	// and to the sums of its hour, if a request was sent. It does nothing if the
+	// attempt has a report, if the claim has not ended, or if the job is gone. So
+	// it may be called again.
+	//
+	// stored tells that the attempt's picture is in the bucket. Then the next claim
+	// of the image finds the picture and reports what it cost, so NoteAttempt does
+	// nothing to an attempt that was lost.
+	NoteAttempt(ctx context.Context, c Claim, stored bool) error
+
+	// Attempts returns the attempts of a job that have ended, by image and number.
+	// Delete removes them. There are none of a job that is not there.
+	Attempts(ctx context.Context, jobID string) ([]job.Attempt, error)
+
+	// Spend returns what a query asks for, ordered by time, lane, model, tenant and
+	// code. What was removed by Delete is in it all the same. The cost grows with
+	// the sums of the hours that are asked for, and not with attempts.
+	Spend(ctx context.Context, q SpendQuery) ([]Spend, error)
+
+	// ForgetSpend removes sums of hours that began at least age ago, limit at most,
+	// and returns how many it removed.
+	ForgetSpend(ctx context.Context, age time.Duration, limit int) (int, error)
+}
+
+// A SpendQuery says which sums Spend returns, and by what they are told apart.
+type SpendQuery struct {
+	From, To time.Time // hours that begin at From or later, and before To
+	// Zone is where days begin. With it, the sums are those of days; an hour is
+	// part of the day in which it begins. Without it, they are those of hours. It
+	// must have a name that the database knows, as those of time.LoadLocation
+	// have.
+	Zone                         *time.Location
+	Lane, Model, Tenant, Outcome bool // whether sums are told apart by these
+	Limit                        int  // of sums, the first ones; above 0
+}
+
+// A Spend is the sums of some attempts. What they are not told apart by is empty.
+type Spend struct {
+	At                  time.Time // when the hour or the day begins, in UTC
+	Lane, Model, Tenant string
+	Outcome             job.Outcome
+	Sums
+}
+
+// Sums are what attempts came to.
+type Sums struct {
+	Pictures     int64
+	Attempts     int64
+	Tokens       job.Tokens // as far as answers told; Total is the sum of the others
+	CostMicros   int64      // of all that was billed, in millionths of a US dollar
+	WastedMicros int64      // the part of it that brought no picture
+	Waited, Ran  time.Duration
+}
+
+// Kept returns a report in the form in which attempts have it: to the microsecond,
+// in UTC, and with texts that a database takes. What it counts against the most
+// that its job may cost is kept with the image.
+func Kept(r job.Report) job.Report {
+	r.SlotAt, r.AskedAt, r.AnsweredAt = keptTime(r.SlotAt), keptTime(r.AskedAt), keptTime(r.AnsweredAt)
+	r.Detail, r.FinishReason = keptText(r.Detail), keptText(r.FinishReason)
+	r.Bill.BoundMicros = 0
+	if r.Bill.Tokens != nil {
+		tokens := *r.Bill.Tokens
+		r.Bill.Tokens = &tokens
+	}
+	return r
+}
+
+func keptTime(t time.Time) time.Time { return t.Round(0).UTC().Truncate(time.Microsecond) }
+
+// keptText returns the first job.MaxDetail bytes of a text without what Postgres
+// cannot keep.
+func keptText(s string) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "�"), "\x00", "")
+	if len(s) <= job.MaxDetail {
+		return s
+	}
+	n := job.MaxDetail
+	for !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// Period returns the begin of the hour or of the day of q that an hour belongs to.
+func (q SpendQuery) Period(hour time.Time) time.Time {
+	if q.Zone == nil {
+		return hour.UTC()
+	}
+	return q.Day(hour.In(q.Zone).Date())
+}
+
+// Day returns the begin of a day of q.
+func (q SpendQuery) Day(year int, month time.Month, day int) time.Time {
+	return time.Date(year, month, day, 0, 0, 0, 0, q.Zone).UTC()
+}
