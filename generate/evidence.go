@@ -21,7 +21,8 @@ type evidence struct {
 	late      bool  // the caller's deadline passed
 	err       error // why there is no whole answer
 
-	status      int // of HTTP; 0 without an answer
+	status      int                            // of HTTP; 0 without an answer
+	resp        *genai.GenerateContentResponse // nil unless it was decoded
 	header      http.Header
 	body        errorBody // of an answer that is an error
 	blockReason string    // of an answer that refuses the prompt
@@ -50,6 +51,7 @@ func evidenceOf(a *answer, resp *genai.GenerateContentResponse, err error) *evid
 		e.body = *b.Error
 	}
 	if resp != nil {
+		e.resp = resp
 		e.noteRefusal(resp, b)
 	}
 	return e
@@ -82,11 +84,16 @@ func (e *evidence) noteRefusal(resp *genai.GenerateContentResponse, b body) {
 	}
 }
 
-// failure returns what the evidence means for the job. The call ended at now.
-func (e *evidence) failure(redact redactor, now time.Time) *job.Failure {
+// failure returns what the evidence means for the job. The call of a model ended
+// at now.
+func (e *evidence) failure(redact redactor, model string, now time.Time) *job.Failure {
 	s := classify(e)
 	f := s.failure(e.reason())
 	f.Cause = redact.error(e.text(), e.err)
+	if e.status != 0 {
+		f.Answer = answerOf(e.resp, model, now)
+	}
+	f.Answer.Detail, f.Answer.FinishReason = redact.text(e.text()), shownName(e.reason())
 	if s != signalQuotaZero { // there the provider names a time that will not help
 		f.RetryAfter = retryAfter(e.header, e.body)
 	}

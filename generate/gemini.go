@@ -111,7 +111,7 @@ func (g *Gemini) Generate(ctx context.Context, req job.Request) (job.Picture, er
 		return job.Picture{}, fmt.Errorf("generate: %w", context.Cause(ctx))
 	default:
 		e.late = errors.Is(ctx.Err(), context.DeadlineExceeded)
-		return job.Picture{}, e.failure(g.redact, g.now())
+		return job.Picture{}, e.failure(g.redact, req.Model, g.now())
 	}
 }
 
@@ -137,6 +137,7 @@ func (g *Gemini) generate(ctx context.Context, req job.Request) (job.Picture, *e
 	if err != nil {
 		return job.Picture{}, evidenceOf(&a, resp, err)
 	}
+	pic.Answer = answerOf(resp, req.Model, g.now())
 	return pic, nil
 }
 

@@ -25,8 +25,30 @@ func Model(name string) job.Model {
 	return m
 }
 
-// knownModels returns Google's image models by name, with sizes and list prices
-// as published in 2026-11.
+// priceList is the version of all prices here: the day on which they were read.
+const priceList = "2026-11-24"
+
+// rates are the prices of a model's tokens, in thousandths of a millionth of a US
+// dollar: as many as US dollars for a thousand million tokens.
+type rates struct{ in, out, image int64 }
+
+// cost returns what tokens cost, in millionths of a US dollar. Thoughts cost as
+// much as text.
+func (r rates) cost(t job.Tokens) int64 {
+	return (t.Prompt*r.in + (t.Text+t.Thought)*r.out + t.Image*r.image + 500) / 1000
+}
+
+// knownRates returns the prices of tokens by model, of those models of which all
+// are known.
+func knownRates() map[string]rates {
+	return map[string]rates{
+		"gemini-nano-banana-2.1": {in: 1_500, out: 7_500, image: 30_000},
+		"gemini-3-pro-image":     {in: 2_000, out: 12_000, image: 120_000},
+	}
+}
+
+// knownModels returns Google's image models by name, with sizes and list prices.
+// A list price is that of the picture's own tokens, and of no thought.
 func knownModels() map[string]job.Model {
 	ratios := []string{"1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"}
 	wide := append([]string{"1:4", "4:1", "1:8", "8:1"}, ratios...)
@@ -34,7 +56,7 @@ func knownModels() map[string]job.Model {
 		{
 			Name: "gemini-nano-banana-2.1", AspectRatios: wide, MaxInputImages: maxInputImages,
 			ImageSizes: []string{"1K", "2K", "4K"},
-			Prices:     map[string]int64{"1K": 34_000, "2K": 50_000, "4K": 113_000},
+			Prices:     map[string]int64{"1K": 33_600, "2K": 50_400, "4K": 113_400},
 		},
 		{
 			Name: "gemini-3-pro-image", AspectRatios: ratios, MaxInputImages: maxInputImages,
@@ -44,6 +66,7 @@ func knownModels() map[string]job.Model {
 		{
 			Name: "gemini-3.1-flash-image", AspectRatios: wide, MaxInputImages: maxInputImages,
 			ImageSizes: []string{"1K", "512", "2K", "4K"},
+			Prices:     map[string]int64{"512": 44_820, "1K": 67_200, "2K": 100_800, "4K": 151_200},
 		},
 		{
 			Name: "gemini-3.1-flash-lite-image", AspectRatios: ratios, MaxInputImages: maxInputImages,
@@ -57,6 +80,7 @@ func knownModels() map[string]job.Model {
 	}
 	byName := make(map[string]job.Model, len(models))
 	for _, m := range models {
+		m.PriceList = priceList
 		byName[m.Name] = m
 	}
 	return byName

@@ -13,9 +13,6 @@ import (
 	"strings"
 )
 
-// outputTokens is what a picture costs in tokens at 1K and 2K.
-const outputTokens = 1120
-
 // draw answers with a picture, after drafts if the model is one that thinks.
 func (s *Server) draw(w *recorder, req Request, fault Fault, seed uint64) {
 	if req.Seed != nil {
@@ -39,7 +36,7 @@ func (s *Server) draw(w *recorder, req Request, fault Fault, seed uint64) {
 	} else {
 		s.countPicture()
 	}
-	body += `"finishReason": ` + quote(finish) + `, "index": 0}], ` + trailer(req, outputTokens) + `}`
+	body += `"finishReason": ` + quote(finish) + `, "index": 0}], ` + trailer(req, pictureTokens(req)) + `}`
 	reply{status: http.StatusOK, body: body}.send(w)
 }
 
@@ -98,11 +95,18 @@ func inlinePart(raw []byte, mime string, encoding *base64.Encoding, more string)
 	return b.String()
 }
 
-// trailer returns the end of every answer with status 200.
+// trailer returns the end of every answer with status 200. tokens is those of the
+// picture. As in the real service, a count of 0 is left out.
 func trailer(req Request, tokens int) string {
-	prompt := len(req.Prompt)/4 + 258*req.Images
-	return fmt.Sprintf(`"usageMetadata": {"promptTokenCount": %d, "candidatesTokenCount": %d, "totalTokenCount": %d}, `+
-		`"modelVersion": %s, "responseId": "%s"`, prompt, tokens, prompt+tokens, quote(req.Model), responseID(req))
+	prompt, thoughts := len(req.Prompt)/4+258*req.Images, thoughtTokens(req.Model)
+	usage := fmt.Sprintf(`"promptTokenCount": %d, "totalTokenCount": %d`, prompt, prompt+thoughts+tokens)
+	if tokens > 0 {
+		usage += fmt.Sprintf(`, "candidatesTokenCount": %d, "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": %d}]`, tokens, tokens)
+	}
+	if thoughts > 0 {
+		usage += fmt.Sprintf(`, "thoughtsTokenCount": %d`, thoughts)
+	}
+	return fmt.Sprintf(`"usageMetadata": {%s}, "modelVersion": %s, "responseId": "%s"`, usage, quote(req.Model), responseID(req))
 }
 
 // responseID returns an ID that is the same for the same request. No test

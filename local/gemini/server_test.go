@@ -139,6 +139,7 @@ func TestAnswer(t *testing.T) {
 		t.Errorf("parts of a pro model (-want +got):\n%s", diff)
 	}
 	if resp.ModelVersion != "gemini-3-pro-image" || resp.ResponseID == "" || resp.UsageMetadata.CandidatesTokenCount != 1120 ||
+		resp.UsageMetadata.CandidatesTokensDetails[0].TokenCount != 1120 || resp.UsageMetadata.ThoughtsTokenCount != 600 ||
 		resp.Candidates[0].FinishReason != genai.FinishReasonStop {
 		t.Errorf("answer %+v, %+v", resp, resp.UsageMetadata)
 	}
