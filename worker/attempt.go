@@ -20,10 +20,13 @@ type attempt struct {
 	claimed time.Time
 	slot    time.Time // when the request may be sent
 	log     *slog.Logger
+	// report is what the record is told of the attempt.
+	report job.Report
+	stored bool // the picture is in the bucket
 	// Of an attempt whose image was neither asked for nor requeued, the slot is
 	// left: the image has ended without a request, or is no longer the
 	// attempt's.
-	asked, requeued bool
+	requeued bool
 	// late ends a little after the delivery does. Work that must not be lost is
 	// done under it. All of that shares this one context, or the process would
 	// end too late.
@@ -50,9 +53,11 @@ func (a *attempt) run(ctx context.Context) (Verdict, error) {
 
 	started := time.Now()
 	obj, err := a.drawUnderLease(ctx)
+	a.report.SlotAt = a.slot
 	switch {
 	case errors.Is(err, errClaimLost):
 		a.log.InfoContext(ctx, "attempt cut short: the image is no longer this delivery's")
+		a.noteLost(ctx)
 		// The task may not be this delivery's either: another image may wait
 		// for it.
 		return VerdictAgain, nil
@@ -62,17 +67,13 @@ func (a *attempt) run(ctx context.Context) (Verdict, error) {
 	verdict, err := a.succeed(obj)
 	if err == nil {
 		attrs := []any{"bytes", obj.Bytes, "model_version", obj.ModelVersion, "seconds", time.Since(started).Seconds()}
-		if cost := a.costMicros(); cost > 0 {
+		if cost := a.report.Bill.CostMicros; cost > 0 {
 			attrs = append(attrs, "cost_usd", float64(cost)/1e6)
 		}
 		a.log.InfoContext(ctx, "picture stored", attrs...)
 	}
 	return verdict, err
 }
-
-// costMicros returns the picture's list price in millionths of a US dollar, 0
-// if it is not known.
-func (a *attempt) costMicros() int64 { return a.lane.model.Price(a.claim.Job.Input.ImageSize) }
 
 // drawUnderLease draws and stores the image's picture, and renews the lease for
 // as long as that takes. It fails with errClaimLost if the claim is lost
@@ -101,6 +102,8 @@ func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 			return job.Object{}, storageAway(err)
 		}
 		if found {
+			a.report.Bill = a.bill(job.Answer{}) // the attempt that drew it died with what it cost
+			a.stored = true
 			return obj, nil
 		}
 	}
@@ -110,7 +113,7 @@ func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	if img.Attempts > a.worker.limits.MaxAttempts {
 		return job.Object{}, exhaustedFailure(a.worker.limits.MaxAttempts)
 	}
-	if tooMuch := j.CheckCost(img.Index, a.costMicros()); tooMuch != nil {
+	if tooMuch := j.CheckCost(img.Index, a.lane.model.Price(j.Input.ImageSize)); tooMuch != nil {
 		return job.Object{}, &job.Failure{Public: *tooMuch, Remedy: job.RemedyFail}
 	}
 	pic, err := a.generate(ctx)
@@ -143,8 +146,9 @@ func (a *attempt) generate(ctx context.Context) (job.Picture, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	a.asked = true
+	a.report.AskedAt = time.Now()
 	pic, err := a.lane.generator.Generate(ctx, req)
+	a.reportAnswer(pic, err)
 	if err == nil {
 		a.noteAnswer(ctx)
 	}
@@ -175,6 +179,7 @@ func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 	for try := 1; ; try++ {
 		obj, err := a.worker.images.Put(ctx, a.claim.Job.ID, a.claim.Index, pic)
 		if err == nil {
+			a.stored = true
 			return obj, nil
 		}
 		a.log.WarnContext(ctx, "picture not stored yet", "try", try, "error", err)
@@ -188,7 +193,6 @@ func (a *attempt) upload(pic job.Picture) (job.Object, error) {
 // time there is, the task comes again, and that delivery finds the picture.
 func (a *attempt) succeed(obj job.Object) (Verdict, error) {
 	success := record.Success{Object: obj}
-	a.claim.Report.Bill = a.lane.model.Bill(a.claim.Job.Input.ImageSize, job.Answer{})
 	return a.write("succeeded", func(ctx context.Context) error {
 		_, err := a.worker.record.Succeed(ctx, a.claim, success)
 		return err
@@ -204,9 +208,7 @@ func (a *attempt) handleFailure(ctx context.Context, err error) (Verdict, error)
 		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, far.at)
 	}
 	var f *job.Failure
-	if isFailure := errors.As(err, &f); isFailure && f.Billable || !isFailure && a.asked {
-		a.claim.Report.Bill = a.lane.model.Bill(a.claim.Job.Input.ImageSize, job.Answer{}) // of a request that was cut, nobody knows
-	}
+	_ = errors.As(err, &f)
 	if f == nil || errors.Is(context.Cause(ctx), ErrShutdown) && f.Remedy != job.RemedyFail {
 		a.log.InfoContext(ctx, "attempt given back", "error", err)
 		return a.requeue(record.Requeue{Lane: a.lane.quota.Name, GiveBack: true}, time.Time{})
@@ -262,6 +264,7 @@ func (a *attempt) requeue(r record.Requeue, at time.Time) (Verdict, error) {
 func (a *attempt) write(to string, transition func(context.Context) error) (Verdict, error) {
 	ctx, cancel := context.WithTimeout(a.late, recordPatience)
 	defer cancel()
+	a.claim.Report = a.report
 	for try := 1; ; try++ {
 		err := transition(ctx)
 		switch {
@@ -269,6 +272,7 @@ func (a *attempt) write(to string, transition func(context.Context) error) (Verd
 			return VerdictDone, nil
 		case errors.Is(err, record.ErrClaimLost):
 			a.log.InfoContext(ctx, "result dropped: the image is no longer this delivery's", "result", to)
+			a.noteLost(ctx)
 			return VerdictAgain, nil // as when the attempt is cut short
 		}
 		if !sleep(ctx, backoff(try, recordBackoff, recordBackoffMax)) {

@@ -240,7 +240,7 @@ func (w *Worker) use(ctx context.Context, l *openLane, t job.Task, slot time.Tim
 		}
 		a := w.newAttempt(l, c, slot)
 		verdict, err := a.run(ctx)
-		if err != nil || a.asked || a.requeued || n == maxImages || w.mayBegin(ctx) != nil {
+		if err != nil || a.report.Asked() || a.requeued || n == maxImages || w.mayBegin(ctx) != nil {
 			return verdict, err
 		}
 		slot = a.slot
