@@ -60,6 +60,7 @@ type Swept struct {
 	Uploads int `json:"uploads"` // input pictures that a caller uploaded more than a day ago
 	Moved   int `json:"moved"`   // images that went to another lane, were parked or no longer are
 	Told    int `json:"told"`    // tasks of webhooks that never reached their queue, or that are overdue
+	Sums    int `json:"sums"`    // sums of hours that began more than 400 days ago
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -141,6 +142,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
 		{"tell", &swept.Told, s.tell},
+		{"remove sums", &swept.Sums, s.sums(daily)},
 		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
 		{"remove uploads", &swept.Uploads, s.uploads(daily)},
@@ -184,7 +186,7 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
-		"moved", swept.Moved, "told", swept.Told,
+		"moved", swept.Moved, "told", swept.Told, "sums", swept.Sums,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
