@@ -21,7 +21,7 @@ type JobResource struct {
 	Error    *ErrorResource   `json:"error" doc:"Why the first failed image did."`
 	Progress ProgressResource `json:"progress"`
 	Metrics  MetricsResource  `json:"metrics"`
-	CostUSD  *float64         `json:"cost_usd" doc:"List price of the pictures so far; null if not known."`
+	CostUSD  *float64         `json:"cost_usd" doc:"What the pictures so far cost, by the tokens of the answers; null if not known."`
 	Metadata json.RawMessage  `json:"metadata" doc:"As it was given."`
 
 	CreatedAt   time.Time  `json:"created_at"`

@@ -52,7 +52,7 @@ resource "google_logging_metric" "values" {
     cost = {
       filter = "jsonPayload.message=\"picture stored\""
       value  = "EXTRACT(jsonPayload.cost_usd)"
-      about  = "What pictures cost at list prices, in US dollars"
+      about  = "What pictures cost by the tokens of the answers, in US dollars"
       unit   = "USD"
       bounds = [0.02, 0.05, 0.1, 0.2, 0.5]
     }

@@ -398,7 +398,7 @@ variable "alerts" {
     waiting_minutes    = optional(number, 60) # the oldest picture waits so long
     no_success_minutes = optional(number, 30) # there is work, and no picture comes out
     server_errors      = optional(number, 5)  # answers of 500 and above in 5 minutes
-    daily_spend_usd    = optional(number, 50) # of pictures, at list prices
+    daily_spend_usd    = optional(number, 50) # of pictures, by the tokens of the answers
   })
   default  = {}
   nullable = false
