@@ -75,7 +75,7 @@ func TestStatTellsFromTheStatus(t *testing.T) {
 	tests := map[int]error{401: storage.ErrDenied, 403: storage.ErrDenied}
 	for status, want := range tests {
 		r2, _ := refusing(t, status, "", "")
-		_, _, err := r2.Stat(t.Context(), "x", 0)
+		_, _, _, err := r2.Stat(t.Context(), "x", 0)
 		if !errors.Is(err, want) {
 			t.Errorf("%d: error %v", status, err)
 		}

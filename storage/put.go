@@ -43,7 +43,8 @@ func (r *R2) Put(ctx context.Context, jobID string, index int, pic job.Picture) 
 		Metadata:           encodeMetadata(pic),
 	}, pic.Data, signedHash(pic.SHA256))
 	if statusOf(err) == http.StatusPreconditionFailed {
-		return r.stat(ctx, key)
+		obj, _, err := r.stat(ctx, key)
+		return obj, err
 	}
 	if err != nil {
 		return job.Object{}, r.fail("put", key, err)

@@ -34,7 +34,7 @@ func TestPutThenStat(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			found, ok, err := r2.Stat(t.Context(), jobID, 3)
+			found, _, ok, err := r2.Stat(t.Context(), jobID, 3)
 			if err != nil || !ok {
 				t.Fatal(err)
 			}
@@ -52,7 +52,7 @@ func TestPutKeepsAnEndlessModelVersionOut(t *testing.T) {
 	if _, err := r2.Put(t.Context(), "x", 0, pic); err != nil {
 		t.Fatal(err)
 	}
-	found, _, err := r2.Stat(t.Context(), "x", 0)
+	found, _, _, err := r2.Stat(t.Context(), "x", 0)
 	if err != nil || found.ModelVersion != pic.ModelVersion[:512] {
 		t.Errorf("found version %q, error %v", found.ModelVersion, err)
 	}

@@ -15,7 +15,7 @@ func TestRemove(t *testing.T) {
 		}
 	}
 	for i, want := range []bool{false, true} {
-		if _, found, err := r2.Stat(t.Context(), "x", i); found != want || err != nil {
+		if _, _, found, err := r2.Stat(t.Context(), "x", i); found != want || err != nil {
 			t.Errorf("picture %d: found %v, %v; want %v", i, found, err, want)
 		}
 	}

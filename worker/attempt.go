@@ -97,12 +97,12 @@ func (a *attempt) drawUnderLease(ctx context.Context) (job.Object, error) {
 func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	j, img := a.claim.Job, a.claim.Image()
 	if a.claim.Reclaimed {
-		obj, found, err := a.worker.images.Stat(ctx, j.ID, img.Index)
+		obj, answer, found, err := a.worker.images.Stat(ctx, j.ID, img.Index)
 		if err != nil {
 			return job.Object{}, storageAway(err)
 		}
 		if found {
-			a.report.Bill = a.bill(job.Answer{}) // the attempt that drew it died with what it cost
+			a.report.Bill = a.bill(answer) // the attempt that drew it could not tell
 			a.stored = true
 			return obj, nil
 		}

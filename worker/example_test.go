@@ -71,8 +71,8 @@ func (shelf) Put(_ context.Context, jobID string, index int, p job.Picture) (job
 	return p.Object(fmt.Sprintf("images/%s/%d", jobID, index)), nil
 }
 
-func (shelf) Stat(context.Context, string, int) (job.Object, bool, error) {
-	return job.Object{}, false, nil
+func (shelf) Stat(context.Context, string, int) (job.Object, job.Answer, bool, error) {
+	return job.Object{}, job.Answer{}, false, nil
 }
 
 func (shelf) Source(context.Context, job.InputImage) (job.Source, error) { return job.Source{}, nil }

@@ -171,3 +171,25 @@ func TestWhatACanceledAttemptCostIsCounted(t *testing.T) {
 		})
 	}
 }
+
+// A worker stores the picture and dies. The next one finds it, and what it cost.
+func TestAPictureThatIsFoundHasItsCost(t *testing.T) {
+	b := setup(t)
+	j, tasks := b.create(t, 1)
+	b.claimAndDie(t, tasks[0])
+	pic := b.picture
+	pic.Answer = job.Answer{Tokens: &job.Tokens{Image: 1120, Thought: 600, Total: 1720}, CostMicros: 38_100}
+	if _, err := b.images.Put(t.Context(), j.ID, 0, pic); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.deliver(t, tasks[0]); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.record.Attempts(t.Context(), j.ID)
+	if err != nil || len(all) != 2 || all[0].Bill.Billed || all[1].Bill.CostMicros != 38_100 || all[1].Asked() || all[1].Bill.Estimated {
+		t.Errorf("attempts %+v, %v; want the second one to cost what the picture did", all, err)
+	}
+	if got := b.get(t, j.ID).CostMicros(); got != 38_100 || len(b.generator.requests) > 0 {
+		t.Errorf("the job cost %d by %d requests", got, len(b.generator.requests))
+	}
+}

@@ -26,8 +26,9 @@ type ImageStore interface {
 	// Put stores the picture of an image. If one is stored already, Put keeps
 	// and returns that one.
 	Put(ctx context.Context, jobID string, index int, pic job.Picture) (job.Object, error)
-	// Stat returns the stored picture of an image, if there is one.
-	Stat(ctx context.Context, jobID string, index int) (obj job.Object, found bool, err error)
+	// Stat returns the stored picture of an image, if there is one, with what is
+	// known of the answer that it came in.
+	Stat(ctx context.Context, jobID string, index int) (obj job.Object, a job.Answer, found bool, err error)
 	// Source returns an input picture in the form in which a model can be
 	// handed it.
 	Source(context.Context, job.InputImage) (job.Source, error)

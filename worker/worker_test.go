@@ -39,6 +39,7 @@ func (g *generator) Generate(ctx context.Context, req job.Request) (job.Picture,
 type images struct {
 	mu      sync.Mutex
 	objects map[string]job.Object
+	answers map[string]job.Answer // that they came in
 	puts    int
 	failPut func(try int) error
 	failGet error
@@ -60,16 +61,17 @@ func (s *images) Put(_ context.Context, jobID string, index int, pic job.Picture
 	if old, ok := s.objects[key]; ok {
 		return old, nil
 	}
-	s.objects[key] = pic.Object(key)
+	s.objects[key], s.answers[key] = pic.Object(key), pic.Answer
 	return s.objects[key], nil
 }
 
-func (s *images) Stat(_ context.Context, jobID string, index int) (job.Object, bool, error) {
+func (s *images) Stat(_ context.Context, jobID string, index int) (job.Object, job.Answer, bool, error) {
 	s.beforeGet()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	obj, found := s.objects[imageKey(jobID, index)]
-	return obj, found, s.failGet
+	key := imageKey(jobID, index)
+	obj, found := s.objects[key]
+	return obj, s.answers[key], found, s.failGet
 }
 
 func (s *images) Source(_ context.Context, in job.InputImage) (job.Source, error) {
@@ -191,7 +193,7 @@ func setup(t *testing.T) *bundle {
 	b := &bundle{
 		record:    &flaky{Record: memory.New()},
 		generator: &generator{},
-		images:    &images{objects: map[string]job.Object{}},
+		images:    &images{objects: map[string]job.Object{}, answers: map[string]job.Answer{}},
 		router:    &router{tasks: map[job.Task]time.Time{}, lane: "a"},
 		pacer:     &pacer{},
 		cancels:   &cancels{},

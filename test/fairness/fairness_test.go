@@ -106,8 +106,8 @@ func (instant) Put(_ context.Context, id string, _ int, p job.Picture) (job.Obje
 	return p.Object(id), nil
 }
 
-func (instant) Stat(context.Context, string, int) (job.Object, bool, error) {
-	return job.Object{}, false, nil
+func (instant) Stat(context.Context, string, int) (job.Object, job.Answer, bool, error) {
+	return job.Object{}, job.Answer{}, false, nil
 }
 
 func (instant) Source(context.Context, job.InputImage) (job.Source, error) { return job.Source{}, nil }

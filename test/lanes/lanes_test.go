@@ -275,8 +275,8 @@ func (stub) Put(_ context.Context, id string, _ int, p job.Picture) (job.Object,
 	return p.Object(id), nil
 }
 
-func (stub) Stat(context.Context, string, int) (job.Object, bool, error) {
-	return job.Object{}, false, nil
+func (stub) Stat(context.Context, string, int) (job.Object, job.Answer, bool, error) {
+	return job.Object{}, job.Answer{}, false, nil
 }
 
 func (stub) Source(context.Context, job.InputImage) (job.Source, error) { return job.Source{}, nil }
