@@ -134,6 +134,9 @@ func (r *Record) ExpireJob(ctx context.Context, id string, reason job.Error) (j 
 		}
 		if len(overdue) > 0 {
 			e.raiseVersion(now)
+			for _, p := range overdue {
+				e.happen(job.WebhookImageFailed, p.image.Image.Index, now)
+			}
 			r.setJob(e, c)
 		}
 		j = e.snapshot()

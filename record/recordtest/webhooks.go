@@ -136,14 +136,13 @@ func webhookCanceled(f *fixture) {
 }
 
 func webhookExpired(f *fixture) {
-	s := submission(2)
-	s.ExpiresIn = 0
-	s.Input.Webhook = &job.Receiver{URL: "https://example.com/hooks", Events: job.WebhookEvents()}
-	id := f.submit(s)[0].JobID
-	if _, err := f.record.Expire(f.ctx, timedOut, plenty); err != nil {
-		f.Fatal(err)
+	for _, expire := range []func(id string){func(string) { f.expire(plenty) }, f.expireJob} {
+		s := overdue(2)
+		s.Input.Webhook = &job.Receiver{URL: "https://example.com/hooks", Events: job.WebhookEvents()}
+		id := f.submit(s)[0].JobID
+		expire(id)
+		f.wantEqual("the webhooks", told(f.webhooks(id)), []string{"image.failed", "image.failed", "job.failed"})
 	}
-	f.wantEqual("the webhooks", told(f.webhooks(id)), []string{"image.failed", "image.failed", "job.failed"})
 }
 
 func webhookOnce(f *fixture) {
