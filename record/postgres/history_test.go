@@ -46,15 +46,17 @@ func TestHistories(t *testing.T) {
 	})
 }
 
-// An earlier SQL implementation had these defects, and for long nobody noticed.
+// An earlier SQL implementation had the first three defects, and for long nobody noticed.
 // An image went on waiting although its time had come. A claimant that repeated
 // its last call was told that it had lost the claim.
 func TestHistoriesFindDefects(t *testing.T) {
 	setFlags(t, map[string]string{"rapid.steps": "100", "rapid.shrinktime": "0", "rapid.nofailfile": "true"})
 	for name, tt := range map[string]struct{ statement, old, new string }{
-		"a claim's exchange leaves the holder waiting": {"claim", ", ready = ready OR due_at <= now()", ""},
-		"a postponed image goes on waiting":            {"postpone", ", ready = ready OR due_at <= now()", ""},
-		"a postponed image forgets who put it back":    {"postpone", "enqueued = false,", "enqueued = false, claim = NULL,"},
+		"a claim's exchange leaves the holder waiting":  {"claim", ", ready = ready OR due_at <= now()", ""},
+		"a postponed image goes on waiting":             {"postpone", ", ready = ready OR due_at <= now()", ""},
+		"a postponed image forgets who put it back":     {"postpone", "enqueued = false,", "enqueued = false, claim = NULL,"},
+		"an attempt that is taken over is not recorded": {"claim", "WHERE m.status = 'processing'", "WHERE false"},
+		"an attempt is added to the hour that it began": {"requeue", "date_trunc('hour', ended_at, 'UTC')", "date_trunc('hour', started_at, 'UTC')"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
