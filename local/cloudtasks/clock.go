@@ -39,3 +39,26 @@ func beginDelivery(c Clock) (done func()) {
 	}
 	return func() {}
 }
+
+// A paced clock goes faster than the time that callers and workers live by.
+type paced interface {
+	fromWall(t time.Time) time.Time
+	continueFrom(t time.Time)
+}
+
+// wallClock returns the clock of those who talk to an emulator on c: what bounds a
+// worker or is read by one goes by it.
+func wallClock(c Clock) Clock {
+	if _, ok := c.(paced); ok {
+		return systemClock{}
+	}
+	return c
+}
+
+// fromWall returns the time on c for a time that a caller named.
+func fromWall(c Clock, t time.Time) time.Time {
+	if p, ok := c.(paced); ok {
+		return p.fromWall(t)
+	}
+	return t
+}

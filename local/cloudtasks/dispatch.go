@@ -113,7 +113,7 @@ func (e *engine) sendTwice(a attempt) {
 func (e *engine) deliver(settled context.Context, a attempt) answer {
 	ctx, cancel := context.WithCancelCause(e.ctx)
 	defer cancel(nil)
-	timer := e.clock.AfterFunc(a.deadline, func() {
+	timer := wallClock(e.clock).AfterFunc(a.deadline, func() {
 		context.AfterFunc(settled, beginDelivery(e.clock))
 		cancel(errDeadline)
 	})
@@ -130,7 +130,7 @@ func (e *engine) deliver(settled context.Context, a attempt) answer {
 	if _, err := io.Copy(io.Discard, res.Body); err != nil && ctx.Err() != nil {
 		return lost(ctx, err)
 	}
-	return answer{status: res.StatusCode, received: true, retryAfter: retryAfter(res, e.clock.Now())}
+	return answer{status: res.StatusCode, received: true, retryAfter: retryAfter(res, wallClock(e.clock).Now())}
 }
 
 // lost returns the answer of an attempt that got none: its deadline passed, the

@@ -1,6 +1,6 @@
 // Package cloudtasks emulates Google Cloud Tasks, version 2 of its API: queues and
-// tasks over gRPC for any official client, and deliveries that look and come as
-// the service's do. It runs inside a Go test or behind a port.
+// tasks over gRPC and REST for any official client, and deliveries that look and
+// come as the service's do. It runs inside a Go test or behind a port.
 //
 //	emu, err := cloudtasks.Start("localhost:8123", cloudtasks.Options{})
 //
@@ -37,8 +37,8 @@
 // and no pull queue. Queues do not fall asleep after 30 idle days, a purge takes no
 // minute, tasks due at one instant go in order of creation although the service
 // promises none, and a paused queue drops tasks past their 31 days only when it is
-// resumed. Filters of ListQueues know the state only. The REST form of the API is
-// not served.
+// resumed. Filters of ListQueues know the state only. REST takes no
+// parameter "fields".
 //
 // # Time
 //

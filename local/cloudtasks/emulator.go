@@ -1,6 +1,7 @@
 package cloudtasks
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -39,6 +40,10 @@ type Options struct {
 	StateDir string
 	// SigningKey signs the ID tokens, instead of one kept in StateDir or made.
 	SigningKey *rsa.PrivateKey
+	// Issuer is the iss of ID tokens and of the discovery document; empty is
+	// Google's, https://accounts.google.com. A verifier that finds the keys by the
+	// issuer wants the address of the emulator here, such as http://localhost:8123.
+	Issuer string
 	// ServiceAccounts are the addresses that exist: a task that names another is
 	// NotFound, as with the service. Empty lets every address exist.
 	ServiceAccounts []string
@@ -49,6 +54,13 @@ type Options struct {
 	// AppEngineURL receives the App Engine tasks of all services; empty sends them
 	// to the project's appspot.com.
 	AppEngineURL string
+	// DefaultURL is where a task goes that names no URL, with the parts of its
+	// queue's name for {project}, {location} and {queue}. The service refuses such a
+	// task; firebase-admin makes them when it talks to an emulator.
+	DefaultURL string
+	// Hosts are names, beside those of this machine and of private networks, under
+	// which HTTP clients may call the emulator.
+	Hosts []string
 	// TaskTombstone is how long the name of a task stays taken after the task ended:
 	// 0 means one hour, which callers may rely on (up to 24 hours were seen); a
 	// negative one means not at all.
@@ -85,6 +97,7 @@ const maxMessage = 128 << 20
 type Emulator struct {
 	engine *engine
 	server *grpc.Server
+	http   *http.Server
 	local  *bufconn.Listener
 
 	mu   sync.Mutex
@@ -101,7 +114,7 @@ func New(opts Options) (*Emulator, error) {
 			return nil, fmt.Errorf("cloudtasks: %w", err)
 		}
 	}
-	s, err := newSigner(opts.SigningKey, opts.StateDir)
+	s, err := newSigner(opts.SigningKey, opts.StateDir, cmp.Or(opts.Issuer, googleIssuer))
 	if err != nil {
 		return nil, fmt.Errorf("cloudtasks: signing key: %w", err)
 	}
@@ -112,6 +125,9 @@ func New(opts Options) (*Emulator, error) {
 		}
 	}
 	e.server = newServer(e)
+	if e.http, err = e.newHTTPServer(); err != nil {
+		return nil, fmt.Errorf("cloudtasks: %w", err)
+	}
 	e.engine.start()
 	return e, nil
 }
@@ -162,6 +178,7 @@ func (e *Emulator) Close(ctx context.Context) error {
 	e.engine.quiesce()
 	stopped := make(chan struct{})
 	go func() {
+		_ = e.http.Shutdown(context.WithoutCancel(ctx)) // it ends when the connections are closed below
 		e.server.GracefulStop()
 		e.engine.attempts.Wait()
 		close(stopped)
@@ -172,6 +189,7 @@ func (e *Emulator) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 		e.engine.stop(errShutdown)
+		_ = e.http.Close()
 		e.server.Stop()
 		<-stopped
 	}

@@ -24,6 +24,9 @@ func (e *engine) newTask(q *queue, name string, in *cloudtaskspb.Task, now time.
 		CreateTime:       timestamppb.New(now.Truncate(time.Second)), // documented
 		DispatchDeadline: in.GetDispatchDeadline(),
 	}
+	if r := stored.GetHttpRequest(); r != nil && r.GetUrl() == "" {
+		r.Url = e.defaultURL(q)
+	}
 	if err := e.checkMessage(stored); err != nil {
 		return nil, err
 	}
@@ -33,7 +36,7 @@ func (e *engine) newTask(q *queue, name string, in *cloudtaskspb.Task, now time.
 	if err := setRetry(stored, in, q); err != nil {
 		return nil, err
 	}
-	due, err := scheduleTime(in, now)
+	due, err := e.scheduleTime(in, now)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +47,12 @@ func (e *engine) newTask(q *queue, name string, in *cloudtaskspb.Task, now time.
 	}
 	t.body = takeBody(stored)
 	return t, nil
+}
+
+// defaultURL returns Options.DefaultURL for the tasks of a queue.
+func (e *engine) defaultURL(q *queue) string {
+	path, _ := parseQueue(q.name())
+	return strings.NewReplacer("{project}", path.project, "{location}", path.location, "{queue}", path.queue).Replace(e.opts.DefaultURL)
 }
 
 // checkMessage checks what is to be sent, and fills in its defaults.
@@ -212,11 +221,11 @@ func setRetry(t, in *cloudtaskspb.Task, q *queue) error {
 
 // scheduleTime returns when the first attempt is due. That is now when the request
 // names no time or a past one (documented).
-func scheduleTime(in *cloudtaskspb.Task, now time.Time) (time.Time, error) {
+func (e *engine) scheduleTime(in *cloudtaskspb.Task, now time.Time) (time.Time, error) {
 	if in.GetScheduleTime() == nil {
 		return now, nil
 	}
-	at := in.GetScheduleTime().AsTime()
+	at := fromWall(e.clock, in.GetScheduleTime().AsTime())
 	if !in.GetScheduleTime().IsValid() || at.Sub(now) > maxScheduleAhead {
 		return time.Time{}, invalid("Task.scheduleTime must be at most %s in the future.", maxScheduleAhead)
 	}

@@ -37,6 +37,10 @@ func finishConfig(q *cloudtaskspb.Queue) (*cloudtaskspb.Queue, error) {
 	}
 	fillRates(q.GetRateLimits())
 	fillRetry(q.GetRetryConfig(), defaultRetry())
+	if r := q.GetAppEngineRoutingOverride(); r != nil { // output only
+		path, _ := parseQueue(q.GetName())
+		r.Host = appEngineHost(path.project, r)
+	}
 	if o := q.GetHttpTarget().GetUriOverride(); o != nil && o.Host != nil && o.GetHost() == "" {
 		return nil, invalid("UriOverride.host cannot be empty.")
 	}
@@ -104,7 +108,8 @@ func defaultRetry() *cloudtaskspb.RetryConfig {
 }
 
 // fillRetry takes from d what c leaves out. It cuts max_retry_duration to seconds
-// (documented). It does not cut the backoffs, although that is documented too,
+// (documented), and drops one of zero, as the service does (Terraform's provider
+// counts on it). It does not cut the backoffs, although that is documented too,
 // because the default of 0.1 s would become 0.
 func fillRetry(c, d *cloudtaskspb.RetryConfig) {
 	if c.MaxAttempts == 0 {
@@ -122,8 +127,10 @@ func fillRetry(c, d *cloudtaskspb.RetryConfig) {
 	if c.MaxRetryDuration == nil && d.GetMaxRetryDuration() != nil {
 		c.MaxRetryDuration = proto.CloneOf(d.GetMaxRetryDuration())
 	}
-	if c.MaxRetryDuration != nil {
-		c.MaxRetryDuration = durationpb.New(c.GetMaxRetryDuration().AsDuration().Truncate(time.Second))
+	if d := c.GetMaxRetryDuration().AsDuration().Truncate(time.Second); d > 0 {
+		c.MaxRetryDuration = durationpb.New(d)
+	} else {
+		c.MaxRetryDuration = nil
 	}
 }
 

@@ -171,6 +171,25 @@ func (s *service) UpdateQueue(_ context.Context, in *cloudtaskspb.UpdateQueueReq
 	return e.change(q, pb)
 }
 
+// EnsureQueue makes a queue exist with the given configuration, for a program that
+// starts an emulator with its queues. It changes a queue that exists, and creates
+// one whose name is taken because it was deleted recently. A state of PAUSED or
+// RUNNING is put into force; without one, an existing queue keeps its own.
+func (e *Emulator) EnsureQueue(ctx context.Context, in *cloudtaskspb.Queue) error {
+	s := &service{engine: e.engine}
+	e.engine.mu.Lock()
+	e.engine.deleted.remove(in.GetName())
+	e.engine.mu.Unlock()
+	if _, err := s.UpdateQueue(ctx, &cloudtaskspb.UpdateQueueRequest{Queue: in}); err != nil {
+		return err
+	}
+	if state := in.GetState(); state == cloudtaskspb.Queue_PAUSED || state == cloudtaskspb.Queue_RUNNING {
+		_, err := s.setState(in.GetName(), state)
+		return err
+	}
+	return nil
+}
+
 // change puts a new configuration into force.
 func (e *engine) change(q *queue, pb *cloudtaskspb.Queue) (*cloudtaskspb.Queue, error) {
 	now := e.clock.Now()

@@ -100,13 +100,13 @@ func (e *engine) newRequest(ctx context.Context, o order) (*http.Request, error)
 	req.Header = o.header.Clone()
 	switch {
 	case o.oidc != nil:
-		token, err := e.signer.idToken(o.oidc, o.url, e.clock.Now())
+		token, err := e.signer.idToken(o.oidc, o.url, wallClock(e.clock).Now())
 		if err != nil {
 			return nil, fmt.Errorf("sign the ID token: %w", err)
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	case o.oauth != nil:
-		req.Header.Set("Authorization", "Bearer "+accessToken(o.oauth, e.clock.Now()))
+		req.Header.Set("Authorization", "Bearer "+accessToken(o.oauth, wallClock(e.clock).Now()))
 	}
 	return req, nil
 }

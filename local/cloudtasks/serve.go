@@ -5,8 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	"cloud.google.com/go/longrunning/autogen/longrunningpb"
+	"google.golang.org/genproto/googleapis/cloud/location"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
@@ -14,11 +17,12 @@ import (
 	"google.golang.org/grpc/reflection"
 )
 
-// newServer returns the plain-text gRPC server that clients of emulators expect,
-// with health checks and reflection.
+// newServer returns the gRPC server, with health checks and reflection.
 func newServer(e *Emulator) *grpc.Server {
 	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage))
 	e.Register(s)
+	location.RegisterLocationsServer(s, e.locations())
+	longrunningpb.RegisterOperationsServer(s, e.operations())
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
 	reflection.Register(s)
 	return s
@@ -32,10 +36,10 @@ func (e *Emulator) Register(s grpc.ServiceRegistrar) {
 // Service returns the Cloud Tasks service itself, for callers that need no gRPC.
 func (e *Emulator) Service() cloudtaskspb.CloudTasksServer { return &service{engine: e.engine} }
 
-// Serve serves gRPC without TLS on lis until Close, and then returns nil.
+// Serve serves gRPC and REST without TLS on lis until Close, and then returns nil.
 func (e *Emulator) Serve(lis net.Listener) error {
 	e.setAddr(lis)
-	if err := e.server.Serve(lis); !errors.Is(err, grpc.ErrServerStopped) {
+	if err := e.http.Serve(lis); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -34,12 +34,13 @@ const (
 
 // A signer makes the tokens that deliveries carry.
 type signer struct {
-	key func() (*rsa.PrivateKey, error)
+	key    func() (*rsa.PrivateKey, error)
+	issuer string // of ID tokens
 }
 
 // newSigner returns a signer that signs with key. Without a key it uses the one
 // kept in dir. Without a dir it makes one when the first token is needed.
-func newSigner(key *rsa.PrivateKey, dir string) (*signer, error) {
+func newSigner(key *rsa.PrivateKey, dir, issuer string) (*signer, error) {
 	if key == nil && dir != "" {
 		var err error
 		if key, err = keptKey(filepath.Join(dir, keyFile)); err != nil {
@@ -47,9 +48,9 @@ func newSigner(key *rsa.PrivateKey, dir string) (*signer, error) {
 		}
 	}
 	if key != nil {
-		return &signer{key: func() (*rsa.PrivateKey, error) { return key, nil }}, nil
+		return &signer{issuer: issuer, key: func() (*rsa.PrivateKey, error) { return key, nil }}, nil
 	}
-	return &signer{key: sync.OnceValues(func() (*rsa.PrivateKey, error) {
+	return &signer{issuer: issuer, key: sync.OnceValues(func() (*rsa.PrivateKey, error) {
 		return rsa.GenerateKey(rand.Reader, keyBits)
 	})}, nil
 }
@@ -103,7 +104,7 @@ func (s *signer) idToken(t *cloudtaskspb.OidcToken, target string, now time.Time
 		audience = target
 	}
 	token := jwt.NewWithClaims(jwt.SigningMethodRS256, jwt.MapClaims{
-		"iss": googleIssuer, "aud": audience, "azp": subject, "sub": subject,
+		"iss": s.issuer, "aud": audience, "azp": subject, "sub": subject,
 		"email": t.GetServiceAccountEmail(), "email_verified": true,
 		"iat": now.Unix(), "exp": now.Add(tokenLife).Unix(),
 	})

@@ -46,11 +46,20 @@ type entry struct {
 
 // load restores the state that was kept in dir and keeps further changes there.
 func (e *engine) load(dir string) error {
-	j, err := journal.Open(filepath.Join(dir, journalFile), e.apply)
+	var last time.Time
+	j, err := journal.Open(filepath.Join(dir, journalFile), func(en entry) error {
+		if en.At.After(last) {
+			last = en.At
+		}
+		return e.apply(en)
+	})
 	if err != nil {
 		return err
 	}
 	e.journal = j
+	if p, ok := e.clock.(paced); ok {
+		p.continueFrom(last)
+	}
 	return nil
 }
 

@@ -28,6 +28,9 @@ func (s *tombstones) add(name string, at time.Time) {
 	s.order = append(s.order, grave{name, at})
 }
 
+// remove forgets a name.
+func (s *tombstones) remove(name string) { delete(s.ended, name) }
+
 // has reports whether name was in use too recently.
 func (s *tombstones) has(name string, now time.Time) bool {
 	s.sweep(now)
