@@ -18,6 +18,9 @@ dev: ## Run the whole service here, with stand-ins for what it has no settings f
 .PHONY: example
 example: ## Run the Next.js example on that: AI_WORKER_URL for another service
 	scripts/run-example.sh
+.PHONY: emulator
+emulator: ## Run the Cloud Tasks emulator by itself: ARGS='--queue projects/p/locations/l/queues/q'
+	go run ./cmd/cloud-tasks-emulator $(ARGS)
 
 .PHONY: build
 build: ## Build the program that is shipped, into bin/

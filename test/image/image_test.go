@@ -27,7 +27,7 @@ func read(t *testing.T, path string) string {
 func TestContextIsWhatTheProgramsAreBuiltFrom(t *testing.T) {
 	t.Parallel()
 	const module = "github.com/ai-worker/ai-worker/"
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../../cmd/ai-worker", "../../cmd/dev").Output()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "../../cmd/ai-worker", "../../cmd/dev", "../../cmd/cloud-tasks-emulator").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestBasesArePinned(t *testing.T) {
 	for _, m := range pinned {
 		stages["${"+m[1]+"}"] = true
 	}
-	for _, m := range regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+) AS (\w+(?:-\w+)?)$`).FindAllStringSubmatch(dockerfile, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^FROM (?:--platform=\S+ )?(\S+) AS (\w+(?:-\w+)*)$`).FindAllStringSubmatch(dockerfile, -1) {
 		if !stages[m[1]] {
 			t.Errorf("%s is not pinned", m[1])
 		}

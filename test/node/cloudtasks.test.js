@@ -1,8 +1,9 @@
-// Google's own Node client against the emulator, over real gRPC. The client
+// Google's own Node client against the emulator, over real gRPC or REST. The client
 // encodes requests its own way, so it finds what a Go client would not.
 //
 // CLOUD_TASKS_EMULATOR_HOST (host:port, plain text) says where the emulator
-// listens; node_test.go starts one and sets it.
+// listens, and TRANSPORT (grpc or rest) how to talk to it; node_test.go starts one
+// and sets both.
 
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
@@ -11,9 +12,11 @@ import {text} from 'node:stream/consumers';
 import {after, before, test} from 'node:test';
 
 import {CloudTasksClient} from '@google-cloud/tasks';
+import {OAuth2Client} from 'google-auth-library';
 import {grpc} from 'google-gax';
 
 const location = 'projects/test-project/locations/us-central1';
+const rest = process.env.TRANSPORT === 'rest';
 const PER_MINUTE = 1 / 60; // tasks a second
 
 const deliveries = []; // requests that arrived, not yet taken by a test
@@ -44,12 +47,19 @@ before(async () => {
   const emulator = process.env.CLOUD_TASKS_EMULATOR_HOST;
   assert.ok(emulator, 'CLOUD_TASKS_EMULATOR_HOST must say where the emulator listens');
   const {hostname, port} = new URL(`http://${emulator}`);
-  client = new CloudTasksClient({
-    servicePath: hostname,
-    port: Number(port),
-    sslCreds: grpc.credentials.createInsecure(),
-  });
+  const address = {servicePath: hostname, port: Number(port)};
+  if (rest) {
+    const authClient = new OAuth2Client();
+    authClient.setCredentials({access_token: 'any', expiry_date: Number.MAX_SAFE_INTEGER});
+    client = new CloudTasksClient({...address, fallback: 'rest', protocol: 'http', authClient, projectId: 'test-project'});
+  } else {
+    client = new CloudTasksClient({...address, sslCreds: grpc.credentials.createInsecure()});
+  }
 });
+
+// What an error's code is: that of gRPC, or the status of HTTP.
+const ALREADY_EXISTS = rest ? 409 : grpc.status.ALREADY_EXISTS;
+const NOT_FOUND = rest ? 404 : grpc.status.NOT_FOUND;
 
 after(async () => {
   await client?.close();
@@ -122,8 +132,22 @@ test('a name is taken once, and its errors arrive as gRPC codes', {timeout: 120_
   await client.createTask({parent: queue, task});
   await nextDelivery();
 
-  await assert.rejects(client.createTask({parent: queue, task}), {code: grpc.status.ALREADY_EXISTS});
+  await assert.rejects(client.createTask({parent: queue, task}), {code: ALREADY_EXISTS});
   await assert.rejects(client.createTask({parent: `${location}/queues/none`, task: {httpRequest: {url: target}}}), {
-    code: grpc.status.NOT_FOUND,
+    code: NOT_FOUND,
   });
+});
+
+test('its token is verified with the certificates that the emulator serves', {timeout: 120_000}, async () => {
+  const queue = queueName('token');
+  await client.createQueue({parent: location, queue: {name: queue}});
+  const serviceAccountEmail = 'tasks@test-project.iam.gserviceaccount.com';
+  await client.createTask({parent: queue, task: {httpRequest: {url: target, oidcToken: {serviceAccountEmail}}}});
+  const {headers} = await nextDelivery();
+  const verifier = new OAuth2Client({
+    endpoints: {oauth2FederatedSignonPemCertsUrl: `http://${process.env.CLOUD_TASKS_EMULATOR_HOST}/oauth2/v1/certs`},
+  });
+  const ticket = await verifier.verifyIdToken({idToken: headers.authorization.replace('Bearer ', ''), audience: target});
+  assert.equal(ticket.getPayload().email, serviceAccountEmail);
+  await assert.rejects(verifier.verifyIdToken({idToken: headers.authorization.replace('Bearer ', ''), audience: 'other'}));
 });

@@ -5,15 +5,20 @@
 package node_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
-	"github.com/ai-worker/ai-worker/local/cloudtasks"
+	"github.com/ai-worker/ai-worker/test/emulator"
 	"github.com/ai-worker/ai-worker/test/need"
 )
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	emulator.Remove()
+	os.Exit(code)
+}
 
 func TestNode(t *testing.T) {
 	t.Parallel()
@@ -24,17 +29,18 @@ func TestNode(t *testing.T) {
 	run(t, nil, "node", "--test", "--test-reporter=spec", "browsertokens.test.js")
 }
 
+// testCloudTasks runs the client over gRPC and over REST, against the program by
+// itself.
 func testCloudTasks(t *testing.T) {
-	emulator, err := cloudtasks.Start("127.0.0.1:0", cloudtasks.Options{})
-	if err != nil {
-		t.Fatal(err)
+	for _, transport := range []string{"grpc", "rest"} {
+		t.Run(transport, func(t *testing.T) {
+			run(t, []string{
+				"CLOUD_TASKS_EMULATOR_HOST=" + emulator.Start(t).Addr,
+				"TRANSPORT=" + transport,
+				"METADATA_SERVER_DETECTION=none", // there is no Google Cloud to look for
+			}, "node", "--test", "--test-reporter=spec", "cloudtasks.test.js")
+		})
 	}
-	t.Cleanup(func() { _ = emulator.Close(context.Background()) })
-
-	run(t, []string{
-		"CLOUD_TASKS_EMULATOR_HOST=" + emulator.Addr(),
-		"METADATA_SERVER_DETECTION=none", // there is no Google Cloud to look for
-	}, "node", "--test", "--test-reporter=spec", "cloudtasks.test.js")
 }
 
 func testWebhook(t *testing.T) {
