@@ -34,11 +34,12 @@
 // # What is not
 //
 // There is no IAM: policies are kept and nothing is refused. There is no queue.yaml
-// and no pull queue. Queues do not fall asleep after 30 idle days, a purge takes no
-// minute, tasks due at one instant go in order of creation although the service
-// promises none, and a paused queue drops tasks past their 31 days only when it is
-// resumed. Filters of ListQueues know the state only. REST takes no
-// parameter "fields".
+// and no pull queue. Of version v2beta3, which is served too, batches and the
+// lifetimes of a queue's tasks and names are missing. Queues do not fall asleep
+// after 30 idle days, a purge takes no minute, tasks due at one instant go in order
+// of creation although the service promises none, and a paused queue drops tasks
+// past their 31 days only when it is resumed. Filters of ListQueues know the state
+// only. REST takes no parameter "fields".
 //
 // # Time
 //

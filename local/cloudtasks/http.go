@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	betapb "cloud.google.com/go/cloudtasks/apiv2beta3/cloudtaskspb"
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc/codes"
@@ -30,12 +31,13 @@ const (
 func (e *Emulator) newHTTPServer() (*http.Server, error) {
 	rest, err := transcode.New(maxMessage,
 		transcode.Service{Desc: &cloudtaskspb.CloudTasks_ServiceDesc, Impl: e.Service()},
+		transcode.Service{Desc: &betapb.CloudTasks_ServiceDesc, Impl: &beta{v2: e.Service()}},
 		transcode.Service{Desc: locationsDesc(e.locations()), Rules: map[string]*annotations.HttpRule{
-			"ListLocations": get("/v2/{name=projects/*}/locations"),
-			"GetLocation":   get("/v2/{name=projects/*/locations/*}"),
+			"ListLocations": get("/{name=projects/*}/locations"),
+			"GetLocation":   get("/{name=projects/*/locations/*}"),
 		}},
 		transcode.Service{Desc: &longrunningpb.Operations_ServiceDesc, Impl: e.operations(), Rules: map[string]*annotations.HttpRule{
-			"GetOperation": get("/v2/{name=projects/*/locations/*/operations/*}"),
+			"GetOperation": get("/{name=projects/*/locations/*/operations/*}"),
 		}},
 	)
 	if err != nil {
@@ -47,6 +49,7 @@ func (e *Emulator) newHTTPServer() (*http.Server, error) {
 	mux.Handle("GET "+googleCertsPath, e.JWKS())
 	mux.HandleFunc("GET "+googlePEMsPath, e.servePEMs)
 	mux.Handle("/v2/", rest)
+	mux.Handle("/v2beta3/", rest)
 	mux.HandleFunc("/projects/", firebase(rest))
 	mux.HandleFunc("/", serveUnknown)
 	protocols := new(http.Protocols)
@@ -59,8 +62,12 @@ func (e *Emulator) newHTTPServer() (*http.Server, error) {
 	}, nil
 }
 
+// get returns the rule of a method that is mixed into both versions.
 func get(path string) *annotations.HttpRule {
-	return &annotations.HttpRule{Pattern: &annotations.HttpRule_Get{Get: path}}
+	return &annotations.HttpRule{
+		Pattern:            &annotations.HttpRule_Get{Get: "/v2" + path},
+		AdditionalBindings: []*annotations.HttpRule{{Pattern: &annotations.HttpRule_Get{Get: "/v2beta3" + path}}},
+	}
 }
 
 // split hands gRPC to the gRPC server, and everything else to next.
@@ -134,7 +141,7 @@ func serveUnknown(w http.ResponseWriter, r *http.Request) {
 		path = path[:maxShownPath] + "…"
 	}
 	transcode.WriteError(w, status.Error(codes.NotFound, fmt.Sprintf(
-		"The requested URL %s was not found on this server. This emulator serves version v2 of the Cloud Tasks API, under /v2/.", strings.ToValidUTF8(path, "�"))))
+		"The requested URL %s was not found on this server. This emulator serves the versions v2 and v2beta3 of the Cloud Tasks API, under /v2/ and /v2beta3/.", strings.ToValidUTF8(path, "�"))))
 }
 
 // maxShownPath is how much of a path an error repeats, in bytes.

@@ -194,6 +194,49 @@ func TestLocationsAndOperations(t *testing.T) {
 	}
 }
 
+// Version v2beta3 has the same queues and tasks.
+func TestBeta(t *testing.T) {
+	t.Parallel()
+	c := serve(t, cloudtasks.Options{}, nil)
+	queue := object{
+		"name": queueA, "type": "PUSH", "state": "RUNNING",
+		"appEngineHttpQueue": object{"appEngineRoutingOverride": object{"service": "s", "host": "s-dot-p.appspot.com"}},
+		"rateLimits":         object{"maxDispatchesPerSecond": 500.0, "maxBurstSize": 100.0, "maxConcurrentDispatches": 1000.0},
+		"retryConfig":        object{"maxAttempts": 7.0, "minBackoff": "0.100s", "maxBackoff": "3600s", "maxDoublings": 16.0},
+		"httpTarget":         object{"headerOverrides": []any{object{"header": object{"key": "A", "value": "b"}}}},
+	}
+	c.want("POST /v2beta3/"+location+"/queues", object{
+		"name": queueA, "type": "PUSH", "retryConfig": object{"maxAttempts": 7}, "httpTarget": queue["httpTarget"],
+		"appEngineHttpQueue": object{"appEngineRoutingOverride": object{"service": "s"}},
+	}, 200, queue)
+	c.want("GET /v2beta3/"+location+"/queues?readMask=name,stats", nil, 200, object{"queues": []any{queue}})
+	queue["appEngineHttpQueue"] = object{"appEngineRoutingOverride": object{"host": "p.appspot.com"}}
+	c.want("PATCH /v2beta3/"+queueA+"?updateMask=appEngineHttpQueue.appEngineRoutingOverride.service", object{}, 200, queue)
+	queue["state"] = "PAUSED"
+	c.want("POST /v2beta3/"+queueA+":pause", nil, 200, queue)
+	c.want("POST /v2beta3/"+location+"/queues", object{"name": queueA + "2", "type": "PULL"}, 400, object{"error": object{
+		"code": 400.0, "status": "INVALID_ARGUMENT", "message": "Queue.type is not emulated.",
+	}})
+	c.want("POST /v2beta3/"+location+"/queues", object{"name": queueA + "2", "taskTtl": "60s"}, 400, object{"error": object{
+		"code": 400.0, "status": "INVALID_ARGUMENT", "message": "Queue.task_ttl is not emulated.",
+	}})
+	_, text := c.do("POST /v2beta3/"+queueA+"/tasks", object{"responseView": "FULL", "task": object{
+		"name": queueA + "/tasks/x", "httpRequest": object{"url": target, "httpMethod": "PUT", "body": "aGk=", "headers": object{"A": "b"}},
+	}})
+	var task object
+	if err := json.Unmarshal([]byte(text), &task); err != nil {
+		t.Fatal(err)
+	}
+	c.want("GET /v2/"+queueA+"/tasks/x?responseView=FULL", nil, 200, task)
+	c.want("GET /v2beta3/"+queueA+"/tasks/x?responseView=FULL", nil, 200, task)
+	if r, ok := task["httpRequest"].(object); !ok || r["body"] != "aGk=" || r["httpMethod"] != "PUT" {
+		t.Errorf("the task is %s", text)
+	}
+	c.want("DELETE /v2beta3/"+queueA+"/tasks/x", nil, 200, object{})
+	c.want("DELETE /v2beta3/"+queueA, nil, 200, object{})
+	c.want("GET /v2beta3/"+location, nil, 200, object{"name": location, "locationId": "l", "labels": object{"cloud.googleapis.com/region": "l"}})
+}
+
 // firebase-admin leaves out the version and the URL when it talks to an emulator.
 func TestFirebaseAdmin(t *testing.T) {
 	t.Parallel()
@@ -290,9 +333,9 @@ func TestPage(t *testing.T) {
 	if got := strings.Fields(text[strings.LastIndex(text, queueA):]); !cmp.Equal(got, []string{queueA, "PAUSED", "1", "0", "now", "500/s", "0", "0", "0"}) {
 		t.Errorf("the queue's line is %q", got)
 	}
-	c.want("GET /v2beta3/"+queueA, nil, 404, object{"error": object{
-		"code": 404.0, "status": "NOT_FOUND", "message": "The requested URL /v2beta3/" + queueA +
-			" was not found on this server. This emulator serves version v2 of the Cloud Tasks API, under /v2/.",
+	c.want("GET /v2beta2/"+queueA, nil, 404, object{"error": object{
+		"code": 404.0, "status": "NOT_FOUND", "message": "The requested URL /v2beta2/" + queueA +
+			" was not found on this server. This emulator serves the versions v2 and v2beta3 of the Cloud Tasks API, under /v2/ and /v2beta3/.",
 	}})
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
+	betapb "cloud.google.com/go/cloudtasks/apiv2beta3/cloudtaskspb"
 	"cloud.google.com/go/longrunning/autogen/longrunningpb"
 	"google.golang.org/genproto/googleapis/cloud/location"
 	"google.golang.org/grpc"
@@ -21,6 +22,7 @@ import (
 func newServer(e *Emulator) *grpc.Server {
 	s := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage))
 	e.Register(s)
+	betapb.RegisterCloudTasksServer(s, &beta{v2: e.Service()})
 	location.RegisterLocationsServer(s, e.locations())
 	longrunningpb.RegisterOperationsServer(s, e.operations())
 	grpc_health_v1.RegisterHealthServer(s, health.NewServer())
