@@ -36,8 +36,10 @@ type engine struct {
 	closed     bool
 	queues     map[string]*queue
 	tasks      map[string]*task // of all queues
-	ended      *tombstones      // names of tasks
-	deleted    *tombstones      // names of queues
+	removed    chan struct{}    // closed when a task is removed; then replaced
+	ensured    map[string]*cloudtaskspb.Queue
+	ended      *tombstones // names of tasks
+	deleted    *tombstones // names of queues
 	operations map[string]*longrunningpb.Operation
 	cmek       map[string]*cloudtaskspb.CmekConfig
 	rng        *rand.Rand
@@ -53,6 +55,8 @@ func newEngine(opts Options, s *signer) *engine {
 		client:     deliveryClient(opts.Transport),
 		queues:     make(map[string]*queue),
 		tasks:      make(map[string]*task),
+		removed:    make(chan struct{}),
+		ensured:    make(map[string]*cloudtaskspb.Queue),
 		ended:      newTombstones(opts.TaskTombstone),
 		deleted:    newTombstones(opts.QueueTombstone),
 		operations: make(map[string]*longrunningpb.Operation),
@@ -148,6 +152,8 @@ func (e *engine) remove(t *task, now time.Time) {
 	delete(t.queue.tasks, t.name())
 	delete(e.tasks, t.name())
 	e.ended.add(t.name(), now)
+	close(e.removed)
+	e.removed = make(chan struct{})
 }
 
 // newTaskID makes up the ID of an unnamed task: 19 digits, as many as the

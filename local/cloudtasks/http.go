@@ -45,6 +45,8 @@ func (e *Emulator) newHTTPServer() (*http.Server, error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", e.servePage)
+	mux.HandleFunc("GET /emulator/wait", e.serveWait)
+	mux.HandleFunc("POST /emulator/reset", e.serveReset)
 	mux.HandleFunc("GET /.well-known/openid-configuration", e.serveDiscovery)
 	mux.Handle("GET "+googleCertsPath, e.JWKS())
 	mux.HandleFunc("GET "+googlePEMsPath, e.servePEMs)

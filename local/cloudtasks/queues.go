@@ -177,9 +177,7 @@ func (s *service) UpdateQueue(_ context.Context, in *cloudtaskspb.UpdateQueueReq
 // RUNNING is put into force; without one, an existing queue keeps its own.
 func (e *Emulator) EnsureQueue(ctx context.Context, in *cloudtaskspb.Queue) error {
 	s := &service{engine: e.engine}
-	e.engine.mu.Lock()
-	e.engine.deleted.remove(in.GetName())
-	e.engine.mu.Unlock()
+	e.engine.remember(in)
 	if _, err := s.UpdateQueue(ctx, &cloudtaskspb.UpdateQueueRequest{Queue: in}); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package cloudtasks_test
 
 import (
+	"context"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"cloud.google.com/go/cloudtasks/apiv2/cloudtaskspb"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
 
 	"github.com/ai-worker/ai-worker/local/cloudtasks"
 )
@@ -333,6 +335,9 @@ func TestPage(t *testing.T) {
 	if got := strings.Fields(text[strings.LastIndex(text, queueA):]); !cmp.Equal(got, []string{queueA, "PAUSED", "1", "0", "now", "500/s", "0", "0", "0"}) {
 		t.Errorf("the queue's line is %q", got)
 	}
+	c.want("POST /emulator/reset", nil, 200, object{})
+	c.want("GET /emulator/wait", nil, 200, object{})
+	c.want("GET /v2/"+location+"/queues", nil, 200, object{})
 	c.want("GET /v2beta2/"+queueA, nil, 404, object{"error": object{
 		"code": 404.0, "status": "NOT_FOUND", "message": "The requested URL /v2beta2/" + queueA +
 			" was not found on this server. This emulator serves the versions v2 and v2beta3 of the Cloud Tasks API, under /v2/ and /v2beta3/.",
@@ -371,4 +376,48 @@ func TestEnsureQueue(t *testing.T) {
 	if got := ensure(&cloudtaskspb.Queue{}); got.GetState() != cloudtaskspb.Queue_RUNNING {
 		t.Errorf("after it was deleted, the queue is %v", got)
 	}
+}
+
+// A suite of tests waits until what it has caused is over, and starts anew.
+func TestWaitAndReset(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	b := setup(t, cloudtasks.Options{StateDir: t.TempDir()}, func(int, http.ResponseWriter, *http.Request) { <-release })
+	if err := b.emu.EnsureQueue(b.ctx, &cloudtaskspb.Queue{Name: queueA, RetryConfig: &cloudtaskspb.RetryConfig{MaxAttempts: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	b.create("x")
+	cut, cancel := context.WithCancel(b.ctx)
+	cancel()
+	wantCode(t, "WaitEmpty that is cut off", b.emu.WaitEmpty(cut, ""), codes.DeadlineExceeded)
+	wantCode(t, "WaitEmpty of none", b.emu.WaitEmpty(b.ctx, location+"/queues/none"), codes.NotFound)
+	waited := make(chan error)
+	go func() { waited <- b.emu.WaitEmpty(b.ctx, queueA) }()
+	close(release)
+	if err := <-waited; err != nil || len(b.list()) > 0 {
+		t.Errorf("after WaitEmpty (%v): %v", err, b.list())
+	}
+
+	must(b.tasks.UpdateQueue(b.ctx, &cloudtaskspb.UpdateQueueRequest{Queue: &cloudtaskspb.Queue{Name: queueA}}))(t)
+	must(b.tasks.CreateQueue(b.ctx, &cloudtaskspb.CreateQueueRequest{Parent: location, Queue: &cloudtaskspb.Queue{Name: location + "/queues/b"}}))(t)
+	b.pause()
+	b.create("y")
+	if err := b.emu.Reset(); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		got, err := b.tasks.ListQueues(b.ctx, &cloudtaskspb.ListQueuesRequest{Parent: location})
+		if q := got.GetQueues(); err != nil || len(q) != 1 || q[0].GetState() != cloudtaskspb.Queue_RUNNING || q[0].GetRetryConfig().GetMaxAttempts() != 3 {
+			t.Errorf("%s: queues are %v", when, got)
+		}
+		if len(b.list()) > 0 {
+			t.Errorf("%s: tasks are %v", when, b.list())
+		}
+	}
+	check("after Reset")
+	stop(b.emu)
+	b.open()
+	check("after a restart")
+	b.create("x") // the name is free
 }
