@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/ai-worker/ai-worker/test/emulator"
+	"github.com/ai-worker/ai-worker/test/need"
 )
 
 // Each queue of the command line has the retries that it was given there.
@@ -302,4 +303,29 @@ func TestGcloud(t *testing.T) {
 	}
 	run("queues", "pause", "a")
 	run("queues", "delete", "a")
+}
+
+// The example of the documentation for curl.
+func TestDocumentedCurl(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		need.Missing(t, "there is no curl in PATH")
+	}
+	page, err := os.ReadFile("../../docs/emulator.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "<!-- test/emulator runs this -->\n```sh\n")
+	script, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/emulator.md has no example that this test runs")
+	}
+	p, r := emulator.Start(t), newReceiver(t, nil)
+	script = strings.NewReplacer("localhost:8123", p.Addr, "http://localhost:8080", r.url).Replace(script)
+	if out, err := exec.CommandContext(t.Context(), "sh", "-ec", script).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+	if got := r.next().body; got != "hello" {
+		t.Errorf("body is %q", got)
+	}
 }
