@@ -27,7 +27,7 @@ func readQueues(flags, files []string) (all []namedQueue, errs []error) {
 	for _, path := range files {
 		queues, err := readFile(path)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("--queues %s: %w", path, err))
+			errs = append(errs, fmt.Errorf("--queues-file %s: %w", path, err))
 		}
 		all = append(all, queues...)
 	}
@@ -130,7 +130,7 @@ func readFile(path string) ([]namedQueue, error) {
 			errs = append(errs, fmt.Errorf("queues[%d]: %w", i, err))
 			continue
 		}
-		all = append(all, namedQueue{fmt.Sprintf("--queues %s: %s", path, q.GetName()), q})
+		all = append(all, namedQueue{fmt.Sprintf("--queues-file %s: %s", path, q.GetName()), q})
 	}
 	return all, errors.Join(errs...)
 }

@@ -56,7 +56,7 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.port, "port", defaultPort, "")
 	f.Var(&hosts, "allow-host", "")
 	f.Var(&queues, "queue", "")
-	f.Var(&files, "queues", "")
+	f.Var(&files, "queues-file", "")
 	f.BoolVar(&o.AutoCreateQueues, "auto-create-queues", false, "")
 	f.StringVar(&o.StateDir, "state-dir", "", "")
 	f.StringVar(&o.DefaultURL, "default-url", "", "")

@@ -110,6 +110,9 @@ func fieldByName(d protoreflect.MessageDescriptor, name string) protoreflect.Fie
 	return d.Fields().ByTextName(name)
 }
 
+// number is the text of an enum's number.
+var number = regexp.MustCompile(`^-?\d+$`)
+
 // set writes the text of a parameter into a field. It reports whether the text is
 // a value of the field's type.
 func set(m protoreflect.Message, field protoreflect.FieldDescriptor, text string) bool {
@@ -124,7 +127,7 @@ func set(m protoreflect.Message, field protoreflect.FieldDescriptor, text string
 	if err != nil {
 		return false
 	}
-	if number := regexp.MustCompile(`^-?\d+$`).MatchString(text); field.Kind() == protoreflect.BoolKind || number && field.Kind() == protoreflect.EnumKind {
+	if field.Kind() == protoreflect.BoolKind || field.Kind() == protoreflect.EnumKind && number.MatchString(text) {
 		literal = []byte(text)
 	}
 	if field.IsList() {

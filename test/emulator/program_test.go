@@ -176,7 +176,7 @@ func TestQueuesFile(t *testing.T) {
 	one, two := filepath.Join(dir, "queues.yaml"), filepath.Join(dir, "queues.json")
 	write(t, one, "queues:\n- name: "+queueA+"\n  rateLimits: {maxDispatchesPerSecond: 0.5}\n  retry_config:\n    max_attempts: -1\n    minBackoff: 5s\n")
 	write(t, two, `{"queues": [{"name": "`+queueB+`", "httpTarget": {"uriOverride": {"host": "worker"}}}]}`)
-	b := connect(t, emulator.Start(t, "--queues", one, "--queues", two), "REST", newReceiver(t, nil))
+	b := connect(t, emulator.Start(t, "--queues-file", one, "--queues-file", two), "REST", newReceiver(t, nil))
 	q, err := b.GetQueue(b.ctx, &cloudtaskspb.GetQueueRequest{Name: queueA})
 	if c := q.GetRetryConfig(); err != nil || q.GetRateLimits().GetMaxDispatchesPerSecond() != 0.5 || c.GetMaxAttempts() != -1 || c.GetMinBackoff().GetSeconds() != 5 {
 		t.Errorf("queue of YAML: %v %v", q, err)
@@ -214,8 +214,8 @@ func TestBadFlags(t *testing.T) {
 		"the same twice":      {[]string{"--queue", queueA, "--queue", queueA + ",max_attempts=5"}, 2, []string{"--queue " + queueA + ",max_attempts=5: --queue " + queueA + " asks for the same queue"}},
 		"a name of no queue":  {[]string{"--queue", "a"}, 1, []string{`--queue a: Queue name must be formatted: "projects/`}},
 		"a rate that is none": {[]string{"--queue", queueA + ",max_dispatches_per_second=501"}, 1, []string{"RateLimits.maxDispatchesPerSecond must be less than or equal to 500."}},
-		"a file":              {[]string{"--queues", "none.yaml"}, 2, []string{"--queues none.yaml: open none.yaml: no such file"}},
-		"a file's fields": {[]string{"--queues", file}, 2, []string{
+		"a file":              {[]string{"--queues-file", "none.yaml"}, 2, []string{"--queues-file none.yaml: open none.yaml: no such file"}},
+		"a file's fields": {[]string{"--queues-file", file}, 2, []string{
 			"queues[0]: Unknown name \"max\" at 'retry_config': Cannot find field.", `Invalid value at 'retry_config.max_attempts' (TYPE_INT32), "many"`, "queues[1]: a queue needs a name",
 		}},
 		"several": {[]string{"--speed", "0", "--duplicate-probability", "2", "--grace", "-1s"}, 2, []string{"--speed must be", "--duplicate-probability must be", "--grace must not"}},
