@@ -206,11 +206,12 @@ func (e *engine) start() {
 	}
 }
 
-// quiesce stops all sending.
+// quiesce stops all sending, and sends away those who wait.
 func (e *engine) quiesce() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.closed = true
+	e.tellRemoved()
 	for _, q := range e.queues {
 		e.wakeAt(q, time.Time{}, time.Time{})
 	}

@@ -152,8 +152,7 @@ func (e *engine) remove(t *task, now time.Time) {
 	delete(t.queue.tasks, t.name())
 	delete(e.tasks, t.name())
 	e.ended.add(t.name(), now)
-	close(e.removed)
-	e.removed = make(chan struct{})
+	e.tellRemoved()
 }
 
 // newTaskID makes up the ID of an unnamed task: 19 digits, as many as the

@@ -70,6 +70,9 @@ func (e *Emulator) WaitEmpty(ctx context.Context, queue string) error {
 func (e *engine) left(name string) (int, <-chan struct{}, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.closed {
+		return 0, nil, status.Error(codes.Unavailable, errShutdown.Error())
+	}
 	if name == "" {
 		return len(e.tasks), e.removed, nil
 	}
@@ -78,6 +81,12 @@ func (e *engine) left(name string) (int, <-chan struct{}, error) {
 		return 0, nil, err
 	}
 	return len(q.tasks), e.removed, nil
+}
+
+// tellRemoved wakes those who wait for tasks to go.
+func (e *engine) tellRemoved() {
+	close(e.removed)
+	e.removed = make(chan struct{})
 }
 
 // serveReset calls Reset.

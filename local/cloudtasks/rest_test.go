@@ -416,8 +416,14 @@ func TestWaitAndReset(t *testing.T) {
 		}
 	}
 	check("after Reset")
+	b.pause()
+	b.create("left")
+	go func() { waited <- b.emu.WaitEmpty(b.ctx, "") }()
 	stop(b.emu)
+	wantCode(t, "WaitEmpty of an emulator that closes", <-waited, codes.Unavailable)
 	b.open()
+	must(b.tasks.DeleteTask(b.ctx, &cloudtaskspb.DeleteTaskRequest{Name: queueA + "/tasks/left"}))(t)
+	must(b.tasks.ResumeQueue(b.ctx, &cloudtaskspb.ResumeQueueRequest{Name: queueA}))(t)
 	check("after a restart")
 	b.create("x") // the name is free
 }
