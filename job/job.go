@@ -37,15 +37,17 @@ type Job struct {
 	// not asked for.
 	Ahead *int
 	// Paused are the lanes that no image may start on now, whatever model they
-	// serve, by name. It is asked for together with Ahead.
+	// serve, by name. It is nil if no image is queued, and where it was not asked
+	// for.
 	Paused []PausedLane
 }
 
-// A PausedLane is a lane that no image may start on until a time.
+// A PausedLane is a lane that no image may start on now.
 type PausedLane struct {
-	Name  string
-	Until time.Time
-	Code  Code // why it is paused
+	Name   string
+	Until  time.Time // it may have passed, or be zero, if the lane is paused by hand
+	Code   Code      // why it is paused until then
+	ByHand bool      // an operator has paused it, until somebody resumes it
 }
 
 // Priority says which images go first, whatever their tenant.

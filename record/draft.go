@@ -71,10 +71,9 @@ func (e *TooManyWaitingError) Error() string {
 // Unwrap returns ErrTooManyWaiting.
 func (e *TooManyWaitingError) Unwrap() error { return ErrTooManyWaiting }
 
-// An Outlook is what a job would meet if it was recorded now. All is nil if none
-// of its images would get a lane.
+// An Outlook is what a job would meet if it was recorded now.
 type Outlook struct {
-	Ahead     *int             // as job.Job.Ahead
+	Ahead     *int             // as job.Job.Ahead; nil if none of its images would get a lane
 	LastAhead *int             // the same for the last of its images that would get a lane
 	Paused    []job.PausedLane // as job.Job.Paused
 }

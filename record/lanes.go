@@ -18,7 +18,12 @@ type LaneState struct {
 	Broken bool       // it has to be mended, and does not only wait for a limit to pass
 	Reason *job.Error // nil if the lane is up
 	Since  time.Time
+
+	ByHand HandPause // the pause by an operator, which holds besides
 }
+
+// PausedByHand reports whether an operator has paused the lane.
+func (s LaneState) PausedByHand() bool { return !s.ByHand.At.IsZero() }
 
 // A Pause says why and for how long a lane must not be used.
 type Pause struct {
@@ -30,11 +35,14 @@ type Pause struct {
 // A PausedError is ErrLanePaused with what is known of it.
 type PausedError struct {
 	Lane LaneState
-	For  time.Duration // how much longer
+	For  time.Duration // how much longer; 0 if it is paused by hand only
 }
 
 // Error returns which lane is paused, for how long, and why.
 func (e *PausedError) Error() string {
+	if e.Lane.PausedByHand() {
+		return fmt.Sprintf("%v: %s by hand", ErrLanePaused, e.Lane.Name)
+	}
 	return fmt.Sprintf("%v: %s for %s: %v", ErrLanePaused, e.Lane.Name, e.For.Round(time.Second), e.Lane.Reason)
 }
 

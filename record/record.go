@@ -80,10 +80,10 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// grow with how many images wait.
 	Outlook(ctx context.Context, d Draft) (Outlook, error)
 
-	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused, and
-	// only while an image of the job is queued and not parked. Ahead is about the
-	// first of these that is ready, or else the first. The cost does not grow with
-	// how many images wait.
+	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused: Paused
+	// while an image of the job is queued, and Ahead while one is queued and not
+	// parked. Ahead is about the first of these that is ready, or else the first.
+	// The cost does not grow with how many images wait.
 	Get(ctx context.Context, id string) (job.Job, error)
 
 	// List returns a page of the jobs that a query asks for, the newest first:
@@ -123,7 +123,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// it holds only, and not while an image is processing that was claimed on
 	// this probation: then Claim fails with ErrHeld.
 	//
-	// Claim fails with ErrLanePaused if r.Task.Lane is paused. If an image of
+	// Claim fails with ErrLanePaused if r.Task.Lane is paused, also by hand. If an image of
 	// another model holds the delivered task, Claim fails with a *ModelError if
 	// that image is queued, and with ErrHeld if it is processing. Tasks never go
 	// from one model to another. Otherwise Claim fails with ErrHeld or
@@ -263,4 +263,5 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Reporter
 	AttemptKeeper
 	WebhookKeeper
+	Operators
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/ai-worker/ai-worker/record"
 )
@@ -17,6 +18,11 @@ type change struct {
 	Tenants []tenantLine `json:"tenants,omitempty"`
 	Lanes   []laneLine   `json:"lanes,omitempty"`
 	Hours   []hourLine   `json:"hours,omitempty"`
+
+	Audit    []record.AuditEntry  `json:"audit,omitempty"`
+	Forgot   []int64              `json:"forgot,omitempty"` // entries of the audit that were removed
+	Tries    []loginTry           `json:"tries,omitempty"`
+	Sessions map[string]time.Time `json:"sessions,omitempty"` // that were ended, and until when that is kept
 }
 
 type turnLine struct {
@@ -42,7 +48,8 @@ type hourLine struct {
 }
 
 func (c *change) empty() bool {
-	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours) == 0
+	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours) == 0 &&
+		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions) == 0
 }
 
 // The setters make a change and note it in c. All changes go through them, also
@@ -93,6 +100,30 @@ func (r *Record) forgetHour(name hourName, c *change) {
 	c.Hours = append(c.Hours, hourLine{Name: name, Forgotten: true})
 }
 
+func (r *Record) addAudit(e record.AuditEntry, c *change) {
+	r.audit = append(r.audit, e)
+	r.audits = max(r.audits, e.ID)
+	c.Audit = append(c.Audit, e)
+}
+
+func (r *Record) forgetAudit(id int64, c *change) {
+	r.audit = slices.DeleteFunc(r.audit, func(e record.AuditEntry) bool { return e.ID == id })
+	c.Forgot = append(c.Forgot, id)
+}
+
+func (r *Record) setTry(t loginTry, c *change) {
+	r.tries[t.ID] = t
+	c.Tries = append(c.Tries, t)
+}
+
+func (r *Record) setSession(id string, until time.Time, c *change) {
+	r.sessions[id] = until
+	if c.Sessions == nil {
+		c.Sessions = make(map[string]time.Time)
+	}
+	c.Sessions[id] = until
+}
+
 // apply makes a change that comes from the journal.
 func (r *Record) apply(kept change) error {
 	var c change
@@ -126,6 +157,18 @@ func (r *Record) apply(kept change) error {
 			r.setHour(l.Name, l.Sums, &c)
 		}
 	}
+	for _, e := range kept.Audit {
+		r.addAudit(e, &c)
+	}
+	for _, id := range kept.Forgot {
+		r.forgetAudit(id, &c)
+	}
+	for _, t := range kept.Tries {
+		r.setTry(t, &c)
+	}
+	for id, until := range kept.Sessions {
+		r.setSession(id, until, &c)
+	}
 	return nil
 }
 
@@ -146,6 +189,7 @@ func (r *Record) state() []change {
 	for name, s := range r.hours {
 		rest.Hours = append(rest.Hours, hourLine{Name: name, Sums: s})
 	}
+	rest.Audit, rest.Sessions, rest.Tries = r.audit, r.sessions, slices.Collect(maps.Values(r.tries))
 	all := []change{rest}
 	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {
 		all = append(all, change{Jobs: []*entry{r.jobs[id]}})

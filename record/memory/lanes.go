@@ -19,17 +19,23 @@ type lane struct {
 	Broken bool
 	Reason *job.Error
 	Proved time.Time // when the last image was claimed that had a good answer after a pause
+	ByHand record.HandPause
 }
 
 // LaneStates implements record.Record.
 func (r *Record) LaneStates(ctx context.Context) (states []record.LaneState, err error) {
 	err = r.view(ctx, func(time.Time) error {
-		for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
-			states = append(states, r.laneState(name))
-		}
+		states = r.laneStates()
 		return nil
 	})
 	return states, err
+}
+
+func (r *Record) laneStates() (states []record.LaneState) {
+	for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
+		states = append(states, r.laneState(name))
+	}
+	return states
 }
 
 func (r *Record) laneState(name string) record.LaneState {
@@ -37,17 +43,21 @@ func (r *Record) laneState(name string) record.LaneState {
 	waiting := r.places(func(p place) bool { return p.image.queued() && p.image.Task.Lane == name })
 	return record.LaneState{
 		Name: name, Waiting: len(waiting), Until: l.Until, Broken: l.Broken, Reason: copyError(l.Reason), Since: l.Since,
+		ByHand: l.ByHand,
 	}
 }
 
 // checkUsable fails with a *record.PausedError if the lane may not be used now.
 func (r *Record) checkUsable(name string, now time.Time) error {
 	l := r.lanes[name]
-	if !l.Until.After(now) {
+	if !l.paused(now) {
 		return nil
 	}
-	return &record.PausedError{Lane: r.laneState(name), For: l.Until.Sub(now)}
+	return &record.PausedError{Lane: r.laneState(name), For: max(0, l.Until.Sub(now))}
 }
+
+// paused reports whether no claim may use the lane.
+func (l lane) paused(now time.Time) bool { return l.Until.After(now) || !l.ByHand.At.IsZero() }
 
 // Pause implements record.Record.
 func (r *Record) Pause(ctx context.Context, lanes []string, p record.Pause) error {
@@ -66,7 +76,9 @@ func (l lane) pausedBy(p record.Pause, now time.Time) lane {
 	if l.Until.After(until) {
 		return l
 	}
-	next := lane{Until: until, Since: l.Since, Broken: l.Broken || p.Broken, Reason: &p.Reason, Proved: l.Proved}
+	next := lane{
+		Until: until, Since: l.Since, Broken: l.Broken || p.Broken, Reason: &p.Reason, Proved: l.Proved, ByHand: l.ByHand,
+	}
 	if l.Broken && !p.Broken {
 		next.Reason = l.Reason
 	}
@@ -80,7 +92,7 @@ func (r *Record) Resume(ctx context.Context, name string, claimed time.Time) err
 	err := r.update(ctx, func(_ time.Time, c *change) error {
 		l, known := r.lanes[name]
 		if again = l.Until.After(claimed); !again {
-			l = lane{Proved: l.Proved}
+			l = lane{Proved: l.Proved, ByHand: l.ByHand}
 		}
 		l.Proved = latest(l.Proved, claimed)
 		if known {

@@ -38,6 +38,11 @@ type Record struct {
 	lanes   map[string]lane          // each lane that was ever paused or given a task
 	hours   map[hourName]record.Sums // what attempts came to
 	journal *journal.Journal[change]
+
+	audit    []record.AuditEntry // in the order in which things were done
+	audits   int64               // the greatest id of an entry that there ever was, as far as the journal has it
+	tries    map[string]loginTry // to log in, by id
+	sessions map[string]time.Time
 }
 
 var _ record.Record = (*Record)(nil)
@@ -55,8 +60,8 @@ func New(options ...Option) *Record {
 	r := &Record{
 		now: time.Now, jobs: make(map[string]*entry), open: make(map[string]*entry), keys: make(map[keyName]string),
 		turns: make(map[class]float64), tenants: make(map[tenantName]tenant), lanes: make(map[string]lane),
-		hours:   make(map[hourName]record.Sums),
-		journal: &journal.Journal[change]{},
+		hours: make(map[hourName]record.Sums), journal: &journal.Journal[change]{},
+		tries: make(map[string]loginTry), sessions: make(map[string]time.Time),
 	}
 	for _, o := range options {
 		o(r)

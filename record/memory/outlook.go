@@ -22,9 +22,10 @@ func (r *Record) Outlook(ctx context.Context, d record.Draft) (out record.Outloo
 		if err != nil {
 			return err
 		}
+		out.Paused = r.paused(now)
 		if first, last := e.next(), e.last(); first != nil {
 			ahead, lastAhead := r.ahead(place{e, first}), r.ahead(place{e, last})
-			out = record.Outlook{Ahead: &ahead, LastAhead: &lastAhead, Paused: r.paused(now)}
+			out.Ahead, out.LastAhead = &ahead, &lastAhead
 		}
 		r.deleteJob(e, &unkept)
 		r.tenants, r.lanes = tenants, lanes

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -123,17 +124,18 @@ func (r *Record) TasksOn(ctx context.Context, lane, model string, limit int) (ta
 // Models implements record.Reporter.
 func (r *Record) Models(ctx context.Context) (states []record.ModelState, err error) {
 	err = r.view(ctx, func(time.Time) error {
-		of := make(map[string]record.ModelState)
-		for _, p := range r.places(func(p place) bool { return p.image.queued() }) {
-			s := of[p.image.Model]
-			s.Model, s.Waiting, s.Parked = p.image.Model, s.Waiting+1, s.Parked || p.image.Image.Parked
-			of[s.Model] = s
-		}
-		for _, s := range of {
-			states = append(states, s)
-		}
-		slices.SortFunc(states, func(a, b record.ModelState) int { return cmp.Compare(a.Model, b.Model) })
+		states = r.modelStates()
 		return nil
 	})
 	return states, err
+}
+
+func (r *Record) modelStates() []record.ModelState {
+	of := make(map[string]record.ModelState)
+	for _, p := range r.places(func(p place) bool { return p.image.queued() }) {
+		s := of[p.image.Model]
+		s.Model, s.Waiting, s.Parked = p.image.Model, s.Waiting+1, s.Parked || p.image.Image.Parked
+		of[s.Model] = s
+	}
+	return slices.SortedFunc(maps.Values(of), func(a, b record.ModelState) int { return cmp.Compare(a.Model, b.Model) })
 }

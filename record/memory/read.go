@@ -21,7 +21,10 @@ func (r *Record) Get(ctx context.Context, id string) (j job.Job, err error) {
 		j = e.snapshot()
 		if next := e.next(); next != nil {
 			n := r.ahead(place{e, next})
-			j.Ahead, j.Paused = &n, r.paused(now)
+			j.Ahead = &n
+		}
+		if j.Progress().Queued > 0 {
+			j.Paused = r.paused(now)
 		}
 		return nil
 	})
@@ -60,8 +63,8 @@ func (e *entry) next() *image {
 func (r *Record) paused(now time.Time) []job.PausedLane {
 	var paused []job.PausedLane
 	for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
-		if l := r.lanes[name]; l.Until.After(now) {
-			paused = append(paused, job.PausedLane{Name: name, Until: l.Until, Code: l.Reason.Code})
+		if l := r.lanes[name]; l.paused(now) {
+			paused = append(paused, job.PausedLane{Name: name, Until: l.Until, Code: code(l.Reason), ByHand: !l.ByHand.At.IsZero()})
 		}
 	}
 	return paused

@@ -11,33 +11,38 @@ import (
 // Backlog implements record.Reporter.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (b record.Backlog, err error) {
 	err = r.view(ctx, func(now time.Time) error {
-		var oldest time.Time
-		for _, p := range r.places(func(place) bool { return true }) {
-			if p.image.queued() {
-				b.Waiting++
-				if p.image.Image.Parked {
-					b.Parked++
-				}
-				oldest = earliest(oldest, p.entry.Job.CreatedAt)
-			} else {
-				b.Processing++
-			}
-			if p.image.unsent(now.Add(-micros(unsent))) && b.Unsent < record.MaxUnsent {
-				b.Unsent++
-			}
-		}
-		b.Untold = len(r.waitingHooks(record.MaxUnsent, func(h *hook) bool { return !h.Sent }))
-		if b.Waiting == 0 {
-			return nil
-		}
-		b.Waits = now.Sub(oldest)
-		b.Idle = b.Waits
-		if active := r.lastActive(); !active.IsZero() {
-			b.Idle = max(0, min(now.Sub(active), b.Waits))
-		}
+		b = r.backlog(unsent, now)
 		return nil
 	})
 	return b, err
+}
+
+func (r *Record) backlog(unsent time.Duration, now time.Time) (b record.Backlog) {
+	var oldest time.Time
+	for _, p := range r.places(func(place) bool { return true }) {
+		if p.image.queued() {
+			b.Waiting++
+			if p.image.Image.Parked {
+				b.Parked++
+			}
+			oldest = earliest(oldest, p.entry.Job.CreatedAt)
+		} else {
+			b.Processing++
+		}
+		if p.image.unsent(now.Add(-micros(unsent))) && b.Unsent < record.MaxUnsent {
+			b.Unsent++
+		}
+	}
+	b.Untold = len(r.waitingHooks(record.MaxUnsent, func(h *hook) bool { return !h.Sent }))
+	if b.Waiting == 0 {
+		return b
+	}
+	b.Waits = now.Sub(oldest)
+	b.Idle = b.Waits
+	if active := r.lastActive(); !active.IsZero() {
+		b.Idle = max(0, min(now.Sub(active), b.Waits))
+	}
+	return b
 }
 
 // lastActive returns when an image last started or ended, as far as the open

@@ -14,18 +14,23 @@ import (
 // LaneStates implements record.Record.
 func (r *Record) LaneStates(ctx context.Context) ([]record.LaneState, error) {
 	var states []record.LaneState
-	err := r.send(ctx, call{statement: "lane_states", read: func(rows pgx.Rows) error {
-		var l laneRow
-		_, err := pgx.ForEachRow(rows, l.fields(), func() error {
-			states = append(states, l.state())
-			return nil
-		})
+	err := r.send(ctx, call{statement: "lane_states", read: func(rows pgx.Rows) (err error) {
+		states, err = collectLanes(rows)
 		return err
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the lanes: %w", err)
 	}
 	return states, nil
+}
+
+func collectLanes(rows pgx.Rows) (states []record.LaneState, err error) {
+	var l laneRow
+	_, err = pgx.ForEachRow(rows, l.fields(), func() error {
+		states = append(states, l.state())
+		return nil
+	})
+	return states, err
 }
 
 // Pause implements record.Record.
@@ -63,10 +68,13 @@ type laneRow struct {
 	broken        *bool
 	code, message *string
 	since         *time.Time
+
+	handAt           *time.Time
+	handWho, handWhy *string
 }
 
 func (l *laneRow) fields() []any {
-	return []any{&l.name, &l.waiting, &l.until, &l.broken, &l.code, &l.message, &l.since}
+	return []any{&l.name, &l.waiting, &l.until, &l.broken, &l.code, &l.message, &l.since, &l.handAt, &l.handWho, &l.handWhy}
 }
 
 // state returns the lane, which must be there.
@@ -77,6 +85,9 @@ func (l *laneRow) state() record.LaneState {
 	}
 	if l.code != nil {
 		state.Reason = &job.Error{Code: job.Code(*l.code), Message: *l.message}
+	}
+	if l.handAt != nil {
+		state.ByHand = record.HandPause{At: l.handAt.UTC(), Who: *l.handWho, Reason: *l.handWhy}
 	}
 	return state
 }

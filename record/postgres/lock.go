@@ -12,6 +12,9 @@ package postgres
 // A new job first takes the lock of its tenant, whose images of all models count
 // against one bound. Nothing else does.
 //
+// A try to log in takes the locks of its user and its address, by the lock's
+// number, and nothing else.
+//
 // A statement that takes an image from one model to another takes the locks of
 // both. A statement that goes by jobs looks up the models of their images, and
 // takes the locks of these. No image may change its model in between. So both first

@@ -130,7 +130,7 @@ func TestMigrateDoesNotWaitForATableForLong(t *testing.T) {
 	for _, test := range []struct {
 		version int64 // the next one needs the table
 		table   string
-	}{{3, "images"}, {5, "jobs"}, {7, "jobs"}, {8, "images"}, {9, "images"}} {
+	}{{3, "images"}, {5, "jobs"}, {7, "jobs"}, {8, "images"}, {9, "images"}, {10, "lanes"}} {
 		t.Run(fmt.Sprint(test.version), func(t *testing.T) {
 			t.Parallel()
 			migrateWhileRead(t, test.version, test.table)

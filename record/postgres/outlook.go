@@ -33,7 +33,7 @@ func (r *Record) Outlook(ctx context.Context, d record.Draft) (record.Outlook, e
 		return record.Outlook{}, err
 	}
 	if n == 0 || len(ahead) == 0 {
-		return record.Outlook{}, nil
+		return record.Outlook{Paused: paused}, nil
 	}
 	return record.Outlook{Ahead: &ahead[0], LastAhead: &ahead[1], Paused: paused}, nil
 }

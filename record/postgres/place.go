@@ -103,12 +103,17 @@ func (r *Record) TasksOn(ctx context.Context, lane, model string, limit int) ([]
 
 // Models implements record.Reporter.
 func (r *Record) Models(ctx context.Context) (states []record.ModelState, err error) {
-	err = r.send(ctx, call{statement: "models", read: func(rows pgx.Rows) (err error) {
-		states, err = pgx.CollectRows(rows, pgx.RowToStructByPos[record.ModelState])
-		return err
-	}})
+	err = r.send(ctx, call{statement: "models", read: readModels(&states)})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read what waits of each model: %w", err)
 	}
 	return states, nil
+}
+
+// readModels returns a function that reads the rows of models.
+func readModels(states *[]record.ModelState) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*states, err = pgx.CollectRows(rows, pgx.RowToStructByPos[record.ModelState])
+		return err
+	}
 }

@@ -379,7 +379,8 @@ type plan struct {
 func (p *plan) tableScans() []string {
 	var tables []string
 	if p.Type == "Seq Scan" && (p.Table == "jobs" || p.Table == "images" || p.Table == "tenants" || p.Table == "webhooks" ||
-		p.Table == "attempts" || p.Table == "hourly") {
+		p.Table == "attempts" || p.Table == "hourly" ||
+		p.Table == "audit" || p.Table == "login_tries" || p.Table == "ended_sessions") {
 		tables = append(tables, p.Table)
 	}
 	for i := range p.Plans {

@@ -33,17 +33,19 @@ func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 	case j.ID == "":
 		return job.Job{}, record.ErrNotFound
 	}
-	if ahead != nil && j.Progress().Queued > 0 { // otherwise it started or ended between the two
+	if j.Progress().Queued > 0 { // otherwise it started or ended between the two
 		j.Ahead, j.Paused = ahead, paused
 	}
 	return j, nil
 }
 
+// collectPaused reads the rows of paused_lanes. It returns nil if there are none.
 func collectPaused(rows pgx.Rows) ([]job.PausedLane, error) {
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (job.PausedLane, error) {
+	return pgx.AppendRows([]job.PausedLane(nil), rows, func(row pgx.CollectableRow) (job.PausedLane, error) {
 		var l job.PausedLane
-		err := row.Scan(&l.Name, &l.Until, &l.Code)
-		l.Until = l.Until.UTC()
+		var until *time.Time
+		err := row.Scan(&l.Name, &until, &l.Code, &l.ByHand)
+		l.Until = timeOrZero(until)
 		return l, err
 	})
 }

@@ -13,24 +13,38 @@ import (
 
 // Backlog implements record.Record.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {
-	var b record.Backlog
-	var waits, idle *time.Duration
-	args := pgx.NamedArgs{"unsent": unsent}
-	err := r.send(ctx, call{
-		statement: "backlog", args: args,
-		read: oneRow(&b.Waiting, &b.Parked, &b.Processing, &b.Unsent, &waits, &idle, &b.Untold),
-	})
-	if err != nil {
+	var b backlogRow
+	if err := r.send(ctx, b.call(unsent)); err != nil {
 		return record.Backlog{}, fmt.Errorf("postgres: read the backlog: %w", err)
 	}
-	if waits != nil {
-		b.Waits = *waits
-		b.Idle = b.Waits
-		if idle != nil {
-			b.Idle = max(0, min(*idle, b.Waits))
+	return b.backlog(), nil
+}
+
+// A backlogRow is what backlog returns. The times are NULL if nothing waits.
+type backlogRow struct {
+	counts      record.Backlog
+	waits, idle *time.Duration
+}
+
+// call returns the call of backlog that reads into b.
+func (b *backlogRow) call(unsent time.Duration) call {
+	c := &b.counts
+	return call{
+		statement: "backlog", args: pgx.NamedArgs{"unsent": unsent},
+		read: oneRow(&c.Waiting, &c.Parked, &c.Processing, &c.Unsent, &b.waits, &b.idle, &c.Untold),
+	}
+}
+
+func (b *backlogRow) backlog() record.Backlog {
+	all := b.counts
+	if b.waits != nil {
+		all.Waits = *b.waits
+		all.Idle = all.Waits
+		if b.idle != nil {
+			all.Idle = max(0, min(*b.idle, all.Waits))
 		}
 	}
-	return b, nil
+	return all
 }
 
 // Outcomes implements record.Record.

@@ -50,9 +50,12 @@ func Histories(t rapid.TB, open func() Timed) {
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
 			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
+			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
+			"logins": h.logins, "endSession": h.endSession, "operators": h.compareOperators,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
+		h.compareOperators(t)
 		for _, id := range h.jobs {
 			h.compareJob(id)
 			h.compareWebhooks(id)
@@ -76,6 +79,7 @@ type history struct {
 	drafts []record.Draft // those with an idempotency key
 	tasks  []job.Task     // all that were ever handed out
 	claims []claims       // all that were ever made
+	tries  int            // to log in
 }
 
 // claims is one claim on both records. The two differ in their tokens.
@@ -100,12 +104,15 @@ func kind(err error) string {
 	if full, ok := errors.AsType[*record.TooManyWaitingError](err); ok {
 		return full.Error()
 	}
+	if many, ok := errors.AsType[*record.TooManyLoginsError](err); ok {
+		return fmt.Sprint(many, many.RetryAfter)
+	}
 	if other, ok := errors.AsType[*record.ModelError](err); ok {
 		return other.Error()
 	}
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
-		record.ErrLanePaused, record.ErrWaiting,
+		record.ErrLanePaused, record.ErrWaiting, record.ErrNotPaused,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)

@@ -20,8 +20,9 @@
 -- A job that has just started is one that started in this transaction.
 WITH paused AS (
     SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since,
-           paused_until - now() AS remains
-    FROM lanes WHERE name = @lane AND paused_until > now()
+           hand_paused_at, hand_paused_by, hand_paused_reason,
+           greatest(paused_until - now(), interval '0') AS remains
+    FROM lanes WHERE name = @lane AND (paused_until > now() OR hand_paused_at IS NOT NULL)
 ), probation AS (
     SELECT paused_until FROM lanes WHERE name = @lane AND paused_until <= now()
 ), stray AS (

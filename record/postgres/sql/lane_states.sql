@@ -1,3 +1,4 @@
 -- Reads the lanes. The one without a name is of parked images.
-SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since
+SELECT name, waiting, paused_until, broken, reason_code, reason_message, paused_since,
+       hand_paused_at, hand_paused_by, hand_paused_reason
 FROM lanes WHERE name <> '' ORDER BY name COLLATE "C"

@@ -1,0 +1,2 @@
+-- Tells the record's time.
+SELECT now()
