@@ -90,7 +90,7 @@ func (w Work) allClosed(states []record.LaneState) bool {
 	open := 0
 	for _, l := range w.Lanes {
 		closed := slices.ContainsFunc(states, func(s record.LaneState) bool {
-			return s.Name == l.Quota.Name && s.Until.After(now)
+			return s.Name == l.Quota.Name && (s.Until.After(now) || s.PausedByHand())
 		})
 		if !closed && !l.Quota.Paused {
 			open++

@@ -3,11 +3,9 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
 )
@@ -63,7 +61,7 @@ func (w Work) Check() Check {
 			if err != nil {
 				return []Finding{skipped("see the database: the record cannot be read")}
 			}
-			findings := append(w.lanes(states), w.models(models)...)
+			findings := append(w.lanes(states), w.models(models, states)...)
 			findings = append(findings, w.checkWaiting(ctx, backlog, states).on("waiting"))
 			return append(findings, outcomes(out)...)
 		},
@@ -82,6 +80,10 @@ func (w Work) lanes(states []record.LaneState) []Finding {
 			findings = append(findings, warning("The next sweep gives them to another lane, or none, within ten minutes; now: "+w.sweep(),
 				"%s on a lane that is paused in the settings", waiting(s.Waiting)).on(s.Name))
 		case known && l.Quota.Paused:
+		case known && s.PausedByHand():
+			findings = append(findings, warning("Resume it on the dashboard, at /admin/queues/lanes.",
+				"the lane is paused by hand since %s, by %s: %s%s", s.ByHand.At.UTC().Format("2006-01-02 15:04 MST"),
+				s.ByHand.Who, s.ByHand.Reason, onIt(s)).on(s.Name))
 		case !known && s.Waiting > 0:
 			findings = append(findings, warning("Run the sweep, which gives them to another lane: "+w.sweep(),
 				"%s on a lane that is not in the settings any more", waiting(s.Waiting)).on(s.Name))
@@ -94,24 +96,25 @@ func (w Work) lanes(states []record.LaneState) []Finding {
 
 // models returns which models have images that wait for a lane, and what gives them
 // one.
-func (w Work) models(states []record.ModelState) []Finding {
-	quotas := make([]lane.Lane, len(w.Lanes))
+func (w Work) models(states []record.ModelState, lanes []record.LaneState) []Finding {
+	settings := make([]lane.Lane, len(w.Lanes))
 	for i, l := range w.Lanes {
-		quotas[i] = l.Quota
+		settings[i] = l.Quota
 	}
+	loads := make(map[string]lane.Load, len(lanes))
+	for _, s := range lanes {
+		loads[s.Name] = lane.Load{Paused: s.PausedByHand()}
+	}
+	quotas := lane.WithPauses(settings, loads)
 	var findings []Finding
 	for _, m := range states {
-		switch stopped := slices.IndexFunc(quotas, func(l lane.Lane) bool { return l.Serves(m.Model) }); {
-		case lane.ModelFor(quotas, m.Model) != "" && m.Parked:
+		switch served := lane.ModelFor(quotas, m.Model) != ""; {
+		case served && m.Parked:
 			findings = append(findings, warning("The next sweep gives them tasks, within ten minutes; now: "+w.sweep(),
 				"%s, some of them still without a task: a lane serves the model again", waiting(m.Waiting)).on(m.Model))
-		case lane.ModelFor(quotas, m.Model) != "":
-		case stopped >= 0:
-			findings = append(findings, failed(fmt.Sprintf(`Take "paused" from lane %q in LANES (with terraform: in lanes), or add %q to "also_serves" of another lane. Else they fail at their deadline.`,
-				quotas[stopped].Name, m.Model), "%s, and all lanes that serve the model are paused in the settings", waiting(m.Waiting)).on(m.Model))
-		default:
-			findings = append(findings, failed(fmt.Sprintf(`Add %q to "also_serves" of the lane in LANES that is to draw them (with terraform: in lanes). Else they fail at their deadline.`,
-				m.Model), "%s, and no lane serves the model", waiting(m.Waiting)).on(m.Model))
+		case !served:
+			u := lane.ExplainUnserved(settings, quotas, m.Model)
+			findings = append(findings, failed(u.Mend, "%s, and %s", waiting(m.Waiting), u.Why).on(m.Model))
 		}
 	}
 	return findings
@@ -134,10 +137,7 @@ func closed(l LaneSettings, s record.LaneState) Finding {
 		kind, how = "broken", failed
 	}
 	since := s.Since.UTC().Format("2006-01-02 15:04 MST")
-	waits := ""
-	if s.Waiting > 0 {
-		waits = "; " + waiting(s.Waiting) + " on it"
-	}
+	waits := onIt(s)
 	reason := strings.TrimSuffix(s.Reason.Error(), ".")
 	if time.Now().After(s.Until) {
 		return warning("The next delivery finds out whether it is mended. "+mendLane(l, s),
@@ -147,19 +147,17 @@ func closed(l LaneSettings, s record.LaneState) Finding {
 		kind, since, s.Until.UTC().Format("15:04 MST"), reason, waits)
 }
 
+// onIt returns that images wait on a lane, if any do, to be added to a sentence.
+func onIt(s record.LaneState) string {
+	if s.Waiting <= 0 {
+		return ""
+	}
+	return "; " + waiting(s.Waiting) + " on it"
+}
+
 // mendLane returns what to do so that a lane opens.
 func mendLane(l LaneSettings, s record.LaneState) string {
-	log := `Google's own words are in the log line "lane paused".`
-	switch {
-	case s.Broken:
-		return "Mend what the gemini line of this lane says, or its quota and billing: https://aistudio.google.com/usage. " +
-			"It opens by itself within 5 minutes after that. " + log
-	case s.Reason.Code == job.CodeQuotaExhausted:
-		return "Wait, raise the quota, or add a lane of another project: https://aistudio.google.com/usage. " +
-			"If it comes often, lower " + l.setting("GEMINI_RPM", "rpm") + " to what the quota is. " + log
-	default:
-		return "Wait: the provider failed many times in a row, and it is tried again by itself. " + log
-	}
+	return lane.MendPause(s.Broken, s.Reason.Code, l.setting("GEMINI_RPM", "rpm"))
 }
 
 // sweep returns the command that runs the sweep now.

@@ -137,6 +137,19 @@ func TestWorkOnAClosedLane(t *testing.T) {
 	}
 }
 
+func TestWorkOnALanePausedByHand(t *testing.T) {
+	t.Parallel()
+	w := setupWork(t)
+	w.create(t, "a")
+	act := record.Act{Who: "alice", Role: "operator", Action: record.ActionPauseLane, Reason: "it leaks"}
+	if err := w.record.PauseByHand(t.Context(), "a", act); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, w.examine(t)[:2],
+		want{doctor.Warning, "a", "by alice: it leaks; 1 image waits on it", "/admin/queues/lanes"},
+		want{doctor.Failed, "gemini-nano-banana-2.1", "all lanes that serve the model are paused, a by hand", "Resume lane \"a\""})
+}
+
 func TestWorkOnALaneThatIsGone(t *testing.T) {
 	t.Parallel()
 	w := setupWork(t)

@@ -17,7 +17,7 @@ var ErrNoLane = errors.New("enqueue: no lane serves the model")
 // Route chooses the lane that will soonest reach one more image of the model.
 // It also returns the time before which that lane cannot: zero, or when the
 // lane opens. It returns an empty lane if none serves the model, or
-// those that do are paused in the settings.
+// those that do are paused in the settings or by hand.
 func (p *Producer) Route(ctx context.Context, model string) (name string, at time.Time, err error) {
 	states, err := p.states(ctx)
 	if err != nil {
@@ -43,13 +43,15 @@ func (p *Producer) choose(ctx context.Context, model string, n int) (lanes []str
 		return nil, "", fmt.Errorf("%w %q", ErrNoLane, model)
 	}
 	lanes = make([]string, n)
-	drawnBy = lane.ModelFor(p.lanes, model)
+	states := map[string]lane.Load{}
+	if len(p.lanes) > 1 { // else there is no choice, and a delivery finds out whether the lane is paused
+		if states, err = p.states(ctx); err != nil {
+			return nil, "", err
+		}
+	}
+	drawnBy = lane.ModelFor(lane.WithPauses(p.lanes, states), model)
 	if drawnBy == "" {
 		return lanes, model, nil
-	}
-	states, err := p.states(ctx)
-	if err != nil {
-		return nil, "", err
 	}
 	for i, l := range lane.Choose(p.lanes, states, model, n, time.Now()) {
 		lanes[i] = l.Name
@@ -57,19 +59,15 @@ func (p *Producer) choose(ctx context.Context, model string, n int) (lanes []str
 	return lanes, drawnBy, nil
 }
 
-// states returns the states of all lanes. With only one lane there is no
-// choice, and the record is not asked.
+// states returns the states of all lanes.
 func (p *Producer) states(ctx context.Context) (map[string]lane.Load, error) {
-	if len(p.lanes) == 1 {
-		return map[string]lane.Load{}, nil
-	}
 	recorded, err := p.record.LaneStates(ctx)
 	if err != nil {
 		return nil, err
 	}
 	states := make(map[string]lane.Load, len(recorded))
 	for _, s := range recorded {
-		states[s.Name] = lane.Load{Waiting: s.Waiting, Until: s.Until}
+		states[s.Name] = lane.Load{Waiting: s.Waiting, Until: s.Until, Paused: s.PausedByHand()}
 	}
 	return states, nil
 }

@@ -108,16 +108,19 @@ func (h *Lanes) Health(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	known := make(map[string]record.LaneState, len(l.states))
+	loads := make(map[string]lane.Load, len(l.states))
 	for _, s := range l.states {
 		known[s.Name] = s
+		loads[s.Name] = lane.Load{Paused: s.PausedByHand()}
 	}
+	quotas := lane.WithPauses(h.Lanes, loads)
 	lanes := make([]laneResource, len(h.Lanes))
 	for i, quota := range h.Lanes {
 		lanes[i] = newLaneResource(quota, known[quota.Name])
 	}
 	unserved := []unservedResource{}
 	for _, m := range l.models {
-		if lane.ModelFor(h.Lanes, m.Model) == "" {
+		if lane.ModelFor(quotas, m.Model) == "" {
 			unserved = append(unserved, unservedResource{Model: m.Model, Waiting: m.Waiting})
 		}
 	}
@@ -132,6 +135,13 @@ func newLaneResource(l lane.Lane, s record.LaneState) laneResource {
 		r.Status = "paused"
 		r.Reason = &snapshot.ErrorResource{
 			Code: "paused_in_settings", Message: "The lane is paused in the settings (paused in LANES), until it is taken out there.",
+		}
+		return r
+	}
+	if s.PausedByHand() { // by whom and why is for operators
+		r.Status, r.Since = "paused", optional(s.ByHand.At)
+		r.Reason = &snapshot.ErrorResource{
+			Code: "paused_by_hand", Message: "An operator has paused the lane, until one resumes it.",
 		}
 		return r
 	}

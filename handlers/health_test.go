@@ -116,3 +116,24 @@ func TestLaneHealthShowsWhatTheSettingsLeaveOut(t *testing.T) {
 		t.Errorf("the answer (-want +got):\n%s", diff)
 	}
 }
+
+// Anybody may ask, so that an operator's name and reason are not told.
+func TestLaneHealthShowsPausesByHand(t *testing.T) {
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	h := &handlers.Lanes{
+		Lanes: []lane.Lane{{Name: "a", Model: "m"}},
+		Record: laneStates{
+			lanes:  []record.LaneState{{Name: "a", ByHand: record.HandPause{At: at, Who: "alice", Reason: "it leaks"}}},
+			models: []record.ModelState{{Model: "m", Waiting: 1}},
+		},
+		Log: slog.New(slog.DiscardHandler),
+	}
+	w := httptest.NewRecorder()
+	h.Health(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/health/lanes", http.NoBody))
+	const want = `{"lanes":[{"name":"a","model":"m","status":"paused","rpm":0,"concurrency":0,"waiting":0,` +
+		`"reason":{"code":"paused_by_hand","message":"An operator has paused the lane, until one resumes it."},` +
+		`"since":"2026-11-26T12:00:00Z","until":null}],"unserved":[{"model":"m","waiting":1}]}` + "\n"
+	if diff := cmp.Diff(want, w.Body.String()); diff != "" {
+		t.Errorf("the answer (-want +got):\n%s", diff)
+	}
+}

@@ -20,8 +20,9 @@ type Lane struct {
 	// account, and so closes all of its lanes. It is empty if no other lane
 	// shares the account.
 	Account string
-	// Paused is the operator's wish that the lane be left alone. Its images go to
-	// other lanes of their model, or wait.
+	// Paused tells that the lane is to be left alone: by its settings, or by an
+	// operator (see WithPauses). Its images go to other lanes of their model, or
+	// wait.
 	Paused bool
 }
 

@@ -35,6 +35,11 @@ func TestChoose(t *testing.T) {
 		"by a newer model":                 {nil, "old", 2, map[string]int{"other": 2}},
 		"none serves it":                   {nil, "x", 2, nil},
 		"the one that serves it is paused": {nil, "gone", 2, nil},
+		"paused by hand":                   {map[string]lane.Load{"fast": {Paused: true}}, "m", 5, map[string]int{"slow": 5}},
+		"all of the model paused by hand": {
+			map[string]lane.Load{"fast": {Paused: true}, "slow": {Paused: true}}, "m", 5, map[string]int{"other": 5},
+		},
+		"all that serve it paused by hand": {map[string]lane.Load{"other": {Paused: true}}, "old", 5, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got map[string]int

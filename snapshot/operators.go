@@ -11,7 +11,9 @@ import (
 // from then on: those of unfinished jobs are believed for MaxAge.
 
 // Overview implements record.Operators.
-func (r *Record) Overview(ctx context.Context) (record.Overview, error) { return r.record.Overview(ctx) }
+func (r *Record) Overview(ctx context.Context) (record.Overview, error) {
+	return r.record.Overview(ctx)
+}
 
 // PauseByHand implements record.Operators.
 func (r *Record) PauseByHand(ctx context.Context, lane string, a record.Act) error {

@@ -25,7 +25,7 @@ type Lane struct {
 	Name   string
 	Models []string // that it serves: first the one that it asks for
 	RPM    int      // requests a minute; positive
-	Paused bool     // by its configuration: it takes no image
+	Paused bool     // by its configuration, or by an operator: it takes no image
 }
 
 // An outlook is when the lanes of a model can send requests.
@@ -37,7 +37,7 @@ type outlook struct {
 	// count as open.
 	known bool
 	// switchedOff tells that a lane serves the model, but that its configuration
-	// pauses it.
+	// or an operator pauses it.
 	switchedOff bool
 }
 
@@ -51,6 +51,7 @@ type opening struct {
 // outlook returns the outlook of the job's model.
 func (r Renderer) outlook(j job.Job) outlook {
 	o := outlook{now: r.Now().UTC(), known: j.Ahead != nil}
+	r.Lanes = withPauses(r.Lanes, j.Paused)
 	drawnBy := r.drawnBy(j.Input.Model)
 	for _, l := range r.Lanes {
 		switch {
@@ -62,6 +63,16 @@ func (r Renderer) outlook(j job.Job) outlook {
 	}
 	slices.SortStableFunc(o.openings, func(a, b opening) int { return a.at.Compare(b.at) })
 	return o
+}
+
+// withPauses returns the lanes with those paused that operators have paused by
+// hand.
+func withPauses(lanes []Lane, paused []job.PausedLane) []Lane {
+	lanes = slices.Clone(lanes)
+	for i, l := range lanes {
+		lanes[i].Paused = l.Paused || slices.ContainsFunc(paused, func(p job.PausedLane) bool { return p.ByHand && p.Name == l.Name })
+	}
+	return lanes
 }
 
 // drawnBy returns the model by which images of a model are drawn, as lane.ModelFor

@@ -111,6 +111,16 @@ func TestImagesSayWhatTheyWaitFor(t *testing.T) {
 			lanes: []snapshot.Lane{lane("a", "n", "m"), lane("b", "n")}, paused: []job.PausedLane{pause("a", broken, 5)}, image: ready,
 			want: "turn", position: true,
 		},
+		"one lane is paused by hand": {paused: []job.PausedLane{{Name: "a", ByHand: true}}, image: ready, want: "turn", position: true},
+		"all lanes are paused by hand": {
+			paused: []job.PausedLane{{Name: "a", ByHand: true}, {Name: "b", ByHand: true}}, image: ready, want: "lane",
+		},
+		"parked, paused by hand": {
+			paused: []job.PausedLane{{Name: "a", ByHand: true}, {Name: "b", ByHand: true}}, image: parked, partial: true, want: "lane",
+		},
+		"one is paused by hand, the other is out of quota": {
+			paused: []job.PausedLane{{Name: "a", ByHand: true}, pause("b", quota, 5)}, image: ready, want: "quota", retryAt: later(5), position: true,
+		},
 		"processing": {image: job.Image{Status: job.StatusProcessing}},
 		"failed":     {image: job.Image{Status: job.StatusFailed, Error: &job.Error{Code: quota}}},
 	} {

@@ -32,7 +32,7 @@ type side struct {
 // the one that is done first, until both take about the same time. A lane that is
 // closed counts with the time until it opens, and is given nothing.
 func (p *placing) even(ctx context.Context, w waiting) (int, error) {
-	for _, l := range p.Lanes {
+	for _, l := range w.quotas {
 		from, to := p.sides(l.Model, w)
 		if n := p.toMove(l.Model, from, to); n > 0 {
 			tasks, err := p.Record.TasksOn(ctx, from.lane.Name, l.Model, n)
@@ -60,7 +60,7 @@ func (p *placing) sides(model string, w waiting) (from, to *side) {
 	for _, s := range w.lanes {
 		onProbation[s.Name] = s.Reason != nil
 	}
-	for _, l := range p.Lanes {
+	for _, l := range w.quotas {
 		if l.Model != model || l.Paused {
 			continue
 		}

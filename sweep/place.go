@@ -40,6 +40,7 @@ type waiting struct {
 	models []record.ModelState
 	lanes  []record.LaneState
 	loads  map[string]lane.Load // by lane
+	quotas []lane.Lane          // with those paused that are so by hand
 	at     time.Time
 }
 
@@ -55,8 +56,9 @@ func (p *placing) step(ctx context.Context) (n int, more bool, err error) {
 		return 0, false, err
 	}
 	for _, s := range w.lanes {
-		w.loads[s.Name] = lane.Load{Waiting: s.Waiting, Until: s.Until}
+		w.loads[s.Name] = lane.Load{Waiting: s.Waiting, Until: s.Until, Paused: s.PausedByHand()}
 	}
+	w.quotas = lane.WithPauses(p.Lanes, w.loads)
 	for _, move := range []func(context.Context, waiting) (int, error){p.unpark, p.moveStrays, p.even} {
 		if n, err = move(ctx, w); n > 0 || err != nil {
 			break
@@ -74,7 +76,7 @@ func (p *placing) unpark(ctx context.Context, w waiting) (int, error) {
 			continue
 		}
 		var places []record.Place
-		for _, l := range lane.Choose(p.Lanes, w.loads, m.Model, min(page, p.left), w.at) {
+		for _, l := range lane.Choose(w.quotas, w.loads, m.Model, min(page, p.left), w.at) {
 			places = append(places, placeOn(l))
 		}
 		tasks, err := p.Record.Unpark(ctx, m.Model, places)
@@ -89,7 +91,7 @@ func (p *placing) unpark(ctx context.Context, w waiting) (int, error) {
 // for another model. If no lane serves their model, it parks them.
 func (p *placing) moveStrays(ctx context.Context, w waiting) (int, error) {
 	for _, s := range w.lanes {
-		l, known := lane.Find(p.Lanes, s.Name)
+		l, known := lane.Find(w.quotas, s.Name)
 		usable := known && !l.Paused
 		for _, m := range w.models {
 			if s.Waiting <= 0 || usable && l.Model == m.Model {
@@ -99,7 +101,7 @@ func (p *placing) moveStrays(ctx context.Context, w waiting) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			to := lane.Choose(p.Lanes, w.loads, m.Model, len(tasks), w.at)
+			to := lane.Choose(w.quotas, w.loads, m.Model, len(tasks), w.at)
 			if n, err := p.move(ctx, w, tasks, m.Model, to); n > 0 || err != nil {
 				return n, err
 			}

@@ -226,7 +226,9 @@ func (w *Worker) use(ctx context.Context, l *openLane, t job.Task, slot time.Tim
 	for n := 1; ; n++ {
 		c, err := w.record.Claim(ctx, record.ClaimRequest{Model: l.quota.Model, Task: t, Lease: w.limits.Lease})
 		if paused, ok := errors.AsType[*record.PausedError](err); ok {
-			l.close(paused.For)
+			if paused.For > 0 { // a pause by hand is not remembered: it may end any time
+				l.close(paused.For)
+			}
 			return w.passOn(ctx, t, l.quota.Model, paused.For)
 		}
 		if stray, ok := errors.AsType[*record.ModelError](err); ok {
