@@ -13,20 +13,24 @@ import (
 	"time"
 )
 
-// Role says which half of the service a process is.
+// Role says which part of the service a process is.
 type Role string
 
 const (
-	RoleAll    Role = "all"    // both, on one port
-	RoleAPI    Role = "api"    // what callers use
-	RoleWorker Role = "worker" // what Cloud Tasks uses
+	RoleAll       Role = "all"       // all, on one port
+	RoleAPI       Role = "api"       // what callers use
+	RoleWorker    Role = "worker"    // what Cloud Tasks uses
+	RoleDashboard Role = "dashboard" // what operators use
 )
 
 // API reports whether r serves callers.
-func (r Role) API() bool { return r != RoleWorker }
+func (r Role) API() bool { return r == RoleAll || r == RoleAPI }
 
 // Worker reports whether r serves Cloud Tasks.
-func (r Role) Worker() bool { return r != RoleAPI }
+func (r Role) Worker() bool { return r == RoleAll || r == RoleWorker }
+
+// Dashboard reports whether r serves operators, if the dashboard is enabled.
+func (r Role) Dashboard() bool { return r == RoleAll || r == RoleDashboard }
 
 // Config holds the values of the settings. An empty field is a setting that is
 // absent.
@@ -51,6 +55,8 @@ type Config struct {
 	PublicURL  string        // PUBLIC_URL: where callers reach the API; WORKER_URL unless set
 
 	WebhookSecret Secret // WEBHOOK_SECRET: what signs webhooks; none are sent without it
+
+	Dashboard Dashboard
 
 	Dev Dev
 }
@@ -92,6 +98,7 @@ type Dev struct {
 	Host         string // DEV_HOST: where to listen
 	EmulatorPort string // CLOUD_TASKS_EMULATOR_PORT: of the embedded Cloud Tasks; empty lets it choose
 	Loopback     bool   // receivers of webhooks may be on this machine; no setting, set by cmd/dev
+	Developer    bool   // who comes from this machine needs no login to the dashboard; likewise
 }
 
 // Load reads every setting. It fails with Faults, which list every setting that

@@ -134,6 +134,16 @@ func TestLoadRefuses(t *testing.T) {
 		{"CLOUD_TASKS_QUEUE", "images"},
 		{"CLOUD_TASKS_QUEUE", "projects/p/locations/l/queues/a_b"},
 		{"SWEEP_QUEUE", "sweep"},
+		{"ENABLE_DASHBOARD", "maybe"},
+		{"ENABLE_BULL_BOARD", "on"},
+		{"DASHBOARD_USERS", "alice:admin"},
+		{"DASHBOARD_USERS", "alice:admin:hunter2hunter2"}, // a password
+		{"DASHBOARD_USERS", "alice:boss:" + hash},
+		{"DASHBOARD_USERS", "al ice:admin:" + hash},
+		{"DASHBOARD_USERS", "alice:admin:" + hash + ",alice:viewer:" + hash},
+		{"DASHBOARD_USERS", "alice:admin:$2a$04$6hunter2hunter2hunter2uT3yR8eFzLwq0n1bXcVbNmQwErTyUiOpA"},
+		{"DASHBOARD_IAP_ROLES", "alice:admin"},
+		{"DASHBOARD_IAP_ROLES", "example.com:boss"},
 		{"WORKER_URL", "worker.example.com"},
 		{"TASKS_JWKS_URL", "https://keys.example.com"}, // without CLOUD_TASKS_ENDPOINT
 		{"TASKS_SIGNATURE_CHECKED_BY", "nobody"},

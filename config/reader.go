@@ -40,6 +40,7 @@ func (r *reader) read() {
 	r.deriveLanes()
 	r.checkWebhooks()
 	r.deriveTenants()
+	r.checkDashboard()
 }
 
 // readOne reads one setting, after its default.

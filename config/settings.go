@@ -57,7 +57,7 @@ func Settings() []Setting { return newReader(nil).settings() }
 
 // settings returns all declarations. They read their settings into r.
 func (r *reader) settings() []Setting {
-	return slices.Concat(r.stores(), r.gemini(), r.r2(), r.cloudTasks(), r.callers(), r.own())
+	return slices.Concat(r.stores(), r.gemini(), r.r2(), r.cloudTasks(), r.callers(), r.dashboard(), r.own())
 }
 
 func (r *reader) stores() []Setting {
@@ -246,8 +246,8 @@ func (r *reader) own() []Setting {
 	return []Setting{
 		{
 			Name: "ROLE", Default: string(RoleAll),
-			Purpose: "`api`, `worker` or `all`",
-			read:    oneOf((*string)(&c.Role), string(RoleAll), string(RoleAPI), string(RoleWorker)),
+			Purpose: "`api`, `worker`, `dashboard` or `all`",
+			read:    oneOf((*string)(&c.Role), string(RoleAll), string(RoleAPI), string(RoleWorker), string(RoleDashboard)),
 		},
 		{
 			Name: "PORT", Default: "8080",
