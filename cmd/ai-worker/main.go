@@ -32,11 +32,12 @@ type commands struct {
 	Generate caller.Generate `cmd:"" group:"For those who ask for pictures:" help:"Ask for pictures, and wait for them."`
 	Jobs     caller.Jobs     `cmd:"" group:"For those who ask for pictures:" help:"List, show, follow, cancel, retry and remove jobs."`
 
-	Serve   serveCommand   `cmd:"" group:"For those who run the service:" help:"The API and Cloud Tasks' deliveries (ROLE=api or worker for one of them)."`
-	Migrate migrateCommand `cmd:"" group:"For those who run the service:" help:"Bring the database at DATABASE_URL to the newest schema."`
-	Doctor  doctorCommand  `cmd:"" group:"For those who run the service:" help:"Check every setting and every service, and say how to mend what is wrong."`
-	Version versionCommand `cmd:"" group:"For those who run the service:" help:"Print the version."`
-	Help    struct{}       `cmd:"" hidden:""`
+	Serve    serveCommand    `cmd:"" group:"For those who run the service:" help:"The API and Cloud Tasks' deliveries (ROLE=api, worker or dashboard for a part)."`
+	Migrate  migrateCommand  `cmd:"" group:"For those who run the service:" help:"Bring the database at DATABASE_URL to the newest schema."`
+	Doctor   doctorCommand   `cmd:"" group:"For those who run the service:" help:"Check every setting and every service, and say how to mend what is wrong."`
+	Password passwordCommand `cmd:"" group:"For those who run the service:" help:"Read a password, and print the hash of it for DASHBOARD_USERS."`
+	Version  versionCommand  `cmd:"" group:"For those who run the service:" help:"Print the version."`
+	Help     struct{}        `cmd:"" hidden:""`
 }
 
 const description = `The service's settings come from the environment; the README lists them. Those who ask for pictures name it with AI_WORKER_URL and AI_WORKER_KEY.`
@@ -162,6 +163,11 @@ type doctorCommand struct {
 func (d doctorCommand) Run(ctx context.Context, p process) error {
 	return examine(ctx, d, p.getenv, p.stdout)
 }
+
+type passwordCommand struct{}
+
+// Run implements the command.
+func (passwordCommand) Run(p process) error { return password(p.stdin, p.stdout, p.stderr) }
 
 type versionCommand struct{}
 
