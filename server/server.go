@@ -19,8 +19,8 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// Config is what a server serves. Jobs is nil in a process that only works on
-// jobs, Tasks in one that only accepts them.
+// Config is what a server serves. Jobs is nil in a process that callers do not
+// use, Tasks in one that Cloud Tasks does not, and Dashboard where it is not enabled.
 type Config struct {
 	Version   string
 	PublicURL string // where callers reach the API
@@ -30,6 +30,7 @@ type Config struct {
 	Tasks     *handlers.Tasks
 	Lanes     *handlers.Lanes
 	OIDC      *OIDC // how deliveries prove where they come from
+	Dashboard http.Handler
 	Log       *slog.Logger
 }
 
@@ -54,6 +55,9 @@ const (
 
 // eventsPath is where the events of a job are, below the job.
 const eventsPath = "/events"
+
+// DashboardPath is where operators' pages are, at it and below it.
+const DashboardPath = "/admin/queues"
 
 // install adds every route. A comment at each says who calls it.
 func install(r chi.Router, cfg Config) {
@@ -87,6 +91,13 @@ func install(r chi.Router, cfg Config) {
 		r.Get("/openapi.json", handlers.OpenAPI(api))
 		r.Get("/docs", handlers.Docs(api))
 		r.Get("/docs/style.css", handlers.DocsStyle)
+	}
+
+	if cfg.Dashboard != nil {
+		// Operators open these pages in a browser. The dashboard's own table says
+		// which role each route takes, and who gets in without one.
+		r.Handle(DashboardPath, cfg.Dashboard)
+		r.Handle(DashboardPath+"/*", cfg.Dashboard)
 	}
 
 	if cfg.Tasks != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/record/memory"
 	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/server"
 )
 
 // environment is the set of services that the service runs against: the real
@@ -135,6 +136,7 @@ Ask for a picture, and wait for it:
   -d '{"prompt": "A lighthouse at dusk, watercolour"}'
 
 `, e.base, auth)
+	fmt.Fprintf(w, "The dashboard is at %s%s\n", e.base, server.DashboardPath)
 	if e.secret != "" {
 		fmt.Fprintf(w, "\nWebhooks reach localhost too. Until the next start they are signed with\n  WEBHOOK_SECRET=%s\n", e.secret)
 	}

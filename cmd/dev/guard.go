@@ -10,6 +10,7 @@ import (
 
 	"github.com/ai-worker/ai-worker/config"
 	"github.com/ai-worker/ai-worker/handlers"
+	"github.com/ai-worker/ai-worker/server"
 )
 
 // A guard keeps out what a web page could send, for a service that asks for no
@@ -41,7 +42,7 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		handlers.WriteProblem(w, http.StatusForbidden, "Without API_KEYS the service takes nothing from web pages of another origin. "+
 			"Send it from a server, or set API_KEYS.")
-	case r.Method == http.MethodPost && !isJSON(r):
+	case r.Method == http.MethodPost && !isJSON(r) && !isDashboard(r):
 		handlers.WriteProblem(w, http.StatusUnsupportedMediaType, "Send Content-Type: application/json.")
 	default:
 		g.next.ServeHTTP(w, r)
@@ -58,6 +59,10 @@ func (g *guard) answersTo(host string) bool {
 	host = strings.Trim(host, "[]")
 	return net.ParseIP(host) != nil || slices.Contains(g.hosts, strings.ToLower(host))
 }
+
+// isDashboard reports whether a request is for the operators' pages, which send
+// forms, and look at where each comes from themselves.
+func isDashboard(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, server.DashboardPath+"/") }
 
 // isJSON reports whether a request has a body of JSON, or neither a body nor a
 // type. A page can send any other type to another origin without asking first.

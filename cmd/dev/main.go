@@ -48,6 +48,8 @@ func run(ctx context.Context, getenv func(string) string, stdout io.Writer) (err
 	if cfg.PublicURL == "" {
 		cfg.PublicURL = env.base
 	}
+	cfg.Dashboard.Enabled = true
+	cfg.Dev.Developer = len(cfg.Dashboard.Users) == 0 && cfg.Dashboard.Audience == ""
 	record, err := env.fillIn(ctx, &cfg)
 	if err != nil {
 		return err

@@ -112,6 +112,9 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		}
 		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log, Webhooks: hooks.deliverer}
 	}
+	if cfg.Role.Dashboard() && cfg.Dashboard.Enabled {
+		routes.Dashboard = newDashboard(cfg, lanes, published, producer, log)
+	}
 	s.handler = server.New(routes)
 	return s, nil
 }

@@ -1,0 +1,30 @@
+package service
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/ai-worker/ai-worker/config"
+	"github.com/ai-worker/ai-worker/dashboard"
+	"github.com/ai-worker/ai-worker/enqueue"
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/snapshot"
+)
+
+// newDashboard returns the operators' pages.
+func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, sweeps *enqueue.Producer, log *slog.Logger) http.Handler {
+	options := dashboard.Options{
+		Record: rec, Sweeps: sweeps, Lanes: lanes, RPMSetting: `GEMINI_RPM, or "rpm" in LANES,`,
+		Developer: cfg.Dev.Developer, Log: log,
+	}
+	for _, u := range cfg.Dashboard.Users {
+		options.Users = append(options.Users, dashboard.User{Name: u.Name, Role: dashboard.Role(u.Role), Hash: u.Hash.Reveal()})
+	}
+	if cfg.Dashboard.Audience != "" {
+		options.IAP = &dashboard.IAP{Audience: cfg.Dashboard.Audience, Client: http.DefaultClient}
+		for _, r := range cfg.Dashboard.IAPRoles {
+			options.IAP.Roles = append(options.IAP.Roles, dashboard.IAPRole{Who: r.Who, Role: dashboard.Role(r.Role)})
+		}
+	}
+	return dashboard.New(options)
+}

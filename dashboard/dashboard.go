@@ -1,0 +1,186 @@
+// Package dashboard is the operators' pages: how the work is going, what needs a
+// hand, and what can be done by hand. The server writes whole pages; a little
+// JavaScript keeps those that are looked at up to date. It reads and writes
+// through the record, and knows who may see and do what.
+package dashboard
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/httprate"
+
+	"github.com/ai-worker/ai-worker/lane"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// Path is where the pages are. All of them are at or below it.
+const Path = "/admin/queues"
+
+// A Record is the part of the record that the pages read, and do things through.
+type Record interface {
+	Overview(ctx context.Context) (record.Overview, error)
+	PauseByHand(ctx context.Context, lane string, a record.Act) error
+	ResumeByHand(ctx context.Context, lane string, a record.Act) error
+	Audit(ctx context.Context, q record.AuditQuery) (record.AuditPage, error)
+	BeginLogin(ctx context.Context, t record.LoginTry) error
+	EndLogin(ctx context.Context, t record.LoginTry, a record.Act) error
+	EndSession(ctx context.Context, id string, lasts time.Duration, a record.Act) error
+	SessionEnded(ctx context.Context, id string) (bool, error)
+}
+
+// Sweeps asks for a sweep, which moves what waits to where it can be drawn.
+type Sweeps interface {
+	// AskForSweepSoon asks for a sweep within about a minute of now.
+	AskForSweepSoon(ctx context.Context, now time.Time) error
+}
+
+// Options are what the dashboard works with.
+type Options struct {
+	Record     Record
+	Sweeps     Sweeps
+	Lanes      []lane.Lane // as the settings have them
+	RPMSetting string      // names the setting of a lane's requests a minute, for people
+
+	Users []User // who log in with a password
+	IAP   *IAP   // nil unless Google's proxy says who comes
+	// Developer lets in whoever comes from this machine, as an admin and without
+	// login. It is for development only.
+	Developer bool
+
+	Log *slog.Logger
+}
+
+// A Dashboard serves the pages. It runs nothing by itself.
+type Dashboard struct {
+	options  Options
+	readings *readings
+	pages    pages
+	assets   assets
+	mux      *http.ServeMux // of paths
+	origins  *http.CrossOriginProtection
+	tries    *httprate.RateLimiter // by address; in front of what the record counts
+	hashing  chan struct{}         // a place for each password that may be compared at once
+}
+
+// New returns the handler of all pages.
+func New(options Options) *Dashboard {
+	d := &Dashboard{
+		options: options, readings: &readings{record: options.Record, log: options.Log}, assets: loadAssets(),
+		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
+		tries:   httprate.NewRateLimiter(triesAMinute, time.Minute),
+		hashing: make(chan struct{}, hashesAtOnce),
+	}
+	d.pages = loadPages(d.assets)
+	paths := make(map[string]map[string]route)
+	for _, r := range d.table() {
+		if paths[r.path] == nil {
+			paths[r.path] = make(map[string]route)
+		}
+		paths[r.path][r.method] = r
+	}
+	for path, methods := range paths {
+		d.mux.HandleFunc(Path+path, d.answer(methods))
+	}
+	d.mux.HandleFunc("/", d.answer(nil))
+	return d
+}
+
+// A route is one page, or one thing that can be done.
+type route struct {
+	method, path string // below Path
+	least        Role   // who may; anybody without a login if it is empty
+	serve        func(*Dashboard, *visit) error
+}
+
+// table returns every route. It is the one place that says who may call what.
+func (d *Dashboard) table() []route {
+	const get, post = http.MethodGet, http.MethodPost
+	return []route{
+		// What a browser needs before anybody is known.
+		{get, "/static/{hash}/{name}", anybody, (*Dashboard).asset},
+		{get, "/login", anybody, (*Dashboard).loginPage},
+		{post, "/login", anybody, (*Dashboard).logIn},
+		{post, "/theme", anybody, (*Dashboard).setTheme}, // a cookie of the browser's own
+
+		// Pages.
+		{get, "/{$}", anybody, func(_ *Dashboard, v *visit) error { return v.redirect(Path) }},
+		{get, "", Viewer, (*Dashboard).overviewPage},
+		{get, "/lanes", Viewer, (*Dashboard).lanesPage},
+		{get, "/audit", Viewer, (*Dashboard).auditPage},
+
+		// What can be done.
+		{post, "/logout", Viewer, (*Dashboard).logOut},
+		{get, "/lanes/{lane}/pause", Operator, (*Dashboard).pausePage},
+		{post, "/lanes/{lane}/pause", Operator, (*Dashboard).pauseLane},
+		{get, "/lanes/{lane}/resume", Operator, (*Dashboard).resumePage},
+		{post, "/lanes/{lane}/resume", Operator, (*Dashboard).resumeLane},
+	}
+}
+
+// maxBody bounds the body of a request: a form with a few short fields.
+const maxBody = 16 << 10
+
+// ServeHTTP implements http.Handler.
+func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header())
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	d.mux.ServeHTTP(w, r)
+}
+
+// answer returns the handler of a path, which has a route for each of its methods.
+func (d *Dashboard) answer(methods map[string]route) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{w: w, r: r}
+		defer d.recover(v)
+		if err := d.serve(v, methods); err != nil {
+			d.fail(v, err)
+		}
+	}
+}
+
+// serve finds out who comes, and lets the route do its part.
+func (d *Dashboard) serve(v *visit, methods map[string]route) error {
+	method := v.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	rt, takes := methods[method]
+	switch {
+	case methods == nil:
+		return errNotFound
+	case d.origins.Check(v.r) != nil:
+		return errForeign
+	case !takes:
+		v.w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(methods)), ", "))
+		return errMethod
+	case rt.least == anybody:
+		return rt.serve(d, v)
+	}
+	who, err := d.identify(v.r)
+	if err != nil {
+		return err
+	}
+	v.who = who
+	if !who.Role.may(rt.least) {
+		return errRole(rt.least)
+	}
+	return rt.serve(d, v)
+}
+
+// localPath returns where to go back to: a page of this dashboard, or the first one
+// if the text names anything else.
+func localPath(text string) string {
+	path, _, _ := strings.Cut(text, "?")
+	inside := path == Path || strings.HasPrefix(path, Path+"/")
+	if !inside || strings.ContainsAny(text, "\\\r\n") || strings.Contains(path, "//") || strings.Contains(path, "/.") ||
+		strings.HasPrefix(path, Path+"/login") {
+		return Path
+	}
+	return text
+}

@@ -1,0 +1,81 @@
+package dashboard
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// An overviewView is what an operator looks at first.
+type overviewView struct {
+	lanesView
+
+	Waiting   int
+	Parked    int
+	Unsent    int // without a task on a queue
+	InFlight  int
+	Oldest    time.Duration
+	Drained   *moment // when the last lane will have sent what waits
+	Needing   int     // lanes and models that need a hand
+	Tenants   []record.TenantState
+	Untold    int // tenants that are not listed
+	Ended     []endedView
+	More      bool // more ended than are counted
+	MostEnded int
+	Empty     bool // nobody has asked for anything of late
+}
+
+// An endedView is how many jobs ended in one way.
+type endedView struct {
+	State state
+	Jobs  int
+}
+
+// overviewPage shows how everything is going.
+func (d *Dashboard) overviewPage(v *visit) error {
+	o, err := d.readings.get(v.r.Context())
+	if err != nil {
+		return err
+	}
+	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: d.viewOverview(o, v.who.Role)})
+	return nil
+}
+
+func (d *Dashboard) viewOverview(o record.Overview, role Role) overviewView {
+	v := overviewView{
+		lanesView: d.viewLanes(o, role), Waiting: o.Backlog.Waiting, Parked: o.Backlog.Parked, Unsent: o.Backlog.Unsent,
+		InFlight: o.Backlog.Processing, Oldest: o.Backlog.Waits, Tenants: o.Tenants, Untold: o.Waiting - len(o.Tenants),
+		Ended: viewEnded(o.Ended), More: o.Ended.More, MostEnded: record.MaxEnded,
+	}
+	for _, l := range v.Lanes {
+		if l.Drained != nil && (v.Drained == nil || l.Drained.At.After(v.Drained.At)) {
+			v.Drained = l.Drained
+		}
+		if l.Needs {
+			v.Needing++
+		}
+	}
+	v.Needing += len(v.Unserved)
+	v.Empty = v.Waiting+v.InFlight+len(o.Ended.Jobs) == 0
+	return v
+}
+
+// viewEnded returns how many jobs ended in which way, always in the same order.
+func viewEnded(e record.Ended) []endedView {
+	if len(e.Jobs) == 0 {
+		return nil
+	}
+	var views []endedView
+	for _, way := range []struct {
+		status job.Status
+		state  state
+	}{
+		{job.StatusSucceeded, state{"succeeded", "●", "good"}}, {job.StatusPartial, state{"partial", "◐", "warn"}},
+		{job.StatusFailed, state{"failed", "✕", "bad"}}, {job.StatusCanceled, state{"canceled", "○", "off"}},
+	} {
+		views = append(views, endedView{State: way.state, Jobs: e.Jobs[way.status]})
+	}
+	return views
+}

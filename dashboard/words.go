@@ -1,0 +1,73 @@
+package dashboard
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// number returns a number as people read it, such as 12,345.
+func number(n int) string {
+	digits := strconv.Itoa(n)
+	sign := ""
+	if n < 0 {
+		sign, digits = "−", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+// countOf returns a number and a noun, such as "2 pictures".
+func countOf(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return number(n) + " " + thing + "s"
+}
+
+// span returns a duration as people say it. The longer it is, the coarser it is.
+func span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%.0f s", max(0, d.Seconds()))
+	case d < 90*time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	case d < 2*day:
+		d = d.Round(time.Minute)
+		if m := int(d.Minutes()) % 60; m > 0 {
+			return fmt.Sprintf("%d h %d min", int(d.Hours()), m)
+		}
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%.0f days", d.Hours()/24)
+	}
+}
+
+// A moment is a time as a page shows it.
+type moment struct {
+	At  time.Time
+	now time.Time
+}
+
+// Machine returns the time for programs.
+func (m moment) Machine() string { return m.At.UTC().Format(time.RFC3339) }
+
+// Clock returns the time for people: without the date if it is today's.
+func (m moment) Clock() string {
+	if m.At.UTC().Format(time.DateOnly) == m.now.UTC().Format(time.DateOnly) {
+		return m.At.UTC().Format("15:04 MST")
+	}
+	return m.At.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// Distance returns how far from now the time is, such as "3 min ago" or "in 2 h".
+func (m moment) Distance() string {
+	d := m.At.Sub(m.now)
+	if d > 0 {
+		return "in " + span(d)
+	}
+	return span(-d) + " ago"
+}
