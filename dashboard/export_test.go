@@ -1,0 +1,28 @@
+package dashboard
+
+// A Called is what calls a route.
+type Called struct {
+	Method, Path string
+	Least        Role
+}
+
+// Routes returns all routes, for tests.
+func Routes() []Called {
+	var all []Called
+	for _, r := range (*Dashboard)(nil).table() {
+		all = append(all, Called{r.method, r.path, r.least})
+	}
+	return all
+}
+
+// Asset returns where a file is served, for tests.
+func Asset(name string) string { return loadAssets().path(name) }
+
+// ClientAddress is clientAddress, Span is span and LocalPath is localPath, for
+// tests.
+var (
+	ClientAddress = clientAddress
+	Span          = span
+	LocalPath     = localPath
+	Number        = number
+)

@@ -1,0 +1,128 @@
+package dashboard_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ai-worker/ai-worker/dashboard"
+	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/record/postgres"
+	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
+)
+
+func credentials(user, password string) url.Values {
+	return url.Values{"user": {user}, "password": {password}}
+}
+
+// A wrong password and an unknown name are told the same.
+func TestLoginSaysNothingOfNames(t *testing.T) {
+	s := setup(t)
+	wrong := s.do(request{method: "POST", path: path + "/login", form: credentials("ada", "wrong")})
+	unknown := s.do(request{method: "POST", path: path + "/login", form: credentials("nobody", "wrong")})
+	empty := s.do(request{method: "POST", path: path + "/login"})
+	page := text(t, wrong)
+	if wrong.StatusCode != 401 || unknown.StatusCode != 401 || empty.StatusCode != 401 || text(t, unknown) != page || text(t, empty) != page {
+		t.Errorf("answered %s, %s and %s", wrong.Status, unknown.Status, empty.Status)
+	}
+	want(t, page, "The name or the password is wrong.", "-ada")
+	want(t, s.log.String(), "-nobody", "address=192.0.2.7")
+}
+
+// What somebody types into the wrong field is in no log and no record.
+func TestLoginKeepsNoName(t *testing.T) {
+	s := setup(t)
+	s.do(request{method: "POST", path: path + "/login", form: credentials("my secret password", "")})
+	want(t, s.log.String(), "-secret")
+	seen := &tries{Record: s.kept}
+	s.options.Record = seen
+	s.start()
+	s.do(request{method: "POST", path: path + "/login", form: credentials("my secret password", "")})
+	want(t, fmt.Sprint(seen.all), "-secret", "192.0.2.7")
+}
+
+// After ten failures within 15 minutes even the right password is refused, with the
+// time after which it is not, and no password is compared.
+func TestFailedLoginsAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		try := func(user, password, address string) *http.Response {
+			return s.do(request{method: "POST", path: path + "/login", form: credentials(user, password), header: map[string]string{"X-Forwarded-For": address}})
+		}
+		for n := range 10 {
+			if got := try("ada", "wrong", fmt.Sprint("198.51.100.", n)).StatusCode; got != http.StatusUnauthorized {
+				t.Fatalf("try %d is answered %d", n, got)
+			}
+		}
+		resp := try("ada", password, "203.0.113.1")
+		after, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+		if resp.StatusCode != http.StatusTooManyRequests || err != nil || after < 800 || after > 900 {
+			t.Errorf("answered %s, Retry-After %q", resp.Status, resp.Header.Get("Retry-After"))
+		}
+		want(t, text(t, resp), "Try again in 15 min")
+		if got := try("vera", password, "203.0.113.1").StatusCode; got != http.StatusSeeOther {
+			t.Errorf("another user is answered %d", got)
+		}
+		time.Sleep(15 * time.Minute)
+		if got := try("ada", password, "203.0.113.1").StatusCode; got != http.StatusSeeOther {
+			t.Errorf("15 minutes later: answered %d", got)
+		}
+	})
+}
+
+// A flood from one address is stopped before the record is asked.
+func TestAFloodIsStoppedInFront(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		seen := &tries{Record: s.kept}
+		s.options.Record = seen
+		s.start()
+		for range 100 {
+			s.do(request{method: "POST", path: path + "/login", form: credentials("nobody", "wrong")})
+		}
+		if n := len(seen.all); n > 20 {
+			t.Errorf("the record was asked %d times", n)
+		}
+	})
+}
+
+// Two instances on one database count together: of a flood of passwords, from many
+// addresses at once, ten are compared.
+func TestTwoInstancesCountLoginsTogether(t *testing.T) {
+	pool, err := postgres.NewPool(t.Context(), postgrestest.NewRecord(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s := setup(t)
+	s.options.Record = postgres.New(pool)
+	instances := []http.Handler{dashboard.New(s.options), dashboard.New(s.options)}
+	var compared, refused atomic.Int32
+	var group sync.WaitGroup
+	for n := range 60 {
+		group.Go(func() {
+			resp := send(t, instances[n%2], request{
+				method: "POST", path: path + "/login", form: credentials("ada", "guess "+strconv.Itoa(n)),
+				header: map[string]string{"X-Forwarded-For": fmt.Sprint("198.51.100.", n)},
+			})
+			switch resp.StatusCode {
+			case http.StatusUnauthorized:
+				compared.Add(1)
+			case http.StatusTooManyRequests:
+				refused.Add(1)
+			default:
+				t.Errorf("answered %s", resp.Status)
+			}
+		})
+	}
+	group.Wait()
+	if compared.Load() != record.MaxFailedLogins || refused.Load() != 60-record.MaxFailedLogins {
+		t.Errorf("%d were compared and %d refused, want %d compared", compared.Load(), refused.Load(), record.MaxFailedLogins)
+	}
+}
