@@ -249,7 +249,7 @@ func TestEveryAnswerIsSecure(t *testing.T) {
 			}
 		}
 		kept := resp.Header.Get("Cache-Control")
-		if file := strings.Contains(q.path, "/static/") && resp.StatusCode == 200; file != strings.Contains(kept, "immutable") || !file && kept != "no-store" {
+		if file := strings.Contains(q.path, "/static/") && resp.StatusCode == http.StatusOK; file != strings.Contains(kept, "immutable") || !file && kept != "no-store" {
 			t.Errorf("%s %s: Cache-Control is %q", q.method, q.path, kept)
 		}
 	}

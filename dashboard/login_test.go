@@ -28,7 +28,7 @@ func TestLoginSaysNothingOfNames(t *testing.T) {
 	unknown := s.do(request{method: "POST", path: path + "/login", form: credentials("nobody", "wrong")})
 	empty := s.do(request{method: "POST", path: path + "/login"})
 	page := text(t, wrong)
-	if wrong.StatusCode != 401 || unknown.StatusCode != 401 || empty.StatusCode != 401 || text(t, unknown) != page || text(t, empty) != page {
+	if wrong.StatusCode != http.StatusUnauthorized || unknown.StatusCode != http.StatusUnauthorized || empty.StatusCode != http.StatusUnauthorized || text(t, unknown) != page || text(t, empty) != page {
 		t.Errorf("answered %s, %s and %s", wrong.Status, unknown.Status, empty.Status)
 	}
 	want(t, page, "The name or the password is wrong.", "-ada")

@@ -97,7 +97,7 @@ func findUser(users []User, name string) (User, bool) {
 // sessionCookie returns the cookie that keeps a session, or ends one if value is
 // empty.
 func sessionCookie(r *http.Request, value string) *http.Cookie {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // it is for TLS only, except on this machine
 		Name: cookieName(r), Value: value, Path: "/", HttpOnly: true, Secure: !isPlain(r), SameSite: http.SameSiteLaxMode,
 		MaxAge: int(sessionLasts.Seconds()),
 	}

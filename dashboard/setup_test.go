@@ -200,3 +200,12 @@ func (t *tries) BeginLogin(ctx context.Context, try record.LoginTry) error {
 	t.all = append(t.all, try)
 	return t.Record.BeginLogin(ctx, try)
 }
+
+// stated is a record with an overview that a test sets.
+type stated struct {
+	dashboard.Record
+
+	overview record.Overview
+}
+
+func (s *stated) Overview(context.Context) (record.Overview, error) { return s.overview, nil }

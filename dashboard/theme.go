@@ -29,8 +29,8 @@ func (d *Dashboard) setTheme(v *visit) error {
 	if !slices.Contains(themes, chosen) {
 		return errForm
 	}
-	const year = 365 * 24 * 60 * 60 // seconds
-	http.SetCookie(v.w, &http.Cookie{
+	const year = 365 * 24 * 60 * 60   // seconds
+	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // as that of a session
 		Name: themeCookie, Value: chosen, Path: Path, MaxAge: year, HttpOnly: true, Secure: !isPlain(v.r), SameSite: http.SameSiteLaxMode,
 	})
 	back := v.r.PostForm.Get("back")

@@ -15,6 +15,7 @@ import (
 
 	oteltrace "go.opentelemetry.io/otel/trace"
 
+	"github.com/ai-worker/ai-worker/dashboard"
 	"github.com/ai-worker/ai-worker/handlers"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/server"
@@ -91,6 +92,32 @@ func TestEveryAnswerKeepsItsType(t *testing.T) {
 		if got := w.Header().Get("X-Content-Type-Options"); w.Code != want || got != "nosniff" {
 			t.Errorf("%s: answered %d, want %d, with X-Content-Type-Options %q", path, w.Code, want, got)
 		}
+	}
+}
+
+// Without a dashboard, its address is one like any other that there is not.
+func TestTheDashboardIsThereOnlyIfItIsEnabled(t *testing.T) {
+	ask := func(cfg server.Config, path string) (int, string) {
+		cfg.Log = slog.New(slog.DiscardHandler)
+		w := httptest.NewRecorder()
+		server.New(cfg).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, http.NoBody))
+		return w.Code, w.Body.String()
+	}
+	there := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	for _, path := range []string{"", "/", "/lanes", "/lanes/a/pause"} {
+		_, unknown := ask(server.Config{}, "/nowhere")
+		if code, text := ask(server.Config{}, server.DashboardPath+path); code != http.StatusNotFound || strings.Replace(text, server.DashboardPath+path, "/nowhere", 1) != unknown {
+			t.Errorf("%s, not enabled: answered %d %s", path, code, text)
+		}
+		if code, _ := ask(server.Config{Dashboard: there}, server.DashboardPath+path); code != http.StatusTeapot {
+			t.Errorf("%s, enabled: answered %d", path, code)
+		}
+	}
+	if code, _ := ask(server.Config{Dashboard: there}, server.DashboardPath+"x"); code != http.StatusNotFound {
+		t.Errorf("another address is answered %d", code)
+	}
+	if server.DashboardPath != dashboard.Path {
+		t.Errorf("it is served at %s, and leads to %s", server.DashboardPath, dashboard.Path)
 	}
 }
 

@@ -62,7 +62,9 @@ func (g *guard) answersTo(host string) bool {
 
 // isDashboard reports whether a request is for the operators' pages, which send
 // forms, and look at where each comes from themselves.
-func isDashboard(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, server.DashboardPath+"/") }
+func isDashboard(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, server.DashboardPath+"/")
+}
 
 // isJSON reports whether a request has a body of JSON, or neither a body nor a
 // type. A page can send any other type to another origin without asking first.

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"image"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -120,6 +121,55 @@ func TestDevWithoutKeysRefusesWebPages(t *testing.T) {
 			t.Errorf("%s: answered %d %q, want %d", name, resp.StatusCode, problem.Detail, tt.want)
 		}
 	}
+}
+
+// A developer opens the dashboard without a login, and pauses and resumes the lane
+// there. Pages of other origins cannot.
+func TestDevHasADashboard(t *testing.T) {
+	t.Parallel()
+	_, a := startDev(t, t.TempDir())
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	send := func(method, path, origin string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), method, a.base+"/admin/queues"+path, strings.NewReader("reason=for+a+test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", origin)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	if code, _ := send("POST", "/lanes/default/pause", "https://evil.example.com"); code != http.StatusForbidden {
+		t.Errorf("another origin is answered %d", code)
+	}
+	if code, _ := send("POST", "/lanes/default/pause", a.base); code != http.StatusSeeOther {
+		t.Fatalf("the pause is answered %d", code)
+	}
+	if code, text := send("GET", "/lanes", a.base); code != http.StatusOK || !strings.Contains(text, "developer: for a test") {
+		t.Errorf("answered %d %s", code, text)
+	}
+	id := a.generate(`{"prompt":"A fox"}`).ID
+	var waits struct {
+		Images []struct {
+			WaitingFor string `json:"waiting_for"`
+		}
+	}
+	await(t, "the picture waiting for a lane", patience, func() bool {
+		_, err := a.call(http.MethodGet, "/api/jobs/"+id, "", &waits)
+		return err == nil && waits.Images[0].WaitingFor == "lane"
+	})
+	if code, _ := send("POST", "/lanes/default/resume", a.base); code != http.StatusSeeOther {
+		t.Errorf("the resume is answered %d", code)
+	}
+	a.poll(id, "succeeded") // by the sweep that was asked for, within two minutes
 }
 
 // Pictures are for whoever knows their address; what there is, and writing, is

@@ -11,8 +11,12 @@ import (
 	"github.com/ai-worker/ai-worker/snapshot"
 )
 
-// newDashboard returns the operators' pages.
+// newDashboard returns the operators' pages, or nil in a process that does not serve
+// them.
 func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, sweeps *enqueue.Producer, log *slog.Logger) http.Handler {
+	if !cfg.Role.Dashboard() || !cfg.Dashboard.Enabled {
+		return nil
+	}
 	options := dashboard.Options{
 		Record: rec, Sweeps: sweeps, Lanes: lanes, RPMSetting: `GEMINI_RPM, or "rpm" in LANES,`,
 		Developer: cfg.Dev.Developer, Log: log,

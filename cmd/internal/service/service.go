@@ -87,9 +87,9 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
 		Webhooks: hooks.ofSweeps(cfg.Tasks),
 	}
-
 	routes := server.Config{
 		Version: version, PublicURL: cfg.PublicURL, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
+		Dashboard: newDashboard(cfg, lanes, published, producer, log),
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
@@ -111,9 +111,6 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 			return nil, errors.Join(err, s.Close())
 		}
 		routes.Tasks = &handlers.Tasks{Worker: w, Sweeper: s.sweeper, Process: process, Log: log, Webhooks: hooks.deliverer}
-	}
-	if cfg.Role.Dashboard() && cfg.Dashboard.Enabled {
-		routes.Dashboard = newDashboard(cfg, lanes, published, producer, log)
 	}
 	s.handler = server.New(routes)
 	return s, nil
