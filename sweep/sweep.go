@@ -61,6 +61,7 @@ type Swept struct {
 	Moved   int `json:"moved"`   // images that went to another lane, were parked or no longer are
 	Told    int `json:"told"`    // tasks of webhooks that never reached their queue, or that are overdue
 	Sums    int `json:"sums"`    // sums of hours that began more than 400 days ago
+	Audits  int `json:"audits"`  // entries of the audit that are past their time
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -146,6 +147,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
 		{"remove uploads", &swept.Uploads, s.uploads(daily)},
+		{"retire the audit", &swept.Audits, s.audits(daily)},
 	} {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(mending)
@@ -186,7 +188,7 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
-		"moved", swept.Moved, "told", swept.Told, "sums", swept.Sums,
+		"moved", swept.Moved, "told", swept.Told, "sums", swept.Sums, "audits", swept.Audits,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
@@ -299,6 +301,18 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	n = len(jobs) - len(failed)
 	return n, n > 0 && len(jobs) == page, errors.Join(failed[:min(len(failed), maxErrors)]...)
+}
+
+// audits returns a step that removes entries of the audit that are past their time,
+// or one that does nothing unless the sweep is the daily one.
+func (s *Sweeper) audits(daily bool) func(context.Context) (n int, more bool, err error) {
+	return func(ctx context.Context) (n int, more bool, err error) {
+		if !daily {
+			return 0, false, nil
+		}
+		n, err = s.Record.RetireAudit(ctx, page)
+		return n, n == page, err
+	}
 }
 
 // Remove removes a job that has ended: its pictures first, so that a removal
