@@ -18,6 +18,7 @@ dev: ## Run the whole service here, with stand-ins for what it has no settings f
 .PHONY: example
 example: ## Run the Next.js example on that: AI_WORKER_URL for another service
 	scripts/run-example.sh
+
 .PHONY: emulator
 emulator: ## Run the Cloud Tasks emulator by itself: ARGS='--queue projects/p/locations/l/queues/q'
 	go run ./cmd/cloud-tasks-emulator $(ARGS)
@@ -47,7 +48,7 @@ test-client: ## Test the npm package, also against the service: CALLS=500 for as
 	cd client && npm ci --prefer-offline --ignore-scripts && npm test
 
 .PHONY: test-browser
-test-browser: ## Use the example as visitors do, in Chromium: SCREENSHOTS=folder to look at it
+test-browser: ## Use the example and the dashboard as people do, in Chromium: SCREENSHOTS=folder to look at them
 	scripts/test-browser.sh
 
 .PHONY: lint
