@@ -150,6 +150,9 @@ type Image struct {
 	Status   Status // never StatusPartial
 	Attempts int    // attempts begun and not given back; see Failure.SpendsAttempt
 	Parked   bool   // queued, without a task: no lane serves its model now
+	// HeldBy is the budget for whose room the image waits, queued and without a task;
+	// empty if it does not.
+	HeldBy BudgetScope
 
 	// Set once the status is StatusSucceeded.
 	Object Object
@@ -160,6 +163,9 @@ type Image struct {
 	// in millionths of a US dollar: the picture, and the attempts that brought
 	// none, as far as the provider may charge for them. See Bill.BoundMicros.
 	BoundMicros, BilledMicros int64
+	// ReservedMicros is what budgets have reserved for the image's next attempt, or
+	// for the one under way, in millionths of a US dollar.
+	ReservedMicros int64
 
 	// Error says why the image failed. While the image waits for its next
 	// attempt, it says why the latest one failed. Otherwise it is nil.

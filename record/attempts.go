@@ -26,6 +26,10 @@ type AttemptKeeper interface {
 	// stored tells that the attempt's picture is in the bucket. Then the next claim
 	// of the image finds the picture and reports what it cost, so NoteAttempt does
 	// nothing to an attempt that was lost.
+	//
+	// If the attempt was the image's last, NoteAttempt settles the image's reservation
+	// with what the attempt was billed, also if no request was sent. If another one
+	// follows, what it was billed is taken from that reservation.
 	NoteAttempt(ctx context.Context, c Claim, stored bool) error
 
 	// Attempts returns the attempts of a job that have ended, by image and number.

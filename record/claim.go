@@ -47,4 +47,13 @@ type Requeue struct {
 	After    time.Duration // for how long it is not ready
 	GiveBack bool          // the attempt does not count
 	Reason   *job.Error    // why the attempt ended; nil if nothing was wrong with it
+
+	PriceMicros int64   // what the next attempt may count, in millionths of a US dollar
+	Budgets     Budgets // that the next attempt counts against
+}
+
+// Covers reports whether the end of the attempt of a claim must settle and reserve:
+// it was billed, or what is reserved does not cover the next one.
+func (q Requeue) Covers(c Claim) bool {
+	return len(q.Budgets.Periods) > 0 && (c.Report.Bill.BoundMicros > 0 || c.Image().ReservedMicros < q.PriceMicros)
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -26,6 +27,9 @@ type Draft struct {
 	// 0 for no bound.
 	MaxWaiting int
 
+	PriceMicros int64   // list price of an image, in millionths of a US dollar; known if there are budgets
+	Budgets     Budgets // that the images count against
+
 	// IdempotencyKey makes Create record the job only once, however often it is
 	// called; empty for none.
 	IdempotencyKey string
@@ -42,8 +46,39 @@ func (d Draft) CheckWaiting(waiting int) error {
 	return nil
 }
 
-// Tasks returns the tasks of the job's first dispatch, one for each image that is
-// not parked.
+// A BudgetRoom is what is known of a period of a budget.
+type BudgetRoom struct {
+	UsedMicros int64 // reserved and spent
+	Behind     bool  // images are held by the budget: others come after them
+}
+
+// Fit returns how many of the job's images, the first ones, find room in the periods
+// of its budgets, and the budget that holds the others. If a budget refuses the job,
+// Fit returns that one as refusing. rooms are in the order of the periods.
+func (d Draft) Fit(rooms []BudgetRoom) (n int, heldBy, refusing job.BudgetScope) {
+	n = d.Input.Count
+	for i, p := range d.Budgets.Periods {
+		fit := 0
+		if !rooms[i].Behind {
+			fit = int(min(int64(d.Input.Count), max(0, p.LimitMicros-rooms[i].UsedMicros)/d.PriceMicros))
+		}
+		if fit < d.Input.Count && p.Refuse && refusing == "" {
+			refusing = p.Scope
+		}
+		if fit < n {
+			n, heldBy = fit, p.Scope
+		}
+	}
+	return n, heldBy, refusing
+}
+
+// TasksOf returns the tasks of the job's first dispatch once it is recorded.
+func (d Draft) TasksOf(j job.Job) []job.Task {
+	return slices.DeleteFunc(d.Tasks(), func(t job.Task) bool { return j.Images[t.Index].HeldBy != "" })
+}
+
+// Tasks returns the tasks of the job's first dispatch, one for each image that has
+// a lane.
 func (d Draft) Tasks() []job.Task {
 	var tasks []job.Task
 	for i, lane := range d.Lanes {
@@ -76,4 +111,7 @@ type Outlook struct {
 	Ahead     *int             // as job.Job.Ahead; nil if none of its images would get a lane
 	LastAhead *int             // the same for the last of its images that would get a lane
 	Paused    []job.PausedLane // as job.Job.Paused
+
+	Held   int             // how many of its images, the last ones, would be held
+	HeldBy job.BudgetScope // by which budget
 }

@@ -68,6 +68,11 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// priorities, above d.MaxWaiting. Otherwise Create records nothing and fails
 	// with ErrTooManyWaiting. That holds however many calls there are at once,
 	// and costs the same however many jobs and tenants there are.
+	//
+	// Each image reserves d.PriceMicros with all periods of d.Budgets. Those for which
+	// there is no room, and all while others are held by one of these budgets, are
+	// held; see BudgetKeeper. If the budget without room is one that refuses, Create
+	// records nothing and fails with a *BudgetError.
 	Create(ctx context.Context, d Draft) (job.Job, []job.Task, error)
 
 	// Recorded returns the job that Create would return for d, or ErrNotFound
@@ -76,14 +81,14 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 
 	// Outlook returns what Get would tell of the job that Create would record for
 	// d, and records nothing. It goes neither by d.IdempotencyKey nor by another
-	// retry. It fails with ErrTooManyWaiting as Create would. The cost does not
-	// grow with how many images wait.
+	// retry. It fails with ErrTooManyWaiting, and with a *BudgetError, as Create
+	// would. The cost does not grow with how many images wait.
 	Outlook(ctx context.Context, d Draft) (Outlook, error)
 
 	// Get returns the job, or ErrNotFound. Only Get sets Ahead and Paused: Paused
-	// while an image of the job is queued, and Ahead while one is queued and not
-	// parked. Ahead is about the first of these that is ready, or else the first.
-	// The cost does not grow with how many images wait.
+	// while an image of the job is queued, and Ahead while one is queued, and neither
+	// parked nor held. Ahead is about the first of these that is ready, or else the
+	// first. The cost does not grow with how many images wait.
 	Get(ctx context.Context, id string) (job.Job, error)
 
 	// List returns a page of the jobs that a query asks for, the newest first:
@@ -173,7 +178,10 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Fail(ctx context.Context, c Claim, reason job.Error) (job.Job, error)
 
 	// Requeue makes the claimed image wait for its next dispatch, and returns
-	// the task of that, or fails with ErrClaimLost.
+	// the task of that, or fails with ErrClaimLost. If r.Budgets has periods, it settles
+	// what the attempt was billed, and makes what is reserved for the image cover
+	// r.PriceMicros. Where there is no room for that, the image is held, and there is no
+	// task.
 	//
 	// Fail and Requeue add c.Report.Bill.BoundMicros to what the image has been
 	// billed.
@@ -262,6 +270,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 
 	Reporter
 	AttemptKeeper
+	BudgetKeeper
 	WebhookKeeper
 	Operators
 }

@@ -41,6 +41,7 @@ const (
 type Backlog struct {
 	Waiting    int // queued images, parked ones included
 	Parked     int // of these, those that wait for a lane
+	Held       int // of these, those that wait for room in a budget
 	Processing int // images that a delivery works on, or worked on when it died
 	Unsent     int // queued images whose task is not known to be on a queue, up to MaxUnsent
 	Untold     int // waiting webhooks whose task is not known to be on the queue, up to MaxUnsent

@@ -256,6 +256,26 @@ func (r *Record) ForgetSpend(ctx context.Context, age time.Duration, limit int) 
 	return r.record.ForgetSpend(ctx, age, limit)
 }
 
+// Budgets implements record.Record.
+func (r *Record) Budgets(ctx context.Context) ([]record.BudgetState, error) {
+	return r.record.Budgets(ctx)
+}
+
+// Held implements record.Record.
+func (r *Record) Held(ctx context.Context, except []job.BudgetScope, limit int) ([]record.HeldImage, error) {
+	return r.record.Held(ctx, except, limit)
+}
+
+// Release implements record.Record.
+func (r *Record) Release(ctx context.Context, img record.HeldImage, b record.Budgets) error {
+	return r.record.Release(ctx, img, b)
+}
+
+// Settle implements record.Record.
+func (r *Record) Settle(ctx context.Context, age time.Duration, limit int) (int, error) {
+	return r.record.Settle(ctx, age, limit)
+}
+
 // Backlog implements record.Record.
 func (r *Record) Backlog(ctx context.Context, unsent time.Duration) (record.Backlog, error) {
 	return r.record.Backlog(ctx, unsent)

@@ -91,17 +91,19 @@ func plus(a, b record.Sums) record.Sums {
 func (r *Record) NoteAttempt(ctx context.Context, claim record.Claim, stored bool) error {
 	return r.update(ctx, func(_ time.Time, c *change) error {
 		e := r.jobs[claim.Job.ID]
-		if e == nil || !claim.Report.Asked() || claim.Index >= len(e.Images) {
+		if e == nil || claim.Index >= len(e.Images) {
 			return nil
 		}
 		of := e.Images[claim.Index].Attempts
 		n := slices.IndexFunc(of, func(a job.Attempt) bool { return a.Number == claim.Number })
-		if n < 0 || of[n].Asked() || stored && of[n].Outcome == job.OutcomeLost {
-			return nil
+		var billed int64
+		if n >= 0 && claim.Report.Asked() && !of[n].Asked() && !(stored && of[n].Outcome == job.OutcomeLost) {
+			of[n].Report = record.Kept(claim.Report)
+			billed = claim.Report.Bill.BoundMicros
+			r.setJob(e, c)
+			r.addSums(of[n], billOf(of[n]), c)
 		}
-		of[n].Report = record.Kept(claim.Report)
-		r.setJob(e, c)
-		r.addSums(of[n], billOf(of[n]), c)
+		r.settleLate(place{e, e.Images[claim.Index]}, claim.Number, billed, c)
 		return nil
 	})
 }

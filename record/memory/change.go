@@ -18,6 +18,7 @@ type change struct {
 	Tenants []tenantLine `json:"tenants,omitempty"`
 	Lanes   []laneLine   `json:"lanes,omitempty"`
 	Hours   []hourLine   `json:"hours,omitempty"`
+	Budgets []budgetLine `json:"budgets,omitempty"`
 
 	Audit    []record.AuditEntry  `json:"audit,omitempty"`
 	Forgot   []int64              `json:"forgot,omitempty"` // entries of the audit that were removed
@@ -47,8 +48,13 @@ type hourLine struct {
 	Forgotten bool `json:"forgotten,omitempty"`
 }
 
+type budgetLine struct {
+	Name   budgetName
+	Budget budget
+}
+
 func (c *change) empty() bool {
-	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours) == 0 &&
+	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours)+len(c.Budgets) == 0 &&
 		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions) == 0
 }
 
@@ -124,6 +130,11 @@ func (r *Record) setSession(id string, until time.Time, c *change) {
 	c.Sessions[id] = until
 }
 
+func (r *Record) setBudget(name budgetName, b budget, c *change) {
+	r.budgets[name] = b
+	c.Budgets = append(c.Budgets, budgetLine{name, b})
+}
+
 // apply makes a change that comes from the journal.
 func (r *Record) apply(kept change) error {
 	var c change
@@ -169,6 +180,9 @@ func (r *Record) apply(kept change) error {
 	for id, until := range kept.Sessions {
 		r.setSession(id, until, &c)
 	}
+	for _, l := range kept.Budgets {
+		r.setBudget(l.Name, l.Budget, &c)
+	}
 	return nil
 }
 
@@ -190,6 +204,9 @@ func (r *Record) state() []change {
 		rest.Hours = append(rest.Hours, hourLine{Name: name, Sums: s})
 	}
 	rest.Audit, rest.Sessions, rest.Tries = r.audit, r.sessions, slices.Collect(maps.Values(r.tries))
+	for name, b := range r.budgets {
+		rest.Budgets = append(rest.Budgets, budgetLine{name, b})
+	}
 	all := []change{rest}
 	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {
 		all = append(all, change{Jobs: []*entry{r.jobs[id]}})

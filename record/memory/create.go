@@ -11,40 +11,61 @@ import (
 
 // Create implements record.Record.
 func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks []job.Task, err error) {
+	if err := r.noteLimits(ctx, d.Budgets); err != nil {
+		return job.Job{}, nil, err
+	}
+	var crossed crossings
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		e, err := r.recorded(d)
 		switch {
 		case err != nil:
 			return err
 		case e == nil:
-			if err := d.CheckWaiting(r.waitingOf(d.Tenant)); err != nil {
+			if err := r.checkRoom(d); err != nil {
 				return err
 			}
-			if e, err = r.insert(d, now, c); err != nil {
+			if e, err = r.insert(d, now, &crossed, c); err != nil {
 				return err
 			}
 		}
 		j, tasks = e.snapshot(), e.pending()
 		return nil
 	})
+	crossed.tell(d.Budgets, err)
 	return j, tasks, err
 }
 
+// checkRoom fails if too many images would wait, or if a budget refuses the job.
+func (r *Record) checkRoom(d record.Draft) error {
+	if err := d.CheckWaiting(r.waitingOf(d.Tenant)); err != nil {
+		return err
+	}
+	if _, _, refusing := d.Fit(r.rooms(d.Budgets)); refusing != "" {
+		return &record.BudgetError{Scope: refusing}
+	}
+	return nil
+}
+
 // insert records a job, and moves its tenant's finish tag behind its last image.
-func (r *Record) insert(d record.Draft, now time.Time, c *change) (*entry, error) {
+func (r *Record) insert(d record.Draft, now time.Time, crossed *crossings, c *change) (*entry, error) {
 	if r.jobs[d.ID] != nil {
 		return nil, errExists
 	}
 	class := class{d.DrawnBy(), priority(d)}
 	name := tenantName{class, d.Tenant}
 	tag := r.startTag(name)
-	e, err := newEntry(d, tag, now)
+	fits, heldBy, _ := d.Fit(r.rooms(d.Budgets))
+	e, err := newEntry(d, fits, heldBy, tag, now)
 	if err != nil {
 		return nil, err
 	}
+	for _, i := range e.Images[:fits] {
+		r.reserve(i, d.Budgets, c)
+	}
+	r.cross(d.Budgets, crossed, c)
 	r.setJob(e, c)
 	r.setTenant(name, tenant{Finish: tag + float64(d.Input.Count)/d.Weight, Weight: d.Weight}, c)
-	for _, t := range d.Tasks() {
+	for _, t := range e.pending() {
 		r.addLanes(c, t.Lane)
 	}
 	return e, nil
@@ -83,7 +104,7 @@ func (r *Record) Recorded(ctx context.Context, d record.Draft) (j job.Job, err e
 		case err != nil:
 			return err
 		case e == nil:
-			return cmp.Or(d.CheckWaiting(r.waitingOf(d.Tenant)), record.ErrNotFound)
+			return cmp.Or(r.checkRoom(d), record.ErrNotFound)
 		}
 		j = e.snapshot()
 		return nil

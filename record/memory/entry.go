@@ -52,6 +52,14 @@ type image struct {
 	StruckAt    time.Time // when it last struck a lane that was not in StruckLanes yet
 	StruckLanes []string
 	Strikes     int
+
+	// Budgets are those that the image is reserved with, or was. Once its reservation
+	// is settled, Reserved stays as it was.
+	Budgets  []budgetName
+	Price    int64 // what a reservation is for
+	Reserved int64
+	Settled  bool  // it has ended, and its reservation has gone
+	Counted  int64 // the part of Image.BilledMicros that is spent already
 }
 
 // A class is the images that share one order of turns.
@@ -75,9 +83,9 @@ type tenant struct {
 // A keyName is an idempotency key of a tenant.
 type keyName struct{ Tenant, Key string }
 
-// newEntry returns a job that was just recorded. All its images are queued and
-// ready. Their start tags begin at tag.
-func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
+// newEntry returns a job that was just recorded. The first
+// ones are queued and ready; those that do not fit are held. Their start tags begin at tag.
+func newEntry(d record.Draft, fits int, heldBy job.BudgetScope, tag float64, now time.Time) (*entry, error) {
 	input, err := copyInput(d.Input)
 	if err != nil {
 		return nil, fmt.Errorf("memory: the input of job %s: %w", d.ID, err)
@@ -92,11 +100,14 @@ func newEntry(d record.Draft, tag float64, now time.Time) (*entry, error) {
 	for n, lane := range d.Lanes {
 		i := &image{
 			Image: job.Image{Index: n, Status: job.StatusQueued}, Model: d.DrawnBy(),
-			StartTag: tag + float64(n)/d.Weight, Ready: true, DueAt: now,
+			StartTag: tag + float64(n)/d.Weight, Ready: true, DueAt: now, Price: d.PriceMicros,
 		}
-		if lane == "" {
+		switch {
+		case n >= fits:
+			i.hold(e, heldBy, now)
+		case lane == "":
 			i.park(e, now)
-		} else {
+		default:
 			i.redispatch(d.ID, lane, now)
 		}
 		e.Images = append(e.Images, i)
@@ -123,8 +134,11 @@ func (e *entry) snapshot() job.Job {
 	j.Metadata = slices.Clone(e.Metadata)
 	for _, i := range e.Images {
 		img := i.Image
-		if i.queued() && !i.Ready && !img.Parked {
+		if i.queued() && !i.Ready && i.placed() {
 			img.NotBefore = i.DueAt
+		}
+		if !img.Status.Terminal() {
+			img.ReservedMicros = max(0, i.Reserved-(img.BilledMicros-i.Counted))
 		}
 		j.Images = append(j.Images, img)
 	}
@@ -163,7 +177,8 @@ func (i *image) move(event job.Event) {
 // end ends an image that its claimant did not end: a claim of it is lost.
 func (r *Record) end(p place, event job.Event, reason *job.Error, now time.Time, c *change) {
 	i := p.image
-	if i.Image.Status == job.StatusProcessing {
+	was := i.Image.Status
+	if was == job.StatusProcessing {
 		outcome := job.OutcomeCanceled
 		if reason != nil {
 			outcome = job.Outcome(reason.Code)
@@ -172,7 +187,10 @@ func (r *Record) end(p place, event job.Event, reason *job.Error, now time.Time,
 	}
 	i.move(event)
 	i.Image.CompletedAt, i.Image.Error, i.Claim = now, reason, ""
-	i.Image.Parked = false
+	i.Image.Parked, i.Image.HeldBy = false, ""
+	if i.Settled = was == job.StatusQueued; i.Settled {
+		r.settle(i, c)
+	}
 }
 
 // redispatch gives an image the task of its next dispatch, on a lane.
@@ -186,6 +204,19 @@ func (i *image) redispatch(jobID, lane string, now time.Time) {
 // one of dispatch 0 was never put on a queue, and nobody asks for it.
 func (i *image) park(e *entry, now time.Time) {
 	i.Image.Parked = true
+	i.withoutTask(e, now)
+}
+
+// hold makes an image wait for room in a budget, as park does for a lane.
+func (i *image) hold(e *entry, by job.BudgetScope, now time.Time) {
+	i.Image.HeldBy = by
+	i.withoutTask(e, now)
+}
+
+// placed reports whether a queued image has a place: it is neither parked nor held.
+func (i *image) placed() bool { return !i.Image.Parked && i.Image.HeldBy == "" }
+
+func (i *image) withoutTask(e *entry, now time.Time) {
 	i.Task = job.Task{JobID: e.Job.ID, Index: i.Image.Index}
 	i.HandedOutAt, i.Enqueued = now, true
 	i.Ready, i.DueAt = false, e.Job.ExpiresAt
@@ -200,9 +231,9 @@ func (i *image) lapsed(by time.Time) bool {
 func (i *image) queued() bool { return i.Image.Status == job.StatusQueued }
 
 // holds reports whether the image holds a task. The lane is no part of the
-// task's name. An image that has ended, or is parked, holds no task.
+// task's name. An image that has ended, or is parked or held, holds no task.
 func (i *image) holds(t job.Task) bool {
-	return !i.Image.Status.Terminal() && !i.Image.Parked &&
+	return !i.Image.Status.Terminal() && i.placed() &&
 		i.Task.JobID == t.JobID && i.Task.Index == t.Index && i.Task.Dispatch == t.Dispatch
 }
 

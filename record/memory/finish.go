@@ -14,6 +14,7 @@ func (r *Record) Succeed(ctx context.Context, claim record.Claim, s record.Succe
 		r.endAttempt(p, job.OutcomeSucceeded, true, claim.Report, now, c)
 		img, bill := &p.image.Image, claim.Report.Bill
 		img.CompletedAt, img.Object, img.CostMicros, img.BoundMicros = now, s.Object, bill.CostMicros, bill.BoundMicros
+		r.settle(p.image, c)
 	})
 }
 
@@ -23,25 +24,39 @@ func (r *Record) Fail(ctx context.Context, claim record.Claim, reason job.Error)
 		r.endAttempt(p, endReason(&reason), true, claim.Report, now, c)
 		p.image.Image.CompletedAt, p.image.Image.Error = now, &reason
 		p.image.Image.BilledMicros += claim.Report.Bill.BoundMicros
+		r.settle(p.image, c)
 	})
 }
 
 // Requeue implements record.Record.
 func (r *Record) Requeue(ctx context.Context, claim record.Claim, q record.Requeue) (job.Job, job.Task, error) {
+	if q.Covers(claim) {
+		if err := r.noteLimits(ctx, q.Budgets); err != nil {
+			return job.Job{}, job.Task{}, err
+		}
+	}
+	var crossed crossings
 	j, err := r.finish(ctx, claim, job.EventRequeue, func(p place, now time.Time, c *change) {
 		i := p.image
 		r.endAttempt(p, endReason(q.Reason), !q.GiveBack, claim.Report, now, c)
 		if q.GiveBack {
 			i.Image.Attempts--
 		}
-		i.redispatch(p.entry.Job.ID, q.Lane, now)
-		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
 		i.Image.Error = copyError(q.Reason)
 		i.Image.BilledMicros += claim.Report.Bill.BoundMicros
+		if q.Covers(claim) {
+			if full := r.cover(i, q, &crossed, c); full != "" {
+				i.hold(p.entry, full, now)
+				return
+			}
+		}
+		i.redispatch(p.entry.Job.ID, q.Lane, now)
+		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
 		r.addLanes(c, q.Lane)
 	})
-	if err != nil {
-		return job.Job{}, job.Task{}, err
+	crossed.tell(q.Budgets, err)
+	if err != nil || j.Images[claim.Index].HeldBy != "" {
+		return j, job.Task{}, err
 	}
 	return j, claim.NextTask(q.Lane), nil
 }

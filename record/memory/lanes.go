@@ -40,7 +40,7 @@ func (r *Record) laneStates() (states []record.LaneState) {
 
 func (r *Record) laneState(name string) record.LaneState {
 	l := r.lanes[name]
-	waiting := r.places(func(p place) bool { return p.image.queued() && p.image.Task.Lane == name })
+	waiting := r.places(func(p place) bool { return p.image.queued() && p.image.placed() && p.image.Task.Lane == name })
 	return record.LaneState{
 		Name: name, Waiting: len(waiting), Until: l.Until, Broken: l.Broken, Reason: copyError(l.Reason), Since: l.Since,
 		ByHand: l.ByHand,

@@ -37,6 +37,7 @@ type Record struct {
 	tenants map[tenantName]tenant    // each tenant's part in the turns
 	lanes   map[string]lane          // each lane that was ever paused or given a task
 	hours   map[hourName]record.Sums // what attempts came to
+	budgets map[budgetName]budget    // each period that was ever reserved
 	journal *journal.Journal[change]
 
 	audit    []record.AuditEntry // in the order in which things were done
@@ -60,7 +61,7 @@ func New(options ...Option) *Record {
 	r := &Record{
 		now: time.Now, jobs: make(map[string]*entry), open: make(map[string]*entry), keys: make(map[keyName]string),
 		turns: make(map[class]float64), tenants: make(map[tenantName]tenant), lanes: make(map[string]lane),
-		hours: make(map[hourName]record.Sums), journal: &journal.Journal[change]{},
+		hours: make(map[hourName]record.Sums), budgets: make(map[budgetName]budget), journal: &journal.Journal[change]{},
 		tries: make(map[string]loginTry), sessions: make(map[string]time.Time),
 	}
 	for _, o := range options {

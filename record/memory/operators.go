@@ -88,8 +88,8 @@ type loginTry struct {
 func (r *Record) BeginLogin(ctx context.Context, t record.LoginTry) error {
 	return r.update(ctx, func(now time.Time, c *change) error {
 		full := latest(
-			r.full(now, func(o loginTry) bool { return o.User == t.User }),
-			r.full(now, func(o loginTry) bool { return o.Address == t.Address }),
+			r.tooMany(now, func(o loginTry) bool { return o.User == t.User }),
+			r.tooMany(now, func(o loginTry) bool { return o.Address == t.Address }),
 		)
 		if !full.IsZero() {
 			return &record.TooManyLoginsError{RetryAfter: full.Add(record.LoginWindow).Sub(now)}
@@ -99,9 +99,9 @@ func (r *Record) BeginLogin(ctx context.Context, t record.LoginTry) error {
 	})
 }
 
-// full returns the zero time if fewer tries failed of late than may. Otherwise it
+// tooMany returns the zero time if fewer tries failed of late than may. Otherwise it
 // returns the time of the one that has to be forgotten before another may follow.
-func (r *Record) full(now time.Time, same func(loginTry) bool) time.Time {
+func (r *Record) tooMany(now time.Time, same func(loginTry) bool) time.Time {
 	var failed []time.Time
 	for _, t := range r.tries {
 		if t.Failed && same(t) && t.At.After(now.Add(-record.LoginWindow)) {

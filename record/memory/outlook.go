@@ -13,14 +13,19 @@ import (
 func (r *Record) Outlook(ctx context.Context, d record.Draft) (out record.Outlook, err error) {
 	d.IdempotencyKey = ""
 	err = r.view(ctx, func(now time.Time) error {
-		if err := d.CheckWaiting(r.waitingOf(d.Tenant)); err != nil {
+		if err := r.checkRoom(d); err != nil {
 			return err
 		}
 		var unkept change
-		tenants, lanes := maps.Clone(r.tenants), maps.Clone(r.lanes)
-		e, err := r.insert(d, now, &unkept)
+		tenants, lanes, budgets := maps.Clone(r.tenants), maps.Clone(r.lanes), maps.Clone(r.budgets)
+		e, err := r.insert(d, now, &crossings{}, &unkept)
 		if err != nil {
 			return err
+		}
+		for _, i := range e.Images {
+			if i.Image.HeldBy != "" {
+				out.Held, out.HeldBy = out.Held+1, i.Image.HeldBy
+			}
 		}
 		out.Paused = r.paused(now)
 		if first, last := e.next(), e.last(); first != nil {
@@ -28,16 +33,16 @@ func (r *Record) Outlook(ctx context.Context, d record.Draft) (out record.Outloo
 			out.Ahead, out.LastAhead = &ahead, &lastAhead
 		}
 		r.deleteJob(e, &unkept)
-		r.tenants, r.lanes = tenants, lanes
+		r.tenants, r.lanes, r.budgets = tenants, lanes, budgets
 		return nil
 	})
 	return out, err
 }
 
-// last returns the last of the job's images that is not parked, or nil.
+// last returns the last of the job's images that has a place, or nil.
 func (e *entry) last() (last *image) {
 	for _, i := range e.Images {
-		if !i.Image.Parked {
+		if i.placed() {
 			last = i
 		}
 	}

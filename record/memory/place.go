@@ -110,7 +110,7 @@ func (r *Record) TasksOn(ctx context.Context, lane, model string, limit int) (ta
 	err = r.view(ctx, func(now time.Time) error {
 		on := r.places(func(p place) bool {
 			i := p.image
-			return i.queued() && i.Task.Lane == lane && i.Model == model && !i.Image.Parked && (i.Ready || !i.DueAt.After(now))
+			return i.queued() && i.Task.Lane == lane && i.Model == model && i.placed() && (i.Ready || !i.DueAt.After(now))
 		})
 		slices.SortFunc(on, func(p, q place) int { return -p.compare(q) })
 		for _, p := range on[:min(limit, len(on))] {

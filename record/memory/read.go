@@ -47,11 +47,11 @@ func (r *Record) Known(ctx context.Context, ids ...string) (known []string, err 
 }
 
 // next returns the first of the job's images that is ready, or else the first
-// that is queued and not parked, or nil if there is none.
+// that is queued and has a place, or nil if there is none.
 func (e *entry) next() *image {
 	i := slices.IndexFunc(e.Images, func(i *image) bool { return i.queued() && i.Ready })
 	if i < 0 {
-		i = slices.IndexFunc(e.Images, func(i *image) bool { return i.queued() && !i.Image.Parked })
+		i = slices.IndexFunc(e.Images, func(i *image) bool { return i.queued() && i.placed() })
 	}
 	if i < 0 {
 		return nil

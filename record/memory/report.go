@@ -25,6 +25,9 @@ func (r *Record) backlog(unsent time.Duration, now time.Time) (b record.Backlog)
 			if p.image.Image.Parked {
 				b.Parked++
 			}
+			if p.image.Image.HeldBy != "" {
+				b.Held++
+			}
 			oldest = earliest(oldest, p.entry.Job.CreatedAt)
 		} else {
 			b.Processing++

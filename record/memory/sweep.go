@@ -34,7 +34,7 @@ func (i *image) unsent(by time.Time) bool {
 // Unheard implements record.Record.
 func (r *Record) Unheard(ctx context.Context, age time.Duration, limit int) (tasks []job.Task, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
-		unheard := func(i *image) bool { return i.queued() && !i.Image.Parked && !i.DueAt.After(now.Add(-micros(age))) }
+		unheard := func(i *image) bool { return i.queued() && i.placed() && !i.DueAt.After(now.Add(-micros(age))) }
 		for _, p := range r.page(limit, dueAt, unheard) {
 			p.image.DueAt = now
 			tasks = append(tasks, p.image.Task)

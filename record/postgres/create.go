@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -28,25 +29,28 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 		"total": d.Input.Count, "expires_in": d.ExpiresIn, "model": d.DrawnBy(),
 		"weight": d.Weight, "lanes": d.Lanes, "max_waiting": d.MaxWaiting,
 		"search_text": record.SearchText(d.Input.Prompt), "retry_of": retryOf(d), "keys": keys, "values": values,
-		"webhook_events": webhookEvents(d.Input),
+		"webhook_events": webhookEvents(d.Input), "price": d.PriceMicros,
 	}
+	maps.Copy(args, budgetArgs(d.Budgets))
 	var j job.Job
 	var recorded bool
 	var waiting int
-	err = r.send(ctx,
-		call{statement: "lock_tenant", args: args},
-		call{statement: "lock_model", args: args},
-		call{statement: "create", args: args, read: oneRow(&recorded, &waiting)},
+	var refusing job.BudgetScope
+	var crossed crossings
+	calls := []call{{statement: "lock_tenant", args: args}, {statement: "lock_model", args: args}}
+	calls = append(calls, locksBudgets(d.Budgets, args)...)
+	err = r.send(ctx, append(calls,
+		call{statement: "create", args: args, read: oneRow(&recorded, &waiting, &refusing, &crossed.doc)},
 		call{statement: "read_job", args: args, read: readInto(&j)},
-	)
+	)...)
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: create job %s: %w", d.ID, err)
 	}
 	if recorded {
-		return j, d.Tasks(), nil
+		return j, d.TasksOf(j), crossed.tell(d.Budgets)
 	}
 	if j, err = r.earlier(ctx, d); err != nil {
-		return job.Job{}, nil, refusal(d, waiting, err)
+		return job.Job{}, nil, refusal(d, waiting, refusing, err)
 	}
 	tasks, err := r.queryTasks(ctx, "pending", pgx.NamedArgs{"id": uuidArg(j.ID)})
 	if err != nil {
@@ -62,18 +66,26 @@ func (r *Record) Recorded(ctx context.Context, d record.Draft) (job.Job, error) 
 		return j, err
 	}
 	var waiting int
-	counted := r.send(ctx, call{statement: "waiting", args: pgx.NamedArgs{"tenant": d.Tenant}, read: oneRow(&waiting)})
-	if counted != nil {
+	rooms := make([]record.BudgetRoom, len(d.Budgets.Periods))
+	calls := append([]call{{statement: "waiting", args: pgx.NamedArgs{"tenant": d.Tenant}, read: oneRow(&waiting)}}, looksForRoom(d.Budgets, rooms)...)
+	if counted := r.send(ctx, calls...); counted != nil {
 		return job.Job{}, fmt.Errorf("postgres: count what waits: %w", counted)
 	}
-	return job.Job{}, refusal(d, waiting, err)
+	_, _, refusing := d.Fit(rooms)
+	return job.Job{}, refusal(d, waiting, refusing, err)
 }
 
-// refusal returns why there is no job for a draft: too many images wait, or else
-// err.
-func refusal(d record.Draft, waiting int, err error) error {
-	if full := d.CheckWaiting(waiting); full != nil && errors.Is(err, record.ErrNotFound) {
+// refusal returns why there is no job for a draft: too many images wait, a budget
+// refuses, or else err.
+func refusal(d record.Draft, waiting int, refusing job.BudgetScope, err error) error {
+	if !errors.Is(err, record.ErrNotFound) {
+		return err
+	}
+	if full := d.CheckWaiting(waiting); full != nil {
 		return full
+	}
+	if refusing != "" {
+		return &record.BudgetError{Scope: refusing}
 	}
 	return err
 }

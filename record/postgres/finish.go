@@ -35,9 +35,21 @@ func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) 
 	if q.Reason != nil {
 		args["error_code"], args["error_message"] = q.Reason.Code, q.Reason.Message
 	}
-	j, err := r.finish(ctx, c, job.StatusQueued, "requeue", args, "lock_image")
+	var crossed crossings
+	calls := []call{{statement: "lock_image", args: args}}
+	if q.Covers(c) {
+		args["price"] = q.PriceMicros
+		maps.Copy(args, budgetArgs(q.Budgets))
+		calls = append(calls, call{statement: "lock_claimed", args: args})
+		calls = append(calls, locksBudgets(q.Budgets, args)...)
+		calls = append(calls, call{statement: "cover", args: args, read: oneRow(&crossed.doc)})
+	}
+	j, err := r.finish(ctx, c, job.StatusQueued, "requeue", args, calls...)
 	if err != nil {
 		return job.Job{}, job.Task{}, err
+	}
+	if err := crossed.tell(q.Budgets); err != nil || j.Images[c.Index].HeldBy != "" {
+		return j, job.Task{}, err
 	}
 	return j, c.NextTask(q.Lane), nil
 }
@@ -46,10 +58,10 @@ func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) 
 // transition already, it counts as done: the answer to the first call may have
 // been lost on its way.
 func (r *Record) finish(
-	ctx context.Context, c record.Claim, to job.Status, statement string, args pgx.NamedArgs, locks ...string,
+	ctx context.Context, c record.Claim, to job.Status, statement string, args pgx.NamedArgs, before ...call,
 ) (job.Job, error) {
 	maps.Copy(args, claimArgs(c))
-	j, changed, err := r.runTransition(ctx, statement, args, locks...)
+	j, changed, err := r.runAfter(ctx, before, statement, args)
 	if err == nil && !changed {
 		changed, err = r.finished(ctx, c, to)
 	}

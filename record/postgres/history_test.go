@@ -56,6 +56,8 @@ func TestHistoriesFindDefects(t *testing.T) {
 		"a postponed image goes on waiting":             {"postpone", ", ready = ready OR due_at <= now()", ""},
 		"a postponed image forgets who put it back":     {"postpone", "enqueued = false,", "enqueued = false, claim = NULL,"},
 		"an attempt that is taken over is not recorded": {"claim", "WHERE m.status = 'processing'", "WHERE false"},
+		"a budget forgets what an image was billed":     {"cover", "SELECT id, -i.reserved_micros AS reserved, i.billed - i.counted_micros AS spent", "SELECT id, -i.reserved_micros AS reserved, 0::bigint AS spent"},
+		"what is held is overtaken":                     {"create", "i.held_by = p.scope", "false"},
 		"an attempt is added to the hour that it began": {"requeue", "date_trunc('hour', ended_at, 'UTC')", "date_trunc('hour', started_at, 'UTC')"},
 	} {
 		t.Run(name, func(t *testing.T) {

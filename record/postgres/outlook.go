@@ -12,7 +12,12 @@ import (
 
 // Outlook implements record.Record.
 func (r *Record) Outlook(ctx context.Context, d record.Draft) (record.Outlook, error) {
-	first, last, n := placed(d)
+	rooms := make([]record.BudgetRoom, len(d.Budgets.Periods))
+	if err := r.send(ctx, looksForRoom(d.Budgets, rooms)...); err != nil {
+		return record.Outlook{}, fmt.Errorf("postgres: the budgets of a job: %w", err)
+	}
+	fits, heldBy, refusing := d.Fit(rooms)
+	first, last, n := placed(d.Lanes[:fits])
 	var waiting int
 	var ahead []int
 	var paused []job.PausedLane
@@ -32,16 +37,20 @@ func (r *Record) Outlook(ctx context.Context, d record.Draft) (record.Outlook, e
 	if err := d.CheckWaiting(waiting); err != nil {
 		return record.Outlook{}, err
 	}
-	if n == 0 || len(ahead) == 0 {
-		return record.Outlook{Paused: paused}, nil
+	if refusing != "" {
+		return record.Outlook{}, &record.BudgetError{Scope: refusing}
 	}
-	return record.Outlook{Ahead: &ahead[0], LastAhead: &ahead[1], Paused: paused}, nil
+	out := record.Outlook{HeldBy: heldBy, Held: d.Input.Count - fits, Paused: paused}
+	if n > 0 && len(ahead) > 0 {
+		out.Ahead, out.LastAhead = &ahead[0], &ahead[1]
+	}
+	return out, nil
 }
 
-// placed returns the first and the last image of a draft that has a lane, and how
-// many have one.
-func placed(d record.Draft) (first, last, n int) {
-	for i, lane := range d.Lanes {
+// placed returns the first and the last of images that has a lane, and how many have
+// one.
+func placed(lanes []string) (first, last, n int) {
+	for i, lane := range lanes {
 		if lane == "" {
 			continue
 		}

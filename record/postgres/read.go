@@ -121,6 +121,7 @@ func scanRow(rows pgx.Rows) (j job.Job, img job.Image, err error) {
 		&img.Index, &img.Status, &img.Attempts, &img.Parked, &notBefore,
 		&img.Object.Key, &img.Object.ContentType, &img.Object.Width, &img.Object.Height,
 		&img.Object.Bytes, &img.Object.SHA256, &img.Object.ModelVersion, &img.CostMicros, &img.BoundMicros, &img.BilledMicros,
+		&img.HeldBy, &img.ReservedMicros,
 		&errorCode, &errorMessage, &imgStarted, &imgEnded)
 	if err != nil {
 		return j, img, err

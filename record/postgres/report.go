@@ -31,7 +31,7 @@ func (b *backlogRow) call(unsent time.Duration) call {
 	c := &b.counts
 	return call{
 		statement: "backlog", args: pgx.NamedArgs{"unsent": unsent},
-		read: oneRow(&c.Waiting, &c.Parked, &c.Processing, &c.Unsent, &b.waits, &b.idle, &c.Untold),
+		read: oneRow(&c.Waiting, &c.Parked, &c.Held, &c.Processing, &c.Unsent, &b.waits, &b.idle, &c.Untold),
 	}
 }
 

@@ -75,6 +75,13 @@ func (r *Record) runTransition(
 	for _, lock := range locks {
 		calls = append(calls, call{statement: lock, args: args})
 	}
+	return r.runAfter(ctx, calls, statement, args)
+}
+
+// runAfter does what runTransition does, after other calls.
+func (r *Record) runAfter(
+	ctx context.Context, calls []call, statement string, args pgx.NamedArgs,
+) (j job.Job, changed bool, err error) {
 	moved := 0
 	calls = append(calls,
 		call{statement: statement, args: args, read: counting(&moved)},

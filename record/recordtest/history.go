@@ -49,6 +49,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
 			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
+			"release": h.release, "release2": h.release, "settle": h.settle,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
 			"logins": h.logins, "endSession": h.endSession, "operators": h.compareOperators,
@@ -107,6 +108,9 @@ func kind(err error) string {
 	if many, ok := errors.AsType[*record.TooManyLoginsError](err); ok {
 		return fmt.Sprint(many, many.RetryAfter)
 	}
+	if full, ok := errors.AsType[*record.BudgetError](err); ok {
+		return full.Error()
+	}
 	if other, ok := errors.AsType[*record.ModelError](err); ok {
 		return other.Error()
 	}
@@ -162,8 +166,10 @@ func (h *history) submit(d record.Draft) {
 	wantByKey, wantErr := h.spec.Recorded(h.ctx, d)
 	gotByKey, gotErr := h.real.Recorded(h.ctx, d)
 	same(h, wantByKey, wantErr, gotByKey, gotErr)
-	want, wantTasks, wantErr := h.spec.Create(h.ctx, d)
-	got, gotTasks, gotErr := h.real.Create(h.ctx, d)
+	var wantCrossed, gotCrossed []record.BudgetState
+	want, wantTasks, wantErr := h.spec.Create(h.ctx, counting(d, &wantCrossed))
+	got, gotTasks, gotErr := h.real.Create(h.ctx, counting(d, &gotCrossed))
+	same(h, wantCrossed, nil, gotCrossed, nil)
 	same(h, want, wantErr, got, gotErr)
 	same(h, wantTasks, nil, gotTasks, nil)
 	if wantErr != nil || want.ID != d.ID {
@@ -208,7 +214,7 @@ func (h *history) strike(*rapid.T) {
 	same(h, want, wantErr, got, gotErr)
 	h.pass(draw(h, "time", time.Microsecond, 0, time.Second))
 	if wantErr == nil && rapid.IntRange(0, 3).Draw(h.T, "put back") > 0 {
-		if next, moved := h.putBack(c, h.drawRequeue()); moved && rapid.Bool().Draw(h.T, "deliver") {
+		if next, moved := h.putBack(c, h.drawRequeue()); moved && next != (job.Task{}) && rapid.Bool().Draw(h.T, "deliver") {
 			h.deliver(next)
 		}
 	}
@@ -255,6 +261,9 @@ func (h *history) compareReports(*rapid.T) {
 	want, wantErr := h.spec.LaneStates(h.ctx)
 	got, gotErr := h.real.LaneStates(h.ctx)
 	same(h, want, wantErr, got, gotErr)
+	wantBudgets, wantErr := h.spec.Budgets(h.ctx)
+	gotBudgets, gotErr := h.real.Budgets(h.ctx)
+	same(h, wantBudgets, wantErr, gotBudgets, gotErr)
 	wantModels, wantErr := h.spec.Models(h.ctx)
 	gotModels, gotErr := h.real.Models(h.ctx)
 	same(h, wantModels, wantErr, gotModels, gotErr)

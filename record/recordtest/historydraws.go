@@ -65,6 +65,8 @@ func (h *history) draft() record.Draft {
 		MaxWaiting: draw(h, "most waiting", 0, 0, 0, 4, 12),
 		Input:      job.Input{Prompt: "a lighthouse", Model: h.anyModel(), Count: rapid.IntRange(1, 3).Draw(h.T, "count")},
 	}
+	d.Budgets = h.budgets(d.Tenant)
+	d.PriceMicros = draw[int64](h, "price", 33_600, 33_600, 50_400)
 	for range d.Input.Count {
 		d.Lanes = append(d.Lanes, draw(h, "first lane", lane, lane, lane, spare, spare, ""))
 	}
@@ -98,6 +100,7 @@ func (h *history) drawRequeue() record.Requeue {
 	return record.Requeue{
 		Lane: h.anyLane(), After: draw(h, "after", 0, time.Second, time.Minute, time.Hour),
 		GiveBack: rapid.Bool().Draw(h.T, "give back"), Reason: draw(h, "reason", nil, &timedOut),
+		PriceMicros: draw[int64](h, "price", 33_600, 33_600, 50_400), Budgets: h.budgets(draw(h, "tenant", tenant, rival)),
 	}
 }
 

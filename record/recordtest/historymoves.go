@@ -53,7 +53,7 @@ func (h *history) fail(*rapid.T) {
 func (h *history) requeue(*rapid.T) {
 	q := h.drawRequeue()
 	next, moved := h.putBack(latestOf(h, "claim", h.claims).reported(h), q)
-	if !moved {
+	if !moved || next == (job.Task{}) {
 		return
 	}
 	h.pass(draw(h, "time", q.After, 0, time.Second))
@@ -70,18 +70,24 @@ func (h *history) requeue(*rapid.T) {
 func (h *history) requeueAgain(*rapid.T) {
 	c, q := latestOf(h, "claim", h.claims).reported(h), h.drawRequeue()
 	next, moved := h.putBack(c, q)
-	if moved {
+	if moved && next != (job.Task{}) {
 		h.move(next)
 		h.putBack(c, q)
 	}
 }
 
 func (h *history) putBack(c claims, q record.Requeue) (job.Task, bool) {
+	var wantCrossed, gotCrossed []record.BudgetState
+	q.Budgets.Crossed = func(s record.BudgetState) { wantCrossed = append(wantCrossed, s) }
 	want, wantTask, wantErr := h.spec.Requeue(h.ctx, c.spec, q)
+	q.Budgets.Crossed = func(s record.BudgetState) { gotCrossed = append(gotCrossed, s) }
 	got, gotTask, gotErr := h.real.Requeue(h.ctx, c.real, q)
+	same(h, wantCrossed, nil, gotCrossed, nil)
 	same(h, want, wantErr, got, gotErr)
 	same(h, wantTask, nil, gotTask, nil)
-	h.noteHandedOut(wantErr, wantTask)
+	if wantTask != (job.Task{}) { // otherwise it is held
+		h.noteHandedOut(wantErr, wantTask)
+	}
 	return wantTask, wantErr == nil
 }
 

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Outlook", outlookTests},
 		{"Cost", costTests},
 		{"Attempts", attemptTests},
+		{"Budgets", budgetTests},
 		{"Spend", spendTests},
 		{"Lease", leaseTests},
 		{"Finish", finishTests},

@@ -13,7 +13,7 @@
 WITH mine AS (
     SELECT model, priority, start_tag, recorded_at, job_id, idx
     FROM images
-    WHERE job_id = @id AND status = 'queued' AND task_lane <> ''
+    WHERE job_id = @id AND status = 'queued' AND task_lane NOT IN ('', '(held)')
     ORDER BY NOT ready, idx LIMIT 1
 )
 SELECT greatest(0, (

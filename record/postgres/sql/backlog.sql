@@ -9,6 +9,7 @@
 SELECT
     (SELECT coalesce(sum(waiting), 0)::bigint FROM lanes),
     coalesce((SELECT waiting FROM lanes WHERE name = ''), 0),
+    coalesce((SELECT waiting FROM lanes WHERE name = '(held)'), 0),
     (SELECT count(*) FROM images WHERE status = 'processing'),
     (SELECT count(*) FROM (
         SELECT FROM images

@@ -1,16 +1,19 @@
 -- Ends the images of a job that have not ended, for its owner: the claims of
--- those that are being worked on are lost. It is one transition. Runs under the
--- models' locks. Returns the job's id if there were any.
+-- those that are being worked on are lost. It is one transition. Settles the
+-- reservations of those that wait; those of others stay until note_attempt or settle.
+-- Runs under the models' locks. Returns the job's id if there were any.
 WITH ending AS (
     SELECT job_id, idx, status FROM images
     WHERE job_id = @id AND status IN ('queued', 'processing')
     ORDER BY job_id, idx FOR UPDATE
 ), moved AS (
     UPDATE images i SET
-        status = 'canceled', completed_at = now(), claim = NULL, error_code = NULL, error_message = NULL
+        status = 'canceled', completed_at = now(), claim = NULL, error_code = NULL, error_message = NULL,
+        settled = e.status = 'queued'
     FROM ending e WHERE i.job_id = e.job_id AND i.idx = e.idx
     RETURNING i.job_id, i.idx, i.claims, coalesce(i.claim_lane, i.task_lane) AS claim_lane, i.dispatch, i.started_at, i.recorded_at,
-        i.model, i.priority, i.task_lane, e.status = 'queued' AS was_queued
+        i.model, i.priority, i.task_lane, e.status = 'queued' AS was_queued,
+        i.budgets, i.reserved_micros, i.billed_micros, i.counted_micros
 ), summed AS (
     SELECT job_id, count(*) AS ended, count(*) FILTER (WHERE was_queued) AS unqueued
     FROM moved GROUP BY job_id
@@ -30,9 +33,19 @@ WITH ending AS (
         WHERE m.was_queued GROUP BY m.model, m.priority, c.tenant
     ) AS c
     WHERE t.model = c.model AND t.priority = c.priority AND t.tenant = c.tenant
+), due AS (
+    SELECT budget AS id, sum(m.reserved_micros)::bigint AS reserved, sum(m.billed_micros - m.counted_micros)::bigint AS spent
+    FROM moved m JOIN counted c ON c.id = m.job_id CROSS JOIN unnest(m.budgets) AS budget
+    WHERE m.was_queued GROUP BY budget
+), locked AS (
+    SELECT b.id FROM budgets b JOIN due ON due.id = b.id ORDER BY b.scope, b.starts_at, b.ends_at FOR UPDATE OF b
+), settled AS (
+    UPDATE budgets b SET reserved_micros = b.reserved_micros - due.reserved, spent_micros = b.spent_micros + due.spent
+    FROM locked JOIN due ON due.id = locked.id WHERE b.id = locked.id
+    RETURNING b.id
 ), counted_lanes AS (
     INSERT INTO lanes AS l (name, waiting)
-    SELECT m.task_lane, -count(*) FROM moved m JOIN counted c ON c.id = m.job_id
+    SELECT m.task_lane, -count(*) FROM moved m JOIN counted c ON c.id = m.job_id, (SELECT count(*) FROM settled) AS budgets_first
     WHERE m.was_queued GROUP BY m.task_lane ORDER BY m.task_lane
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
     RETURNING name

@@ -1,25 +1,30 @@
--- Makes a claimed image wait for its next dispatch. Runs under the model's lock.
--- Returns a row if the claim held.
+-- Makes a claimed image wait for its next dispatch, or for room in a budget if cover
+-- found none. Then it is held: it holds no task, as a parked one. Runs under the
+-- model's lock. Returns a row if the claim held.
 WITH moved AS (
     UPDATE images SET
         status = 'queued', attempts = attempts - CASE WHEN @give_back THEN 1 ELSE 0 END,
-        dispatch = dispatch + 1, task_job_id = @id, task_idx = @idx, task_dispatch = dispatch + 1, task_lane = @lane,
-        handed_out_at = now(), enqueued = false,
-        ready = @after::interval <= interval '0', due_at = now() + @after::interval,
+        dispatch = dispatch + (held_by IS NULL)::int, task_job_id = @id, task_idx = @idx,
+        task_dispatch = CASE WHEN held_by IS NULL THEN dispatch + 1 ELSE 0 END,
+        task_lane = CASE WHEN held_by IS NULL THEN @lane ELSE '(held)' END,
+        handed_out_at = now(), enqueued = held_by IS NOT NULL,
+        ready = held_by IS NULL AND @after::interval <= interval '0',
+        due_at = CASE WHEN held_by IS NULL THEN now() + @after::interval ELSE expires_at END,
         error_code = @error_code, error_message = @error_message,
         billed_micros = billed_micros + @bound_micros
     WHERE job_id = @id AND idx = @idx AND claim = @claim AND status = 'processing'
-    RETURNING job_id, idx, claims, coalesce(claim_lane, task_lane) AS lane, model, dispatch - 1 AS dispatch, started_at, recorded_at, priority
+    RETURNING job_id, idx, claims, coalesce(claim_lane, task_lane) AS lane, model, dispatch - (held_by IS NULL)::int AS dispatch,
+        started_at, recorded_at, priority, task_lane
 ), counted AS (
     UPDATE jobs j SET version = version + 1, processing = processing - 1, queued = queued + 1
     FROM moved m WHERE j.id = m.job_id
-    RETURNING j.id, j.tenant, m.model, m.priority
+    RETURNING j.id, j.tenant, m.model, m.priority, m.task_lane
 ), counted_tenant AS (
     UPDATE tenants t SET waiting = waiting + 1
     FROM counted c WHERE t.model = c.model AND t.priority = c.priority AND t.tenant = c.tenant
-    RETURNING t.tenant
+    RETURNING c.task_lane
 ), counted_lane AS (
-    INSERT INTO lanes AS l (name, waiting) SELECT @lane, 1 FROM counted_tenant
+    INSERT INTO lanes AS l (name, waiting) SELECT task_lane, 1 FROM counted_tenant
     ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
     RETURNING waiting
 ), noted AS (

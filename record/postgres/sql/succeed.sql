@@ -1,19 +1,30 @@
 -- Ends a claimed image with its stored picture. Returns a row if the claim held.
--- Records what the job's receiver is told of.
+-- Records what the job's receiver is told of. Settles the image's reservation, after
+-- the job and before the sums of the hour; see lock.go.
 WITH moved AS (
     UPDATE images SET
         status = 'succeeded', completed_at = now(),
         object_key = @object_key, content_type = @content_type, width = @width, height = @height,
         bytes = @bytes, sha256 = @sha256, model_version = @model_version, cost_micros = @attempt_micros,
-        bound_micros = @bound_micros
+        bound_micros = @bound_micros, settled = true
     WHERE job_id = @id AND idx = @idx AND claim = @claim AND status = 'processing'
-    RETURNING job_id, idx, claims, coalesce(claim_lane, task_lane) AS lane, model, dispatch, started_at, recorded_at
+    RETURNING job_id, idx, claims, coalesce(claim_lane, task_lane) AS lane, model, dispatch, started_at, recorded_at,
+        budgets, reserved_micros, billed_micros, counted_micros
 ), counted AS (
     UPDATE jobs SET
         version = version + 1, processing = processing - 1, succeeded = succeeded + 1,
         completed_at = CASE WHEN queued + processing = 1 THEN now() END
     FROM moved WHERE id = job_id
     RETURNING id, tenant, version, status, webhook_events
+), due AS (
+    SELECT budget AS id, reserved_micros AS reserved, @bound_micros + billed_micros - counted_micros AS spent
+    FROM moved m JOIN counted c ON c.id = m.job_id CROSS JOIN unnest(m.budgets) AS budget
+), locked AS (
+    SELECT b.id FROM budgets b JOIN due ON due.id = b.id ORDER BY b.scope, b.starts_at, b.ends_at FOR UPDATE OF b
+), settled AS (
+    UPDATE budgets b SET reserved_micros = b.reserved_micros - due.reserved, spent_micros = b.spent_micros + due.spent
+    FROM locked JOIN due ON due.id = locked.id WHERE b.id = locked.id
+    RETURNING b.id
 ), told AS (
     INSERT INTO webhooks (job_id, event, image_index, happened_at, version, status, next_at, handed_out_at)
     SELECT c.id, e.event, e.idx, now(), c.version, c.status, now(), now()
@@ -44,7 +55,7 @@ WITH moved AS (
     SELECT date_trunc('hour', ended_at, 'UTC'), lane, model, tenant, outcome, 1, coalesce(prompt_tokens, 0),
            coalesce(text_tokens, 0), coalesce(thought_tokens, 0), coalesce(image_tokens, 0), cost_micros,
            waited, greatest(interval '0', ended_at - started_at)
-    FROM noted
+    FROM noted, (SELECT count(*) FROM settled) AS budgets_first
     ON CONFLICT (hour, lane, model, tenant, outcome) DO UPDATE SET
         attempts = h.attempts + excluded.attempts, prompt_tokens = h.prompt_tokens + excluded.prompt_tokens,
         text_tokens = h.text_tokens + excluded.text_tokens, thought_tokens = h.thought_tokens + excluded.thought_tokens,

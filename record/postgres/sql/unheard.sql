@@ -2,7 +2,7 @@
 -- them as unsent does.
 WITH found AS (
     SELECT job_id, idx, due_at AS since FROM images
-    WHERE status = 'queued' AND due_at <= now() - @age::interval AND task_lane <> ''
+    WHERE status = 'queued' AND due_at <= now() - @age::interval AND task_lane NOT IN ('', '(held)')
     ORDER BY due_at, job_id, idx
     LIMIT @limit FOR UPDATE SKIP LOCKED
 ), stamped AS (

@@ -1,0 +1,42 @@
+-- Reserves the price of a held image and parks it. If a budget has no room, notes
+-- which. Runs under the locks of the model and of the budgets' periods. Returns one
+-- row in any case: whether the image is held, the scope without room, and the budgets
+-- that reached a level.
+WITH image AS (
+    SELECT job_id, idx, price_micros FROM images
+    WHERE job_id = @id AND idx = @idx AND status = 'queued' AND held_by IS NOT NULL FOR UPDATE
+), period AS (
+    SELECT b.id, b.scope, b.spent_micros, b.reserved_micros, b.limit_micros, b.told
+    FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[]) AS p (scope, starts_at, ends_at)
+    JOIN budgets b ON b.scope = p.scope COLLATE "C" AND b.starts_at = p.starts_at AND b.ends_at = p.ends_at
+), full_one AS (
+    SELECT scope FROM image, period WHERE spent_micros + reserved_micros + price_micros > limit_micros ORDER BY scope LIMIT 1
+), reserved AS (
+    UPDATE budgets b SET
+        reserved_micros = p.reserved_micros + i.price_micros,
+        told = greatest(p.told, (
+            SELECT max(level) FROM unnest(@levels::int[]) AS level
+            WHERE (p.spent_micros + p.reserved_micros + i.price_micros) * 100 >= p.limit_micros * level
+        ))
+    FROM period p, image i WHERE b.id = p.id AND NOT EXISTS (SELECT FROM full_one)
+    RETURNING b.scope, b.starts_at, b.ends_at, b.limit_micros, b.reserved_micros, b.spent_micros,
+        CASE WHEN b.told > p.told THEN b.told END AS level
+), relabeled AS (
+    UPDATE images i SET held_by = f.scope FROM image o, full_one f WHERE i.job_id = o.job_id AND i.idx = o.idx
+), moved AS (
+    UPDATE images i SET
+        held_by = NULL, task_lane = '', budgets = (SELECT array_agg(id ORDER BY scope) FROM period),
+        reserved_micros = CASE WHEN EXISTS (SELECT FROM period) THEN i.price_micros ELSE 0 END, counted_micros = i.billed_micros
+    FROM image o WHERE i.job_id = o.job_id AND i.idx = o.idx AND NOT EXISTS (SELECT FROM full_one)
+    RETURNING i.idx
+), counted_lanes AS (
+    INSERT INTO lanes AS l (name, waiting)
+    SELECT name, n FROM (SELECT '(held)' AS name, -1 AS n FROM moved UNION ALL SELECT '', 1 FROM moved) AS changes ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting
+)
+SELECT EXISTS (SELECT FROM image), coalesce((SELECT scope FROM full_one), ''), (
+    SELECT coalesce(json_agg(json_build_object(
+        'Scope', scope, 'From', starts_at, 'To', ends_at, 'LimitMicros', limit_micros,
+        'ReservedMicros', reserved_micros, 'SpentMicros', spent_micros, 'Level', level
+    ) ORDER BY scope), '[]')::text FROM reserved WHERE level IS NOT NULL
+)
