@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/ai-worker/ai-worker/job"
 )
 
 // Role says which part of the service a process is.
@@ -51,6 +53,7 @@ type Config struct {
 	Retention  time.Duration // RETENTION_DAYS: ended jobs are removed after that; 0 keeps them
 	APIKeys    []APIKey      // API_KEYS
 	MaxWaiting int           // MAX_WAITING_PICTURES: of one API key
+	Budgets    job.Budgets   // BUDGET, and those of TENANTS
 	Origins    []string      // CORS_ORIGINS: of pages that may read jobs, as browsers write them
 	PublicURL  string        // PUBLIC_URL: where callers reach the API; WORKER_URL unless set
 

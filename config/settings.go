@@ -226,6 +226,7 @@ func (r *reader) callers() []Setting {
 			read: apiKeys(&c.APIKeys), parts: keysOf,
 		},
 		r.tenantsSetting(),
+		r.budgetSetting(),
 		{
 			Name: "CORS_ORIGINS", Otherwise: "none",
 			Purpose: "origins whose pages may read jobs with a browser token, as `https://app.example.com,http://localhost:3000`",

@@ -11,10 +11,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ai-worker/ai-worker/job"
 )
 
 // tenantFields are the fields of an entry of TENANTS.
-const tenantFields = "weight, max_waiting_pictures and max_cost_usd"
+const tenantFields = "weight, max_waiting_pictures, max_cost_usd and budget"
 
 // Bounds of max_cost_usd, in US dollars. No picture costs as little as the least.
 const leastCost, mostCost = 0.001, 1_000_000
@@ -24,8 +26,8 @@ func (r *reader) tenantsSetting() Setting {
 	return Setting{
 		Name: "TENANTS", Otherwise: "all alike",
 		Purpose: "limits of tenants, as JSON by the name of their API key: " +
-			"`{\"web\": {\"weight\": 2, \"max_waiting_pictures\": 500, \"max_cost_usd\": 5}}`",
-		Note: "the first two go before `API_KEYS` and `MAX_WAITING_PICTURES`; the third is the most that one job may cost, and 402 beyond",
+			"`{\"web\": {\"weight\": 2, \"max_waiting_pictures\": 500, \"max_cost_usd\": 5, \"budget\": {\"usd\": 20, \"per\": \"month\"}}}`",
+		Note: "the first two go before `API_KEYS` and `MAX_WAITING_PICTURES`; the third is the most that one job may cost, and 402 beyond; `budget` is as `BUDGET`, and holds beside it",
 		read: text(&r.tenants),
 	}
 }
@@ -44,7 +46,7 @@ func (r *reader) deriveTenants() {
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		bad := func(problem string) { r.addFault("TENANTS", fmt.Sprintf("tenant %.70q: %s", name, problem)) }
 		var limits APIKey
-		limits.readTenant(entries[name], bad)
+		limits.readTenant(entries[name], r.budgetOf(name, bad), bad)
 		known := false
 		for i := range r.config.APIKeys {
 			if key := &r.config.APIKeys[i]; key.Tenant == name {
@@ -59,14 +61,27 @@ func (r *reader) deriveTenants() {
 	}
 }
 
+// budgetOf returns what reads and checks the budget of a tenant.
+func (r *reader) budgetOf(tenant string, bad func(string)) func(json.RawMessage) {
+	return func(text json.RawMessage) {
+		if b, ok := readBudget(text, func(problem string) { bad("budget: " + problem) }); ok {
+			setBudget(&r.config.Budgets, job.TenantBudget(tenant), b)
+		}
+	}
+}
+
 // readTenant reads and checks one entry.
-func (k *APIKey) readTenant(text json.RawMessage, bad func(string)) {
+func (k *APIKey) readTenant(text json.RawMessage, budget func(json.RawMessage), bad func(string)) {
 	fields, err := decodeObject(string(text))
 	if err != nil {
 		bad("must be an object with " + tenantFields + ": " + err.Error())
 		return
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if name == "budget" {
+			budget(fields[name])
+			continue
+		}
 		i := slices.IndexFunc(tenantLimits(), func(l tenantLimit) bool { return l.name == name })
 		if i < 0 {
 			bad(fmt.Sprintf("has no field %.40q: it has %s", name, tenantFields))
