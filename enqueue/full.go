@@ -28,6 +28,9 @@ const (
 
 // explain adds to an error of the record what the producer knows of it.
 func (p *Producer) explain(d record.Draft, err error) error {
+	if b, ok := errors.AsType[*record.BudgetError](err); ok {
+		return p.beyond(d, b.Scope, d.PriceMicros*int64(d.Input.Count))
+	}
 	full, ok := errors.AsType[*record.TooManyWaitingError](err)
 	if !ok {
 		return err

@@ -26,6 +26,9 @@ const (
 	// not ask for itself again. A submission must not ask for a sweep that has
 	// already come.
 	sweepMargin = time.Minute
+	// furthest is how far ahead a sweep is asked for. Cloud Tasks takes tasks for 30 days
+	// ahead.
+	furthest = 29 * 24 * time.Hour
 	// askTimeout bounds the time that a submission takes to ask for a sweep.
 	askTimeout = 3 * time.Second
 	// sweepDeadline is how long Cloud Tasks listens to a sweep.
@@ -45,6 +48,7 @@ type nextSweep struct {
 	target Target
 	asked  atomic.Int64 // the end of the last interval that was asked for, in Unix seconds
 	soon   atomic.Int64 // the same for short intervals
+	exact  atomic.Int64 // the same for times at which budgets begin
 }
 
 // askFor asks for a sweep at the end of the interval of now, or of the next
@@ -60,7 +64,11 @@ func (n *nextSweep) askForSoon(ctx context.Context, now time.Time) error {
 }
 
 func (n *nextSweep) ask(ctx context.Context, now time.Time, interval time.Duration, asked *atomic.Int64) error {
-	at := now.Add(sweepMargin).Truncate(interval).Add(interval)
+	return n.askAt(ctx, now.Add(sweepMargin).Truncate(interval).Add(interval), asked)
+}
+
+// askAt asks for a sweep at a time, unless that was the last one that was asked for.
+func (n *nextSweep) askAt(ctx context.Context, at time.Time, asked *atomic.Int64) error {
 	if n.target.SweepQueue == "" || asked.Load() == at.Unix() { // a clock may have been ahead
 		return nil
 	}

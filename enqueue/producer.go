@@ -51,15 +51,16 @@ type InputStore interface {
 
 // Producer records jobs and enqueues their images.
 type Producer struct {
-	record record.Record
-	queue  Queue
-	inputs InputStore
-	target Target
-	lanes  []lane.Lane
-	queues map[string]string // by lane
-	next   *nextSweep
-	most   int // see Config.MaxWaiting
-	runs   typical
+	record  record.Record
+	queue   Queue
+	inputs  InputStore
+	target  Target
+	lanes   []lane.Lane
+	queues  map[string]string // by lane
+	next    *nextSweep
+	most    int // see Config.MaxWaiting
+	budgets record.BudgetBook
+	runs    typical
 
 	process context.Context //nolint:containedctx // see Config.Process
 	log     *slog.Logger
@@ -74,6 +75,7 @@ type Config struct {
 	Lanes  []lane.Lane
 	// MaxWaiting is how many pictures of one tenant may wait; 0 for any number.
 	MaxWaiting int
+	Budgets    record.BudgetBook
 	// Process ends when the process shuts down. It bounds work that goes on
 	// after its caller has gone away.
 	Process context.Context //nolint:containedctx // it is there to outlive requests
@@ -85,7 +87,7 @@ func New(cfg Config) *Producer {
 	p := &Producer{
 		process: cfg.Process, record: cfg.Record, queue: cfg.Queue, inputs: cfg.Inputs, target: cfg.Target, lanes: cfg.Lanes,
 		queues: make(map[string]string, len(cfg.Lanes)), next: &nextSweep{queue: cfg.Queue, target: cfg.Target}, log: cfg.Log,
-		most: cfg.MaxWaiting,
+		most: cfg.MaxWaiting, budgets: cfg.Budgets,
 	}
 	for _, l := range cfg.Lanes {
 		p.queues[l.Name] = l.Queue
@@ -146,8 +148,8 @@ type Upload struct {
 
 // Submit accepts a job: when it returns without an error, the job is recorded and
 // will be worked on. It fails with ErrOutOfBounds or a *CostError before it does
-// anything, with record.ErrIdempotencyMismatch, with a *FullError, with
-// ErrNoLane, and with the record's errors. Of a submission that is refused, no
+// anything, with record.ErrIdempotencyMismatch, with a *FullError, with ErrNoLane,
+// with ErrNoPrice, with a *BudgetError, and with the record's errors. Of a submission that is refused, no
 // picture is kept.
 //
 // If all lanes that serve the model are paused, the job's images are parked, and a
@@ -180,7 +182,7 @@ func (p *Producer) Submit(ctx context.Context, s Submission) (job.Job, error) {
 	}
 	ctx, release := p.outlive(ctx)
 	defer release()
-	if noSweep != nil && slices.ContainsFunc(j.Images, func(i job.Image) bool { return i.Parked }) {
+	if noSweep != nil && slices.ContainsFunc(j.Images, func(i job.Image) bool { return i.Parked || i.HeldBy != "" }) {
 		return job.Job{}, p.takeBack(ctx, j, draft)
 	}
 	if err := p.Put(ctx, time.Time{}, tasks...); err != nil {
@@ -202,11 +204,13 @@ func (p *Producer) draft(ctx context.Context, s Submission) (record.Draft, error
 		return record.Draft{}, fmt.Errorf("enqueue: new job id: %w", err)
 	}
 	lanes, drawnBy, err := p.choose(ctx, s.Input.Model, s.Input.Count)
-	return record.Draft{
+	d := record.Draft{
 		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
 		Input: s.Input, Metadata: s.Metadata, Model: drawnBy, Lanes: lanes,
 		ExpiresIn: s.ExpiresIn, MaxWaiting: cmp.Or(s.MaxWaiting, p.most), IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
-	}, err
+		PriceMicros: s.PriceMicros, Budgets: p.budgets.Of(s.Tenant, time.Now()),
+	}
+	return d, cmp.Or(err, p.checkBudgets(d))
 }
 
 // takeBack ends the job of a draft that nothing would bring a slot, and returns
@@ -351,6 +355,15 @@ func (p *Producer) Gone(ctx context.Context, t job.Task) (bool, error) {
 // It may be called often: each process asks once an interval.
 func (p *Producer) AskForSweep(ctx context.Context, now time.Time) error {
 	return p.next.askFor(ctx, now)
+}
+
+// AskForSweepAt asks for a sweep at a time, if there is a queue for sweeps and it takes
+// tasks that far ahead.
+func (p *Producer) AskForSweepAt(ctx context.Context, at time.Time) error {
+	if time.Until(at) > furthest {
+		return nil
+	}
+	return p.next.askAt(ctx, at, &p.next.exact)
 }
 
 // AskForSweepSoon asks for a sweep one to two minutes after now, if there is a

@@ -46,6 +46,7 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 	var input *enqueue.InputError
 	var upload *job.NoUploadError
 	var costly *enqueue.CostError
+	var budget *enqueue.BudgetError
 	switch {
 	case errors.As(err, &told):
 		return err // whole: headers may be around it
@@ -55,6 +56,12 @@ func toProblem(ctx context.Context, log *slog.Logger, err error) error {
 		return tooManyWaiting(ctx, full)
 	case errors.As(err, &costly):
 		return tooCostly(costly)
+	case errors.As(err, &budget):
+		return overBudget(budget)
+	case errors.Is(err, enqueue.ErrNoPrice):
+		c := &checker{}
+		c.addFault("model", "cannot be drawn: a budget is set, and the price of the model is not known. Name a model whose price is known")
+		return c.err()
 	case errors.Is(err, record.ErrWaiting):
 		return huma.Error409Conflict("The webhook is waiting for its next try already.")
 	case errors.Is(err, enqueue.ErrOutOfBounds):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -40,6 +41,25 @@ type BudgetKeeper interface {
 	// nobody told what their last attempt was billed, or a version of before budgets
 	// ended them. It settles limit at most and returns how many it did.
 	Settle(ctx context.Context, age time.Duration, limit int) (int, error)
+}
+
+// A BudgetBook is all budgets that are set. The zero book has none.
+type BudgetBook struct {
+	Budgets job.Budgets
+	Log     *slog.Logger // is told once of each level that a period reaches; alerts go by the message
+}
+
+// Of returns the budgets of a tenant's pictures, with their periods at a time.
+func (b BudgetBook) Of(tenant string, at time.Time) Budgets {
+	return Budgets{Periods: b.Budgets.Of(tenant, at), Crossed: b.tell}
+}
+
+func (b BudgetBook) tell(s BudgetState) {
+	levels := map[int]slog.Level{50: slog.LevelInfo, 80: slog.LevelWarn, 100: slog.LevelError}
+	b.Log.LogAttrs(context.Background(), levels[s.Level], "budget threshold",
+		slog.Int("percent", s.Level), slog.String("budget", string(s.Scope)), slog.Time("until", s.To),
+		slog.Float64("limit_usd", float64(s.LimitMicros)/1e6), slog.Float64("spent_usd", float64(s.SpentMicros)/1e6),
+		slog.Float64("reserved_usd", float64(s.ReservedMicros)/1e6))
 }
 
 // MaxHeld is how many held images of a scope Budgets counts, at most.

@@ -24,7 +24,7 @@ type QuoteResource struct {
 	PriceUSD *float64 `json:"price_usd" doc:"List price of one picture; null if not known."`
 	CostUSD  *float64 `json:"cost_usd" doc:"List price of all pictures; null if not known. Attempts that bring no picture may be billed as well: see max_cost_usd."`
 
-	WaitingFor            Waiting    `json:"waiting_for" enum:"turn,quota,lane,model" doc:"What the first picture would wait for."`
+	WaitingFor            Waiting    `json:"waiting_for" enum:"turn,quota,lane,budget,model" doc:"What the first picture would wait for."`
 	QueuePosition         *int       `json:"queue_position" doc:"How many pictures would go before the first of these; null if no lane draws them now."`
 	EstimatedStartAt      *time.Time `json:"estimated_start_at" doc:"When the first should start, by the rates of the quotas and the pauses of lanes; null if no lane draws them now."`
 	EstimatedCompletionAt *time.Time `json:"estimated_completion_at" doc:"When the last should be done, if a picture takes as long as those of the last day; null if no lane draws them now, or none was drawn in that day."`
@@ -40,12 +40,22 @@ func (r Renderer) Quote(q Quote) QuoteResource {
 		PriceUSD: usd(q.PriceMicros), CostUSD: usd(q.PriceMicros * int64(q.Input.Count)),
 	}
 	first := job.Image{Status: job.StatusQueued, Parked: q.Outlook.Ahead == nil}
+	if q.Outlook.Held == q.Input.Count {
+		first.Parked, first.HeldBy = false, q.Outlook.HeldBy
+	}
 	j := job.Job{Input: q.Input, Images: []job.Image{first}, Ahead: q.Outlook.Ahead, Paused: q.Outlook.Paused}
 	o := r.outlook(j)
 	resource.WaitingFor, _ = o.waitingFor(first)
 	resource.QueuePosition, resource.EstimatedStartAt = o.next(j)
 	if resource.EstimatedStartAt != nil && q.Run > 0 {
-		done := sentBy(*q.Outlook.LastAhead, o.openings).Add(q.Run)
+		done := *resource.EstimatedStartAt
+		if q.Outlook.LastAhead != nil {
+			done = sentBy(*q.Outlook.LastAhead, o.openings)
+		}
+		if begins := o.budgetBegins(q.Outlook.HeldBy); q.Outlook.Held > 0 && begins != nil && begins.After(done) {
+			done = *begins
+		}
+		done = done.Add(q.Run)
 		resource.EstimatedCompletionAt = &done
 	}
 	return resource

@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -60,5 +61,47 @@ func TestQuoteWithoutALane(t *testing.T) {
 	want := snapshot.QuoteResource{DryRun: true, Model: "m", Count: 1, WaitingFor: snapshot.WaitingLane}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("quote (-want +got):\n%s", diff)
+	}
+}
+
+// All of a job, or its last pictures, would be held. The budget begins at midnight in
+// Berlin.
+func TestQuoteKnowsBudgets(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	midnight := time.Date(2026, 11, 23, 23, 0, 0, 0, time.UTC)
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := snapshot.Renderer{
+		Now: func() time.Time { return now }, Lanes: []snapshot.Lane{{Name: "a", Models: []string{"m"}, RPM: 60}},
+		Budgets: job.Budgets{job.TenantBudget("web"): {LimitMicros: 1, Per: job.PerDay, Zone: berlin}},
+	}
+	zero := 0
+	for name, tt := range map[string]struct {
+		outlook record.Outlook
+		waits   snapshot.Waiting
+		start   time.Time
+	}{
+		"all":      {record.Outlook{Held: 2, HeldBy: job.TenantBudget("web")}, snapshot.WaitingBudget, midnight},
+		"the last": {record.Outlook{Ahead: &zero, LastAhead: &zero, Held: 1, HeldBy: job.TenantBudget("web")}, snapshot.WaitingTurn, now},
+	} {
+		got := r.Quote(snapshot.Quote{Input: job.Input{Model: "m", Count: 2}, Run: time.Minute, Outlook: tt.outlook})
+		if got.WaitingFor != tt.waits || !got.EstimatedStartAt.Equal(tt.start) || !got.EstimatedCompletionAt.Equal(midnight.Add(time.Minute)) {
+			t.Errorf("%s: waits for %s from %v to %v", name, got.WaitingFor, got.EstimatedStartAt, got.EstimatedCompletionAt)
+		}
+	}
+	j := job.Job{Input: job.Input{Model: "m"}, Images: []job.Image{{Status: job.StatusQueued, HeldBy: job.TenantBudget("web")}}}
+	snap, err := r.Render(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown snapshot.JobResource
+	if err := json.Unmarshal(snap.JSON, &shown); err != nil {
+		t.Fatal(err)
+	}
+	if img := shown.Images[0]; *img.WaitingFor != snapshot.WaitingBudget || !img.RetryAt.Equal(midnight) || !shown.EstimatedStartAt.Equal(midnight) {
+		t.Errorf("the image is %+v, and starts at %v", img, shown.EstimatedStartAt)
 	}
 }

@@ -13,6 +13,7 @@ import (
 type Renderer struct {
 	Lanes    []Lane // all that are configured
 	Now      func() time.Time
+	Budgets  job.Budgets
 	BaseURL  string                           // where callers reach the API
 	ImageURL func(key string) (string, error) // where callers reach a stored picture
 	// URLsExpire returns until when the URLs of pictures are valid, or the zero
@@ -37,7 +38,7 @@ func (r Renderer) Render(j job.Job) (Snapshot, error) {
 		JSON: doc, ID: j.ID, Tenant: j.Tenant, Version: j.Version, Status: j.Status,
 		ExpiresAt: j.ExpiresAt, Progress: resource.Progress,
 		QueuePosition: resource.QueuePosition, URLExpiresAt: resource.URLExpiresAt,
-		partial: j.Ahead == nil && slices.ContainsFunc(j.Images, waits),
+		partial: j.Ahead == nil && slices.ContainsFunc(j.Images, func(img job.Image) bool { return waits(img) || held(img) }),
 	}, nil
 }
 

@@ -30,7 +30,8 @@ type Lane struct {
 
 // An outlook is when the lanes of a model can send requests.
 type outlook struct {
-	now time.Time
+	now     time.Time
+	budgets job.Budgets
 	// openings are the lanes that draw the model's images, the first to open first.
 	openings []opening
 	// known tells that it is known which lanes are closed; otherwise all of them
@@ -50,7 +51,7 @@ type opening struct {
 
 // outlook returns the outlook of the job's model.
 func (r Renderer) outlook(j job.Job) outlook {
-	o := outlook{now: r.Now().UTC(), known: j.Ahead != nil}
+	o := outlook{now: r.Now().UTC(), budgets: r.Budgets, known: j.Ahead != nil}
 	r.Lanes = withPauses(r.Lanes, j.Paused)
 	drawnBy := r.drawnBy(j.Input.Model)
 	for _, l := range r.Lanes {
@@ -108,6 +109,8 @@ func (o outlook) waitingFor(img job.Image) (Waiting, *time.Time) {
 		opens = o.openings[0].at
 	}
 	switch {
+	case held(img):
+		return WaitingBudget, o.budgetBegins(img.HeldBy)
 	case img.Parked || len(o.openings) == 0:
 		if o.switchedOff {
 			return WaitingLane, nil
@@ -130,6 +133,17 @@ func (o outlook) waitingFor(img job.Image) (Waiting, *time.Time) {
 	}
 }
 
+// budgetBegins returns when the next period of a budget begins, or nil if it is not set
+// any more: then the next sweep releases what it holds.
+func (o outlook) budgetBegins(scope job.BudgetScope) *time.Time {
+	b, set := o.budgets[scope]
+	if !set {
+		return nil
+	}
+	_, to := b.Period(o.now)
+	return &to
+}
+
 // waitingAfter returns what an image waits for whose latest attempt ended with
 // an error. It is otherwise if that was not for want of a lane.
 func waitingAfter(err *job.Error, otherwise Waiting) Waiting {
@@ -148,8 +162,11 @@ func waitingAfter(err *job.Error, otherwise Waiting) Waiting {
 // next returns how many images go before the job's next one, and when that
 // should start. Both are nil if none waits for its turn, or if that is not known.
 func (o outlook) next(j job.Job) (ahead *int, start *time.Time) {
-	if j.Ahead == nil || len(o.openings) == 0 {
+	if len(o.openings) == 0 {
 		return nil, nil
+	}
+	if j.Ahead == nil {
+		return nil, o.heldUntil(j)
 	}
 	var ready *time.Time // when the first of them may start
 	for _, img := range j.Images {
@@ -167,8 +184,27 @@ func (o outlook) next(j job.Job) (ahead *int, start *time.Time) {
 	return j.Ahead, &at
 }
 
+// heldUntil returns when the first image that waits for a budget may start, nil if none
+// does or that is not known.
+func (o outlook) heldUntil(j job.Job) *time.Time {
+	i := slices.IndexFunc(j.Images, held)
+	if i < 0 || slices.ContainsFunc(j.Images, waits) {
+		return nil
+	}
+	at := o.budgetBegins(j.Images[i].HeldBy)
+	if at != nil && o.openings[0].at.After(*at) {
+		at = &o.openings[0].at
+	}
+	return at
+}
+
 // waits reports whether the image waits for its turn.
-func waits(img job.Image) bool { return img.Status == job.StatusQueued && !img.Parked }
+func waits(img job.Image) bool {
+	return img.Status == job.StatusQueued && !img.Parked && img.HeldBy == ""
+}
+
+// held reports whether the image waits for room in a budget.
+func held(img job.Image) bool { return img.Status == job.StatusQueued && img.HeldBy != "" }
 
 // sentBy returns when lanes have sent n requests more. Each sends them evenly,
 // from its opening on. lanes must not be empty, and be ordered by when they open.

@@ -51,17 +51,19 @@ const (
 
 // Swept counts what a sweep found and mended.
 type Swept struct {
-	Sent    int `json:"sent"`    // tasks that never reached their queue
-	Renewed int `json:"renewed"` // tasks that were gone from their queue
-	Reaped  int `json:"reaped"`  // images whose worker died
-	Expired int `json:"expired"` // jobs past their deadline
-	Removed int `json:"removed"` // jobs past retention
-	Orphans int `json:"orphans"` // stored objects past retention that are no job's
-	Uploads int `json:"uploads"` // input pictures that a caller uploaded more than a day ago
-	Moved   int `json:"moved"`   // images that went to another lane, were parked or no longer are
-	Told    int `json:"told"`    // tasks of webhooks that never reached their queue, or that are overdue
-	Sums    int `json:"sums"`    // sums of hours that began more than 400 days ago
-	Audits  int `json:"audits"`  // entries of the audit that are past their time
+	Sent     int `json:"sent"`     // tasks that never reached their queue
+	Renewed  int `json:"renewed"`  // tasks that were gone from their queue
+	Reaped   int `json:"reaped"`   // images whose worker died
+	Expired  int `json:"expired"`  // jobs past their deadline
+	Removed  int `json:"removed"`  // jobs past retention
+	Orphans  int `json:"orphans"`  // stored objects past retention that are no job's
+	Uploads  int `json:"uploads"`  // input pictures that a caller uploaded more than a day ago
+	Released int `json:"released"` // images that were held for want of room in a budget
+	Settled  int `json:"settled"`  // images that ended with a reservation of a budget left
+	Moved    int `json:"moved"`    // images that went to another lane, were parked or no longer are
+	Told     int `json:"told"`     // tasks of webhooks that never reached their queue, or that are overdue
+	Sums     int `json:"sums"`     // sums of hours that began more than 400 days ago
+	Audits   int `json:"audits"`   // entries of the audit that are past their time
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -79,6 +81,8 @@ type Producer interface {
 	AskForSweep(ctx context.Context, now time.Time) error
 	// AskForSweepSoon asks for a sweep within about a minute of now.
 	AskForSweepSoon(ctx context.Context, now time.Time) error
+	// AskForSweepAt asks for a sweep at a time, unless that is too far ahead.
+	AskForSweepAt(ctx context.Context, at time.Time) error
 }
 
 // Objects are the stored pictures.
@@ -108,6 +112,7 @@ type Sweeper struct {
 	Lanes     []lane.Lane
 	Objects   Objects
 	Retention time.Duration // jobs that ended longer ago are removed; 0 keeps them
+	Budgets   record.BudgetBook
 	Log       *slog.Logger
 	Webhooks  WebhookProducer // nil in a service that has no queue for webhooks: they wait
 
@@ -131,7 +136,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	end := time.Now().Add(timeLimit)
 	mending, cancel := context.WithDeadline(ctx, end.Add(pageLimit))
 	defer cancel()
-	placing := newPlacing(s)
+	placing, releasing := newPlacing(s), &releasing{Sweeper: s}
 	for _, step := range []struct {
 		name  string
 		count *int
@@ -139,6 +144,8 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	}{
 		{"expire", &swept.Expired, s.expire},
 		{"reap", &swept.Reaped, s.reap},
+		{"settle", &swept.Settled, s.settle},
+		{"release", &swept.Released, releasing.step},
 		{"place", &swept.Moved, placing.step},
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
@@ -158,20 +165,30 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 			}
 		}
 	}
-	left, err := s.report(ctx, swept)
+	b, err := s.report(ctx, swept)
 	if err != nil {
 		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}
-	if left {
-		errs = append(errs, s.askForNext(ctx, placing.unfinished))
+	if err != nil || b.Waiting+b.Processing+b.Untold > 0 { // if it is not known what is left, there may be something
+		errs = append(errs, s.askForNext(ctx, b.Held > 0, placing.unfinished || mayFree(b)))
 	}
 	return swept, errors.Join(errs...)
 }
 
-// askForNext asks for the next sweep, and for one soon if this one left more to do
-// than may wait for that. It fails with ErrNoNextSweep.
-func (s *Sweeper) askForNext(ctx context.Context, soon bool) error {
+// mayFree reports whether images are held while others are on their way, which may turn
+// out cheaper than what is reserved for them.
+func mayFree(b record.Backlog) bool {
+	return b.Held > 0 && b.Processing+b.Waiting-b.Parked-b.Held > 0
+}
+
+// askForNext asks for the next sweep, for one when a period of a budget begins if images
+// are held, and for one soon if this one left more to do than may wait for that. It
+// fails with ErrNoNextSweep.
+func (s *Sweeper) askForNext(ctx context.Context, held, soon bool) error {
 	err := s.Producer.AskForSweep(ctx, time.Now())
+	if held {
+		err = errors.Join(err, s.askForBudgets(ctx))
+	}
 	if soon {
 		err = errors.Join(err, s.Producer.AskForSweepSoon(ctx, time.Now()))
 	}
@@ -181,24 +198,24 @@ func (s *Sweeper) askForNext(ctx context.Context, soon bool) error {
 	return nil
 }
 
-// report logs a sweep, and reports whether there is work left. If the backlog
-// cannot be read, there may be. Alerts go by the message and by its fields
-// waiting and oldest_waiting_seconds.
-func (s *Sweeper) report(ctx context.Context, swept Swept) (left bool, err error) {
+// report logs a sweep, and returns what is left to do. Alerts go by the message and by
+// its fields waiting and oldest_waiting_seconds.
+func (s *Sweeper) report(ctx context.Context, swept Swept) (record.Backlog, error) {
 	attrs := []any{
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
-		"moved", swept.Moved, "told", swept.Told, "sums", swept.Sums, "audits", swept.Audits,
+		"moved", swept.Moved, "released", swept.Released, "settled", swept.Settled, "told", swept.Told,
+		"sums", swept.Sums, "audits", swept.Audits,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
-		attrs = append(attrs, "waiting", b.Waiting, "parked", b.Parked, "oldest_waiting_seconds", b.Waits.Seconds())
+		attrs = append(attrs, "waiting", b.Waiting, "parked", b.Parked, "held", b.Held, "oldest_waiting_seconds", b.Waits.Seconds())
 	}
 	s.Log.InfoContext(ctx, "swept", attrs...)
 	if s.Webhooks == nil {
 		b.Untold = 0 // no sweep could do anything about these
 	}
-	return err != nil || b.Waiting+b.Processing+b.Untold > 0, err
+	return b, err
 }
 
 // expire fails the images of jobs that are past their deadline.

@@ -113,8 +113,11 @@ func (a *attempt) findOrDraw(ctx context.Context) (job.Object, error) {
 	if img.Attempts > a.worker.limits.MaxAttempts {
 		return job.Object{}, exhaustedFailure(a.worker.limits.MaxAttempts)
 	}
-	if tooMuch := j.CheckCost(img.Index, a.lane.model.Price(j.Input.ImageSize)); tooMuch != nil {
+	if tooMuch := j.CheckCost(img.Index, a.price()); tooMuch != nil {
 		return job.Object{}, &job.Failure{Public: *tooMuch, Remedy: job.RemedyFail}
+	}
+	if err := a.checkBudget(); err != nil {
+		return job.Object{}, err
 	}
 	pic, err := a.generate(ctx)
 	if err != nil {
@@ -242,9 +245,11 @@ func (a *attempt) fail(reason job.Error) (Verdict, error) {
 
 // requeue records that the image waits, and puts its next task on the queue, to
 // be delivered not before at. If the task cannot be created, the record says
-// that it is missing, and the sweep puts it.
+// that it is missing, and the sweep puts it. Where a budget has no room for the next
+// attempt, the image is held instead.
 func (a *attempt) requeue(r record.Requeue, at time.Time) (Verdict, error) {
 	a.requeued = true
+	r.PriceMicros, r.Budgets = a.price(), a.budgetsNow()
 	var next job.Task
 	verdict, err := a.write("queued", func(ctx context.Context) (err error) {
 		_, next, err = a.worker.record.Requeue(ctx, a.claim, r)

@@ -27,10 +27,10 @@ func (a *attempt) reportAnswer(pic job.Picture, err error) {
 }
 
 // noteLost tells the record what a request was and cost whose attempt somebody else
-// has ended. It does not try again: what is lost then is a line in the books, and
+// has ended, and that there was none if something is reserved for it. It does not try again: what is lost then is a line in the books, and
 // no picture.
 func (a *attempt) noteLost(ctx context.Context) {
-	if !a.report.Asked() {
+	if !a.report.Asked() && a.claim.Image().ReservedMicros == 0 {
 		return
 	}
 	a.claim.Report = a.report

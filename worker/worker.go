@@ -145,6 +145,7 @@ type Config struct {
 	// nothing is claimed and no request is sent. What was asked for before goes
 	// on until the context of its delivery ends. nil stands for never.
 	Draining <-chan struct{}
+	Budgets  record.BudgetBook
 	Log      *slog.Logger
 }
 
@@ -156,6 +157,7 @@ type Worker struct {
 	cancels  Cancels
 	limits   Limits
 	draining <-chan struct{}
+	budgets  record.BudgetBook
 	log      *slog.Logger
 	quotas   []lane.Lane
 	lanes    map[string]*openLane // by name
@@ -165,7 +167,7 @@ type Worker struct {
 func New(cfg Config) *Worker {
 	w := &Worker{
 		record: cfg.Record, images: cfg.Images, router: cfg.Router, cancels: cfg.Cancels, limits: cfg.Limits,
-		draining: cfg.Draining, log: cfg.Log,
+		draining: cfg.Draining, budgets: cfg.Budgets, log: cfg.Log,
 		lanes: make(map[string]*openLane, len(cfg.Lanes)),
 	}
 	for _, l := range cfg.Lanes {

@@ -73,10 +73,11 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
 	}
+	budgets := record.BudgetBook{Budgets: cfg.Budgets, Log: log}
 	published := snapshot.NewRecord(rec, s.redis, newRenderer(cfg, pictures), log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
-		Target: newTarget(cfg.Tasks),
+		Target: newTarget(cfg.Tasks), Budgets: budgets,
 	})
 	hooks, err := newWebhooks(cfg, published, producer, draining.Done(), log)
 	if err != nil {
@@ -85,7 +86,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 
 	s.sweeper = &sweep.Sweeper{
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
-		Webhooks: hooks.ofSweeps(cfg.Tasks),
+		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: budgets,
 	}
 	routes := server.Config{
 		Version: version, PublicURL: cfg.PublicURL, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
@@ -126,6 +127,7 @@ func newRenderer(cfg config.Config, pictures *storage.R2) snapshot.Renderer {
 	}
 	return snapshot.Renderer{
 		Lanes: lanes, Now: time.Now, BaseURL: cfg.PublicURL, ImageURL: pictures.URL, URLsExpire: pictures.URLsExpire,
+		Budgets: cfg.Budgets,
 	}
 }
 
@@ -217,7 +219,7 @@ func (s *Service) newWorker(
 	}
 	return worker.New(worker.Config{
 		Lanes: lanes, Record: published, Images: pictures, Router: producer, Cancels: published,
-		Limits: limits, Draining: draining, Log: s.log,
+		Limits: limits, Draining: draining, Log: s.log, Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: s.log},
 	}), nil
 }
 
