@@ -21,6 +21,8 @@ type told struct {
 
 func (r told) LaneStates(context.Context) ([]record.LaneState, error) { return r.states, r.err }
 
+func (r told) Budgets(context.Context) ([]record.BudgetState, error) { return nil, r.err }
+
 func (r told) Models(context.Context) ([]record.ModelState, error) { return r.models, r.err }
 
 func (r told) Backlog(context.Context, time.Duration) (record.Backlog, error) {

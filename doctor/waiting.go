@@ -20,6 +20,8 @@ func (w Work) checkWaiting(ctx context.Context, b record.Backlog, states []recor
 	switch {
 	case b.Waiting == 0:
 		return ok("nothing waits")
+	case b.Held > 0 && b.Held+b.Parked == b.Waiting:
+		return warning("See the budgets' own lines.", "%s, the oldest since %s, all for a budget or a lane", waiting(b.Waiting), ago(b.Waits))
 	case b.Parked == b.Waiting:
 		return warning("Mend what the models' own lines say.", "%s, the oldest since %s, all for a lane", waiting(b.Waiting), ago(b.Waits))
 	case b.Unsent > 0:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
 )
@@ -14,6 +15,7 @@ import (
 type Record interface {
 	record.Reporter
 	LaneStates(context.Context) ([]record.LaneState, error)
+	Budgets(context.Context) ([]record.BudgetState, error)
 }
 
 const (
@@ -31,12 +33,13 @@ const (
 )
 
 // Work looks at how the work is going: why lanes are closed, which models no lane
-// serves, why images wait, and why images failed lately.
+// serves, which budgets have no room, why images wait, and why images failed lately.
 type Work struct {
 	Lanes   []LaneSettings
 	Record  Record
 	Queues  Open[Queues]
 	Account string // signs deliveries
+	Budgets job.Budgets
 }
 
 // Check reads the record. If images wait and nothing moves, it also looks at
@@ -61,7 +64,12 @@ func (w Work) Check() Check {
 			if err != nil {
 				return []Finding{skipped("see the database: the record cannot be read")}
 			}
+			spent, err := w.Record.Budgets(ctx)
+			if err != nil {
+				return []Finding{skipped("see the database: the record cannot be read")}
+			}
 			findings := append(w.lanes(states), w.models(models, states)...)
+			findings = append(findings, w.budgets(spent)...)
 			findings = append(findings, w.checkWaiting(ctx, backlog, states).on("waiting"))
 			return append(findings, outcomes(out)...)
 		},

@@ -157,7 +157,7 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 		))
 	if !setupOnly {
 		checks = append(checks, doctor.Work{
-			Lanes: p.lanes, Record: p.record(), Queues: p.queues, Account: tasks.ServiceAccount,
+			Lanes: p.lanes, Record: p.record(), Queues: p.queues, Account: tasks.ServiceAccount, Budgets: p.cfg.Budgets,
 		}.Check())
 	}
 	return checks

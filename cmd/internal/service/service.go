@@ -73,11 +73,10 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
 	}
-	budgets := record.BudgetBook{Budgets: cfg.Budgets, Log: log}
 	published := snapshot.NewRecord(rec, s.redis, newRenderer(cfg, pictures), log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
-		Target: newTarget(cfg.Tasks), Budgets: budgets,
+		Target: newTarget(cfg.Tasks), Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: log},
 	})
 	hooks, err := newWebhooks(cfg, published, producer, draining.Done(), log)
 	if err != nil {
@@ -86,7 +85,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 
 	s.sweeper = &sweep.Sweeper{
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
-		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: budgets,
+		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: log},
 	}
 	routes := server.Config{
 		Version: version, PublicURL: cfg.PublicURL, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
