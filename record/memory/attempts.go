@@ -97,7 +97,7 @@ func (r *Record) NoteAttempt(ctx context.Context, claim record.Claim, stored boo
 		of := e.Images[claim.Index].Attempts
 		n := slices.IndexFunc(of, func(a job.Attempt) bool { return a.Number == claim.Number })
 		var billed int64
-		if n >= 0 && claim.Report.Asked() && !of[n].Asked() && !(stored && of[n].Outcome == job.OutcomeLost) {
+		if n >= 0 && claim.Report.Asked() && !of[n].Asked() && (!stored || of[n].Outcome != job.OutcomeLost) {
 			of[n].Report = record.Kept(claim.Report)
 			billed = claim.Report.Bill.BoundMicros
 			r.setJob(e, c)

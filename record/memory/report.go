@@ -22,12 +22,8 @@ func (r *Record) backlog(unsent time.Duration, now time.Time) (b record.Backlog)
 	for _, p := range r.places(func(place) bool { return true }) {
 		if p.image.queued() {
 			b.Waiting++
-			if p.image.Image.Parked {
-				b.Parked++
-			}
-			if p.image.Image.HeldBy != "" {
-				b.Held++
-			}
+			b.Parked += count(p.image.Image.Parked)
+			b.Held += count(p.image.Image.HeldBy != "")
 			oldest = earliest(oldest, p.entry.Job.CreatedAt)
 		} else {
 			b.Processing++
@@ -46,6 +42,13 @@ func (r *Record) backlog(unsent time.Duration, now time.Time) (b record.Backlog)
 		b.Idle = max(0, min(now.Sub(active), b.Waits))
 	}
 	return b
+}
+
+func count(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // lastActive returns when an image last started or ended, as far as the open

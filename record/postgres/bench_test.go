@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/record/postgres"
 	"github.com/ai-worker/ai-worker/record/postgres/postgrestest"
@@ -133,6 +135,41 @@ func BenchmarkImageParallel(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkBudget records jobs of one picture, claims them and records their success, 32
+// at a time, without and with budgets of the tenant and of the service, which all
+// pictures write to.
+func BenchmarkBudget(b *testing.B) {
+	large := job.Budget{LimitMicros: 1 << 50, Per: job.PerMonth, Zone: time.UTC}
+	for name, set := range map[string]job.Budgets{
+		"none": nil, "two": {job.ServiceBudget: large, job.TenantBudget("acme"): large},
+	} {
+		b.Run(name, func(b *testing.B) {
+			pool := newPool(b, postgrestest.NewRecord(b)+"&pool_max_conns=32")
+			rec := postgres.New(pool)
+			b.SetParallelism(32 / runtime.GOMAXPROCS(0))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					d := submission(1)
+					d.PriceMicros, d.Budgets = price, record.Budgets{Periods: set.Of("acme", time.Now())}
+					_, tasks, err := rec.Create(b.Context(), d)
+					var c record.Claim
+					if err == nil {
+						c, err = rec.Claim(b.Context(), record.ClaimRequest{Model: model, Task: tasks[0], Lease: time.Hour})
+					}
+					if err == nil {
+						c.Report.Bill = job.Bill{Billed: true, CostMicros: price, BoundMicros: price}
+						_, err = rec.Succeed(b.Context(), c, record.Success{})
+					}
+					if err != nil {
+						b.Error(err)
+						return
+					}
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkGet reads a job of the largest size, started or behind others.

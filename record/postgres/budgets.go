@@ -46,6 +46,17 @@ func looksForRoom(b record.Budgets, rooms []record.BudgetRoom) []call {
 	}}}
 }
 
+// A crossing is one of crossings.
+type crossing struct {
+	Scope          job.BudgetScope `json:"Scope"`
+	From           time.Time       `json:"From"`
+	To             time.Time       `json:"To"`
+	LimitMicros    int64           `json:"LimitMicros"`
+	ReservedMicros int64           `json:"ReservedMicros"`
+	SpentMicros    int64           `json:"SpentMicros"`
+	Level          int             `json:"Level"`
+}
+
 // crossings are the periods that reached a level, as a statement returns them.
 type crossings struct{ doc string }
 
@@ -54,13 +65,15 @@ func (c crossings) tell(b record.Budgets) error {
 	if b.Crossed == nil || c.doc == "" {
 		return nil
 	}
-	var all []record.BudgetState
+	var all []crossing
 	if err := json.Unmarshal([]byte(c.doc), &all); err != nil {
 		return fmt.Errorf("postgres: decode the budgets that reached a level: %w", err)
 	}
 	for _, s := range all {
-		s.From, s.To = s.From.UTC(), s.To.UTC()
-		b.Crossed(s)
+		b.Crossed(record.BudgetState{
+			Scope: s.Scope, From: s.From.UTC(), To: s.To.UTC(),
+			LimitMicros: s.LimitMicros, ReservedMicros: s.ReservedMicros, SpentMicros: s.SpentMicros, Level: s.Level,
+		})
 	}
 	return nil
 }

@@ -266,3 +266,51 @@ func (s *spending) wantSpent() {
 		}
 	}
 }
+
+// While a version is deployed, one of before records, draws and ends images too. It
+// reserves nothing, leaves the reservation of what it ends, and cannot take what is held.
+func TestProgramsOfBeforeBudgetsGoOn(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, postgrestest.NewRecord(t))
+	rec := postgres.New(pool)
+	budgets := job.Budgets{job.TenantBudget("acme"): {LimitMicros: 2 * price, Per: job.PerMonth, Zone: time.UTC}}
+	b := record.Budgets{Periods: budgets.Of("acme", time.Now())}
+	d := submission(3)
+	d.PriceMicros, d.Budgets = price, b
+	_, tasks, err := rec.Create(t.Context(), d)
+	if err != nil || len(tasks) != 2 {
+		t.Fatalf("%d tasks, %v; want 2 and one held", len(tasks), err)
+	}
+	var released int // as unpark of before
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM images WHERE status = 'queued' AND task_lane = ''`).Scan(&released); err != nil || released > 0 {
+		t.Errorf("%d images are parked, %v", released, err)
+	}
+	if _, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: tasks[0], Lease: time.Hour}); err != nil {
+		t.Fatal(err)
+	}
+	execSQL(t, pool, `
+UPDATE images SET status = 'succeeded', completed_at = now(), object_key = 'k', cost_micros = 30000, bound_micros = 30000 WHERE idx = 0;
+UPDATE jobs SET processing = processing - 1, succeeded = succeeded + 1`) // as such a program does
+	want := func(when string, reserved, spent int64) {
+		t.Helper()
+		states, err := rec.Budgets(t.Context())
+		if err != nil || len(states) != 1 || states[0].ReservedMicros != reserved || states[0].SpentMicros != spent {
+			t.Errorf("%s: %+v, %v; want %d reserved and %d spent", when, states, err, reserved, spent)
+		}
+	}
+	want("before a sweep", 2*price, 0)
+	if n, err := rec.Settle(t.Context(), 0, 10); n != 1 || err != nil {
+		t.Errorf("%d are settled, %v", n, err)
+	}
+	want("after one", price, 30_000)
+
+	c, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: tasks[1], Lease: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	execSQL(t, pool, `UPDATE images SET billed_micros = 5000 WHERE idx = 1`) // an attempt of before
+	if _, err := rec.Succeed(t.Context(), c, record.Success{}); err != nil {
+		t.Fatal(err)
+	}
+	want("once a new one settles", 0, 35_000)
+}

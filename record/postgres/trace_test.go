@@ -97,13 +97,20 @@ func newTracedPool(t *testing.T, url string) (*pgxpool.Pool, *trace) {
 
 // For databases that are billed and pooled by use, each statement counts. A
 // picture takes two round trips: claim (lock, claim, read) and finish (move,
-// read).
+// read), with a budget as without.
 func TestPictureTakesTwoRoundTrips(t *testing.T) {
 	t.Parallel()
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
 	rec := postgres.New(pool)
-	tasks := create(t, rec, 2)
-	for _, task := range []job.Task{tasks[1], tasks[0]} {
+	d := submission(2)
+	d.PriceMicros = price
+	d.Budgets.Periods = job.Budgets{job.ServiceBudget: {LimitMicros: 1 << 40, Per: job.PerDay, Zone: time.UTC}}.Of("acme", time.Now())
+	_, tasks, err := rec.Create(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks = append(tasks, create(t, rec, 1)...) // without a budget
+	for _, task := range []job.Task{tasks[1], tasks[0], tasks[2]} {
 		tr.reset()
 		c, err := rec.Claim(t.Context(), record.ClaimRequest{Model: model, Task: task, Lease: time.Hour})
 		if err != nil {
