@@ -21,6 +21,10 @@ locals {
       WORKER_URL            = local.worker_url
     },
     var.r2.public_url == null ? {} : { R2_PUBLIC_URL = var.r2.public_url },
+    var.budget == null ? {} : { BUDGET = jsonencode(var.budget) },
+    length(var.tenants) == 0 ? {} : {
+      TENANTS = jsonencode({ for name, t in var.tenants : name => { for field, value in t : field => value if value != null } })
+    },
     var.webhooks ? { WEBHOOK_QUEUE = google_cloud_tasks_queue.webhook[0].id } : {},
     local.plain_lane ? local.lane_settings : { LANES = local.lanes_setting },
   )
@@ -40,9 +44,6 @@ locals {
       GOMEMLIMIT           = "${floor(var.api.memory_mib * 0.85)}MiB"
     },
     length(var.api.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.api.cors_origins) },
-    length(var.tenants) == 0 ? {} : {
-      TENANTS = jsonencode({ for name, t in var.tenants : name => { for field, value in t : field => value if value != null } })
-    },
   )
 
   lane_settings = merge([

@@ -229,11 +229,17 @@ variable "max_waiting_pictures" {
 }
 
 variable "tenants" {
-  description = "Limits of single API keys, by name: their share of turns, how many of their pictures may wait, and the most that one job of theirs may cost. They go before those of all keys."
+  description = "Limits of single API keys, by name: their share of turns, how many of their pictures may wait, the most that one job of theirs may cost, and their budget (see `budget`). They go before those of all keys."
   type = map(object({
     weight               = optional(number)
     max_waiting_pictures = optional(number)
     max_cost_usd         = optional(number)
+    budget = optional(object({
+      usd      = number
+      per      = string
+      zone     = optional(string, "UTC")
+      at_limit = optional(string, "hold")
+    }))
   }))
   default  = {}
   nullable = false
@@ -252,6 +258,31 @@ variable "tenants" {
   validation {
     condition     = alltrue([for t in values(var.tenants) : t.max_cost_usd == null ? true : t.max_cost_usd >= 0.001 && t.max_cost_usd <= 1000000])
     error_message = "max_cost_usd must be a number from 0.001 to 1000000."
+  }
+  validation {
+    condition = alltrue([
+      for t in values(var.tenants) : t.budget == null ? true :
+      t.budget.usd >= 0.001 && t.budget.usd <= 1000000 && contains(["day", "month"], t.budget.per) && contains(["hold", "refuse"], t.budget.at_limit)
+    ])
+    error_message = "budget: usd must be a number from 0.001 to 1000000, per must be day or month, and at_limit must be hold or refuse."
+  }
+}
+
+variable "budget" {
+  description = "The most that all pictures may cost in a day or a month by list price, in a time zone. What goes beyond is held until there is room, or refused. Set it once this version runs everywhere."
+  type = object({
+    usd      = number
+    per      = string
+    zone     = optional(string, "UTC")
+    at_limit = optional(string, "hold")
+  })
+  default = null
+
+  validation {
+    condition = var.budget == null ? true : (
+      var.budget.usd >= 0.001 && var.budget.usd <= 1000000 && contains(["day", "month"], var.budget.per) && contains(["hold", "refuse"], var.budget.at_limit)
+    )
+    error_message = "usd must be a number from 0.001 to 1000000, per must be day or month, and at_limit must be hold or refuse."
   }
 }
 

@@ -234,6 +234,30 @@ run "tenant_without_money" {
   expect_failures = [var.tenants]
 }
 
+run "tenant_with_a_budget_of_a_week" {
+  command = plan
+  variables {
+    tenants = { web = { budget = { usd = 5, per = "week" } } }
+  }
+  expect_failures = [var.tenants]
+}
+
+run "budget_of_nothing" {
+  command = plan
+  variables {
+    budget = { usd = 0, per = "day" }
+  }
+  expect_failures = [var.budget]
+}
+
+run "budget_that_does_nothing_at_its_limit" {
+  command = plan
+  variables {
+    budget = { usd = 5, per = "day", at_limit = "wait" }
+  }
+  expect_failures = [var.budget]
+}
+
 run "secret_version_of_zero" {
   command = plan
   variables {
