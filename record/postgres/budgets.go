@@ -48,13 +48,13 @@ func looksForRoom(b record.Budgets, rooms []record.BudgetRoom) []call {
 
 // A crossing is one of crossings.
 type crossing struct {
-	Scope          job.BudgetScope `json:"Scope"`
-	From           time.Time       `json:"From"`
-	To             time.Time       `json:"To"`
-	LimitMicros    int64           `json:"LimitMicros"`
-	ReservedMicros int64           `json:"ReservedMicros"`
-	SpentMicros    int64           `json:"SpentMicros"`
-	Level          int             `json:"Level"`
+	Scope          job.BudgetScope `json:"scope"`
+	From           time.Time       `json:"from"`
+	To             time.Time       `json:"to"`
+	LimitMicros    int64           `json:"limit_micros"`
+	ReservedMicros int64           `json:"reserved_micros"`
+	SpentMicros    int64           `json:"spent_micros"`
+	Level          int             `json:"level"`
 }
 
 // crossings are the periods that reached a level, as a statement returns them.

@@ -86,7 +86,7 @@ WITH before AS (
 )
 SELECT EXISTS (SELECT FROM created), waiting, coalesce((SELECT scope FROM refused), ''),
        (SELECT coalesce(json_agg(json_build_object(
-           'Scope', scope, 'From', starts_at, 'To', ends_at, 'LimitMicros', limit_micros,
-           'ReservedMicros', reserved_micros, 'SpentMicros', spent_micros, 'Level', level
+           'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros,
+           'reserved_micros', reserved_micros, 'spent_micros', spent_micros, 'level', level
        ) ORDER BY scope), '[]')::text FROM reserved WHERE level IS NOT NULL)
 FROM before

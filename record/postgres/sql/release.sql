@@ -36,7 +36,7 @@ WITH image AS (
 )
 SELECT EXISTS (SELECT FROM image), coalesce((SELECT scope FROM full_one), ''), (
     SELECT coalesce(json_agg(json_build_object(
-        'Scope', scope, 'From', starts_at, 'To', ends_at, 'LimitMicros', limit_micros,
-        'ReservedMicros', reserved_micros, 'SpentMicros', spent_micros, 'Level', level
+        'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros,
+        'reserved_micros', reserved_micros, 'spent_micros', spent_micros, 'level', level
     ) ORDER BY scope), '[]')::text FROM reserved WHERE level IS NOT NULL
 )
