@@ -16,6 +16,7 @@ type Board interface {
 	// id, which begins with a time. It looks at jobs, one after the other, until the
 	// page is full or it has looked at q.Look() of them. A page may thus be short, or
 	// empty, and still have a next one. A job that is removed meanwhile is left out.
+	// What is no id, no cursor or no text that a record can keep matches nothing.
 	Search(ctx context.Context, q SearchQuery) (SearchPage, error)
 
 	// Count counts the jobs that match q, to at most MaxCounted. It looks at q.Look()
@@ -48,13 +49,13 @@ const (
 	MaxSearchedInto = 20_000
 	// MaxCounted is how many jobs Count counts, at most.
 	MaxCounted = 10_000
-	// MinIDPart is how many characters of an id Search takes, at least.
+	// MinIDPart is how many hex digits of an id Search takes, at least.
 	MinIDPart = 8
 )
 
 // A SearchQuery says which jobs Search returns. What is empty is not asked for.
 type SearchQuery struct {
-	ID       string // the whole id or its beginning, of MinIDPart characters or more
+	ID       string // the whole id or its beginning, of MinIDPart hex digits or more
 	Tenant   string
 	Statuses []job.Status // any of these
 	// Recorded at After or later, and before Before, by the time in the id: that of

@@ -271,6 +271,7 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Reporter
 	AttemptKeeper
 	BudgetKeeper
+	Board
 	WebhookKeeper
 	Operators
 }

@@ -72,6 +72,12 @@ func contextCanceled(f *fixture) {
 		"Delete":    func() error { return f.record.Delete(ctx, before.ID) },
 		"Backlog":   func() error { _, err := f.record.Backlog(ctx, gone); return err },
 		"Outcomes":  func() error { _, err := f.record.Outcomes(ctx, never); return err },
+		"Search":    func() error { _, err := f.record.Search(ctx, record.SearchQuery{Limit: 1}); return err },
+		"Count":     func() error { _, err := f.record.Count(ctx, record.SearchQuery{}); return err },
+		"Pictures":  func() error { _, err := f.record.Pictures(ctx, record.PictureQuery{Limit: 1}); return err },
+		"Activity":  func() error { _, err := f.record.Activity(ctx); return err },
+		"Slots":     func() error { _, err := f.record.Slots(ctx, "", time.Time{}); return err },
+		"Errors":    func() error { _, err := f.record.Errors(ctx, time.Time{}, 1); return err },
 	}
 	for name, call := range calls {
 		if err := call(); err == nil {

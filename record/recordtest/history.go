@@ -50,6 +50,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
 			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
 			"release": h.release, "release2": h.release, "settle": h.settle,
+			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
 			"logins": h.logins, "endSession": h.endSession, "operators": h.compareOperators,
@@ -62,6 +63,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			h.compareWebhooks(id)
 			h.compareAttempts(id)
 		}
+		h.activity(t)
 		h.compareSpend(record.SpendQuery{To: h.now.Add(time.Hour), Lane: true, Model: true, Tenant: true, Outcome: true, Limit: plenty})
 	})
 }

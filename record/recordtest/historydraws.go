@@ -16,7 +16,7 @@ import (
 // reported draws what the attempt was and cost.
 func (c claims) reported(h *history) claims {
 	r := draw(h, "report", job.Report{}, job.Report{
-		SlotAt: h.now, AskedAt: h.now.Add(-time.Second), Detail: "HTTP 429",
+		SlotAt: h.now, AskedAt: h.now.Add(-time.Second), Detail: h.detail(),
 		Bill: job.Bill{Billed: true, CostMicros: 34_000, BoundMicros: 34_000, Estimated: true, PriceList: "2026-11"},
 	}, job.Report{
 		SlotAt: h.now, AskedAt: h.now, AnsweredAt: h.now.Add(time.Minute), FinishReason: "STOP",
