@@ -402,7 +402,7 @@ func (p *plan) index(name string) *plan {
 	return nil
 }
 
-func (p *plan) wantBlocks(t *testing.T, what string, most int) {
+func (p *plan) wantBlocks(t testing.TB, what string, most int) {
 	t.Helper()
 	blocks := p.Hit + p.Read
 	t.Logf("%s touches %d blocks", what, blocks)
@@ -413,12 +413,12 @@ func (p *plan) wantBlocks(t *testing.T, what string, most int) {
 
 // explain runs a statement with the plan that suits all arguments, and undoes
 // its changes.
-func explain(t *testing.T, pool *pgxpool.Pool, q *pgx.QueuedQuery) *plan {
+func explain(t testing.TB, pool *pgxpool.Pool, q *pgx.QueuedQuery) *plan {
 	t.Helper()
 	return explainWith(t, pool, "ANALYZE, BUFFERS, ", q)
 }
 
-func explainWith(t *testing.T, pool *pgxpool.Pool, options string, q *pgx.QueuedQuery) *plan {
+func explainWith(t testing.TB, pool *pgxpool.Pool, options string, q *pgx.QueuedQuery) *plan {
 	t.Helper()
 	conn, err := pool.Acquire(t.Context())
 	if err != nil {

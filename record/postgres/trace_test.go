@@ -61,7 +61,7 @@ func (tr *trace) reset() {
 }
 
 // find returns a statement with its arguments, by name.
-func (tr *trace) find(t *testing.T, statement string) *pgx.QueuedQuery {
+func (tr *trace) find(t testing.TB, statement string) *pgx.QueuedQuery {
 	t.Helper()
 	for _, s := range tr.statements {
 		if nameOf(s.SQL) == statement {
@@ -82,7 +82,7 @@ func nameOf(prepared string) string {
 	return name
 }
 
-func newTracedPool(t *testing.T, url string) (*pgxpool.Pool, *trace) {
+func newTracedPool(t testing.TB, url string) (*pgxpool.Pool, *trace) {
 	t.Helper()
 	cfg := newPool(t, url).Config()
 	tr := &trace{}

@@ -34,5 +34,5 @@ FROM (
         WINDOW newest AS (ORDER BY c.id DESC)
     ) AS looked
     WHERE n <= @look AND (wanted OR NOT more OR n = @look)
-    ORDER BY id DESC LIMIT @limit
+    ORDER BY looked.id DESC LIMIT @limit
 ) AS found
