@@ -32,11 +32,11 @@ type IDRange struct{ From, To, Before string }
 // IDs returns the ids that q goes by. It returns false if no job can match: if a
 // part of an id or a cursor is none, or a text is one that no record keeps.
 func (q SearchQuery) IDs() (r IDRange, ok bool) {
-	from, to := strings.ToLower(strings.ReplaceAll(q.ID, "-", "")), ""
-	if from != "" && len(from) < MinIDPart {
+	part := digitsOf(q.ID)
+	if part != "" && len(part) < MinIDPart {
 		return r, false
 	}
-	from, to = padded(from, "0"), padded(from, "f")
+	from, to := padded(part, "0"), padded(part, "f")
 	if !q.After.IsZero() {
 		from = max(from, firstID(q.After))
 	}
@@ -44,7 +44,7 @@ func (q SearchQuery) IDs() (r IDRange, ok bool) {
 	if !q.Before.IsZero() {
 		before = firstID(q.Before)
 	}
-	if cursor := strings.ToLower(strings.ReplaceAll(q.Cursor, "-", "")); cursor != "" {
+	if cursor := digitsOf(q.Cursor); cursor != "" {
 		if len(cursor) != hexDigits {
 			return r, false
 		}
@@ -61,6 +61,9 @@ func (q SearchQuery) IDs() (r IDRange, ok bool) {
 
 // hexDigits is how many an id has.
 const hexDigits = 32
+
+// digitsOf returns the hex digits of an id or of a part of one.
+func digitsOf(id string) string { return strings.ToLower(strings.ReplaceAll(id, "-", "")) }
 
 // padded returns the beginning of an id, made as long as one.
 func padded(part, digit string) string {
