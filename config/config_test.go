@@ -93,6 +93,7 @@ func TestLoadFillsInDefaults(t *testing.T) {
 		Instances:  1,
 		MaxWaiting: 10_000,
 		PublicURL:  "https://worker-1.europe-west1.run.app",
+		Dashboard:  config.Dashboard{Pictures: "operator"},
 		Dev:        config.Dev{Host: "localhost"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

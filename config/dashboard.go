@@ -15,6 +15,7 @@ type Dashboard struct {
 	Users    []DashboardUser // DASHBOARD_USERS
 	Audience string          // DASHBOARD_IAP_AUDIENCE: of the tokens of Google's Identity-Aware Proxy
 	IAPRoles []IAPRole       // DASHBOARD_IAP_ROLES
+	Pictures string          // DASHBOARD_PICTURES: the least role that sees pictures
 }
 
 // A DashboardUser logs in with a password.
@@ -80,6 +81,11 @@ func (r *reader) dashboard() []Setting {
 			Purpose: "their roles, as `alice@example.com:admin,example.com:viewer`",
 			Note:    "needed with `DASHBOARD_IAP_AUDIENCE`",
 			read:    iapRoles(&c.IAPRoles),
+		},
+		{
+			Name: "DASHBOARD_PICTURES", Default: "operator",
+			Purpose: "who sees callers' pictures on it: each `operator` and `admin`, or every `viewer` too",
+			read:    oneOf(&c.Pictures, "operator", "viewer"),
 		},
 	}
 }

@@ -18,7 +18,8 @@ func TestDashboardIsForThoseWhoAreNamed(t *testing.T) {
 	for _, name := range []string{"ENABLE_DASHBOARD", "ENABLE_BULL_BOARD"} {
 		cfg, err := config.Load(getenv(with(production(), name, "true",
 			"DASHBOARD_USERS", "alice:admin:"+hash+", bob@example.com:viewer:"+hash,
-			"DASHBOARD_IAP_AUDIENCE", "/projects/1/locations/l/services/s", "DASHBOARD_IAP_ROLES", "Carol@example.com:operator,example.com:viewer")))
+			"DASHBOARD_IAP_AUDIENCE", "/projects/1/locations/l/services/s", "DASHBOARD_IAP_ROLES", "Carol@example.com:operator,example.com:viewer",
+			"DASHBOARD_PICTURES", "viewer")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,6 +28,7 @@ func TestDashboardIsForThoseWhoAreNamed(t *testing.T) {
 			Users:    []config.DashboardUser{{Name: "alice", Role: "admin", Hash: hash}, {Name: "bob@example.com", Role: "viewer", Hash: hash}},
 			Audience: "/projects/1/locations/l/services/s",
 			IAPRoles: []config.IAPRole{{Who: "carol@example.com", Role: "operator"}, {Who: "example.com", Role: "viewer"}},
+			Pictures: "viewer",
 		}
 		if diff := cmp.Diff(want, cfg.Dashboard); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

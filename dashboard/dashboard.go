@@ -53,12 +53,15 @@ type Options struct {
 	// login. It is for development only.
 	Developer bool
 
+	Pictures Pictures
+
 	Log *slog.Logger
 }
 
 // A Dashboard serves the pages. It runs nothing by itself.
 type Dashboard struct {
 	options  Options
+	policy   string // what a browser may load
 	readings *readings
 	pages    pages
 	assets   assets
@@ -76,6 +79,7 @@ func New(options Options) *Dashboard {
 		tries:   httprate.NewRateLimiter(triesAMinute, time.Minute),
 		hashing: make(chan struct{}, hashesAtOnce),
 	}
+	d.policy = policy(options.Pictures)
 	d.pages = loadPages(d.assets)
 	paths := make(map[string]map[string]route)
 	for _, r := range d.table() {
@@ -128,7 +132,7 @@ const maxBody = 16 << 10
 
 // ServeHTTP implements http.Handler.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	secure(w.Header())
+	secure(w.Header(), d.policy)
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	d.mux.ServeHTTP(w, r)
 }

@@ -25,6 +25,7 @@ import (
 const (
 	path     = dashboard.Path
 	password = "correct horse battery"
+	pictures = "https://img.example.com" // where they are
 )
 
 // hash returns the hash of the password, made quickly.
@@ -90,6 +91,11 @@ func setup(t *testing.T) *site {
 			{Name: "vera", Role: dashboard.Viewer, Hash: hash()}, {Name: "otto", Role: dashboard.Operator, Hash: hash()},
 			{Name: "ada", Role: dashboard.Admin, Hash: hash()},
 		},
+	}
+	s.options.Pictures = dashboard.Pictures{
+		URL:      func(key string) (string, error) { return pictures + "/" + key, nil },
+		Download: func(key, name string) (string, error) { return pictures + "/" + key + "?as=" + name, nil },
+		Origin:   pictures, Least: dashboard.Operator,
 	}
 	s.start()
 	return s

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -35,7 +37,7 @@ func (r *R2) URL(key string) (string, error) {
 	if r.publicURL != "" {
 		return r.publicURL + "/" + key, nil
 	}
-	return r.presign(r.stable, key, urlLifetime)
+	return r.presign(r.stable, r.get(key), urlLifetime)
 }
 
 // URLsExpire returns until when the URLs are valid that URL returns now: between
@@ -47,14 +49,40 @@ func (r *R2) URLsExpire() time.Time {
 	return dayOf(r.now()).Add(urlLifetime)
 }
 
+// downloadLifetime is for how long a download may be begun.
+const downloadLifetime = 15 * time.Minute
+
+// DownloadURL returns where a browser saves the object under key as a file of that
+// name, for 15 minutes. It is at the S3 endpoint, also if there is a public URL:
+// only there can the answer be told to be a file. DownloadURL sends no request.
+func (r *R2) DownloadURL(key, name string) (string, error) {
+	in := r.get(key)
+	in.ResponseContentDisposition = aws.String(mime.FormatMediaType("attachment", map[string]string{"filename": name}))
+	return r.presign(r.presigner, in, downloadLifetime)
+}
+
+// Origin returns where the URLs that URL returns are: what a page has to be let
+// load pictures from.
+func (r *R2) Origin() (string, error) {
+	link, err := r.URL("x")
+	if err != nil {
+		return "", err
+	}
+	parsed, err := url.Parse(link)
+	if err != nil {
+		return "", r.fail("name", "x", err)
+	}
+	return parsed.Scheme + "://" + parsed.Host, nil
+}
+
 // dayOf returns the beginning of a time's day, in UTC.
 func dayOf(t time.Time) time.Time { return t.UTC().Truncate(24 * time.Hour) }
 
-func (r *R2) presign(by *s3.PresignClient, key string, lifetime time.Duration) (string, error) {
+func (r *R2) presign(by *s3.PresignClient, in *s3.GetObjectInput, lifetime time.Duration) (string, error) {
 	// Signing with static credentials waits for nothing that a context could end.
-	request, err := by.PresignGetObject(context.Background(), r.get(key), s3.WithPresignExpires(lifetime))
+	request, err := by.PresignGetObject(context.Background(), in, s3.WithPresignExpires(lifetime))
 	if err != nil {
-		return "", r.fail("sign", key, err)
+		return "", r.fail("sign", aws.ToString(in.Key), err)
 	}
 	return request.URL, nil
 }
@@ -92,7 +120,7 @@ func (r *R2) Source(ctx context.Context, in job.InputImage) (job.Source, error) 
 	if !r.reachable {
 		return r.inline(ctx, in)
 	}
-	link, err := r.presign(r.presigner, in.Key, sourceLifetime)
+	link, err := r.presign(r.presigner, r.get(in.Key), sourceLifetime)
 	return job.Source{URL: link, ContentType: in.ContentType}, err
 }
 

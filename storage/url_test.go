@@ -95,6 +95,35 @@ func TestFetchPresigned(t *testing.T) {
 	}
 }
 
+// A browser saves a download as a file of the name that it is given, wherever
+// pictures are shown from.
+func TestDownload(t *testing.T) {
+	_, r2 := setup(t)
+	pic := picture("a", 1000)
+	if _, err := r2.Put(t.Context(), "x", 0, pic); err != nil {
+		t.Fatal(err)
+	}
+	link, err := r2.DownloadURL("images/x/0", "a b.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, body := fetch(t, link)
+	if got := header.Get("Content-Disposition"); got != `attachment; filename="a b.png"` || string(body) != string(pic.Data) {
+		t.Errorf("%d bytes, as %s", len(body), got)
+	}
+}
+
+// The origin is where pictures are shown from: the public address, or the endpoint.
+func TestOrigin(t *testing.T) {
+	cfg := config(endpoint)
+	for public, want := range map[string]string{"": endpoint, "https://img.example.com/pictures/": "https://img.example.com"} {
+		cfg.PublicURL = public
+		if got, err := storage.NewR2(cfg).Origin(); err != nil || got != want {
+			t.Errorf("with %q: %s, error %v", public, got, err)
+		}
+	}
+}
+
 func TestSourceByReference(t *testing.T) {
 	r2 := storage.NewR2(config(endpoint))
 	in := job.InputImage{URL: "https://example.com/cat?a=b", ContentType: "image/webp"}

@@ -9,17 +9,25 @@ import (
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/snapshot"
+	"github.com/ai-worker/ai-worker/storage"
 )
 
 // newDashboard returns the operators' pages, or nil in a process that does not serve
-// them.
-func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, sweeps *enqueue.Producer, log *slog.Logger) http.Handler {
+// them. It fails if it cannot tell where the pictures are.
+func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, pictures *storage.R2, sweeps *enqueue.Producer, log *slog.Logger) (http.Handler, error) {
 	if !cfg.Role.Dashboard() || !cfg.Dashboard.Enabled {
-		return nil
+		return nil, nil //nolint:nilnil // server.Config takes none for none
+	}
+	origin, err := pictures.Origin()
+	if err != nil {
+		return nil, err
 	}
 	options := dashboard.Options{
 		Record: rec, Sweeps: sweeps, Lanes: lanes, RPMSetting: `GEMINI_RPM, or "rpm" in LANES,`,
 		Developer: cfg.Dev.Developer, Log: log,
+		Pictures: dashboard.Pictures{
+			URL: pictures.URL, Download: pictures.DownloadURL, Origin: origin, Least: dashboard.Role(cfg.Dashboard.Pictures),
+		},
 	}
 	for _, u := range cfg.Dashboard.Users {
 		options.Users = append(options.Users, dashboard.User{Name: u.Name, Role: dashboard.Role(u.Role), Hash: u.Hash.Reveal()})
@@ -30,5 +38,5 @@ func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, sw
 			options.IAP.Roles = append(options.IAP.Roles, dashboard.IAPRole{Who: r.Who, Role: dashboard.Role(r.Role)})
 		}
 	}
-	return dashboard.New(options)
+	return dashboard.New(options), nil
 }

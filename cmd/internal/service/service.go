@@ -87,9 +87,13 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
 		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: log},
 	}
+	board, err := newDashboard(cfg, lanes, published, pictures, producer, log)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	routes := server.Config{
 		Version: version, PublicURL: cfg.PublicURL, Log: log, Lanes: &handlers.Lanes{Lanes: lanes, Record: published, Log: log},
-		Dashboard: newDashboard(cfg, lanes, published, producer, log),
+		Dashboard: board,
 	}
 	if cfg.Role.API() {
 		routes.Jobs = &handlers.Jobs{
