@@ -274,4 +274,5 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	Board
 	WebhookKeeper
 	Operators
+	Ignorer
 }

@@ -24,6 +24,9 @@ type change struct {
 	Forgot   []int64              `json:"forgot,omitempty"` // entries of the audit that were removed
 	Tries    []loginTry           `json:"tries,omitempty"`
 	Sessions map[string]time.Time `json:"sessions,omitempty"` // that were ended, and until when that is kept
+
+	Ignored []record.IgnoredError `json:"ignored,omitempty"`
+	Noticed []record.ErrorName    `json:"noticed,omitempty"` // that are not ignored any more
 }
 
 type turnLine struct {
@@ -55,7 +58,7 @@ type budgetLine struct {
 
 func (c *change) empty() bool {
 	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours)+len(c.Budgets) == 0 &&
-		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions) == 0
+		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions)+len(c.Ignored)+len(c.Noticed) == 0
 }
 
 // The setters make a change and note it in c. All changes go through them, also
@@ -135,6 +138,16 @@ func (r *Record) setBudget(name budgetName, b budget, c *change) {
 	c.Budgets = append(c.Budgets, budgetLine{name, b})
 }
 
+func (r *Record) setIgnored(i record.IgnoredError, c *change) {
+	r.ignored[i.Name] = i
+	c.Ignored = append(c.Ignored, i)
+}
+
+func (r *Record) forgetIgnored(name record.ErrorName, c *change) {
+	delete(r.ignored, name)
+	c.Noticed = append(c.Noticed, name)
+}
+
 // apply makes a change that comes from the journal.
 func (r *Record) apply(kept change) error {
 	var c change
@@ -183,6 +196,12 @@ func (r *Record) apply(kept change) error {
 	for _, l := range kept.Budgets {
 		r.setBudget(l.Name, l.Budget, &c)
 	}
+	for _, i := range kept.Ignored {
+		r.setIgnored(i, &c)
+	}
+	for _, name := range kept.Noticed {
+		r.forgetIgnored(name, &c)
+	}
 	return nil
 }
 
@@ -207,6 +226,7 @@ func (r *Record) state() []change {
 	for name, b := range r.budgets {
 		rest.Budgets = append(rest.Budgets, budgetLine{name, b})
 	}
+	rest.Ignored = slices.Collect(maps.Values(r.ignored))
 	all := []change{rest}
 	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {
 		all = append(all, change{Jobs: []*entry{r.jobs[id]}})

@@ -44,6 +44,7 @@ type Record struct {
 	audits   int64               // the greatest id of an entry that there ever was, as far as the journal has it
 	tries    map[string]loginTry // to log in, by id
 	sessions map[string]time.Time
+	ignored  map[record.ErrorName]record.IgnoredError
 }
 
 var _ record.Record = (*Record)(nil)
@@ -63,6 +64,7 @@ func New(options ...Option) *Record {
 		turns: make(map[class]float64), tenants: make(map[tenantName]tenant), lanes: make(map[string]lane),
 		hours: make(map[hourName]record.Sums), budgets: make(map[budgetName]budget), journal: &journal.Journal[change]{},
 		tries: make(map[string]loginTry), sessions: make(map[string]time.Time),
+		ignored: make(map[record.ErrorName]record.IgnoredError),
 	}
 	for _, o := range options {
 		o(r)

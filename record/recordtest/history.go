@@ -53,7 +53,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
-			"logins": h.logins, "endSession": h.endSession, "operators": h.compareOperators,
+			"logins": h.logins, "endSession": h.endSession, "ignoreError": h.ignoreError, "noticeError": h.noticeError, "operators": h.compareOperators,
 			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
@@ -119,6 +119,7 @@ func kind(err error) string {
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
 		record.ErrLanePaused, record.ErrWaiting, record.ErrNotPaused,
+		record.ErrNotIgnored,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)

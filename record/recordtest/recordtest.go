@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"PauseByHand", handPauseTests},
 		{"Audit", auditTests},
 		{"Logins", loginTests},
+		{"IgnoreError", ignoreTests},
 		{"Overview", overviewTests},
 		{"States", stateTests},
 		{"Simulation", simulationTests},
