@@ -20,7 +20,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 // concrete returns a route's path with values for its wildcards.
 func concrete(p string) string {
 	asset := strings.TrimPrefix(dashboard.Asset("style.css"), path)
-	return path + strings.NewReplacer("{lane}", "a", "/static/{hash}/{name}", asset, "{$}", "").Replace(p)
+	return path + strings.NewReplacer("{lane}", "a", "{id}", "none", "{index}", "0", "/static/{hash}/{name}", asset, "{$}", "").Replace(p)
 }
 
 // nothingDone checks that nothing was done by hand but to log in.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-chi/httprate"
 
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
 )
@@ -32,6 +33,16 @@ type Record interface {
 	EndLogin(ctx context.Context, t record.LoginTry, a record.Act) error
 	EndSession(ctx context.Context, id string, lasts time.Duration, a record.Act) error
 	SessionEnded(ctx context.Context, id string) (bool, error)
+
+	Activity(ctx context.Context) (record.Activity, error)
+	Slots(ctx context.Context, lane string, since time.Time) (record.Slots, error)
+	Errors(ctx context.Context, since time.Time, limit int) (record.ErrorGroups, error)
+	IgnoreError(ctx context.Context, i record.Ignore, a record.Act) error
+	NoticeError(ctx context.Context, name record.ErrorName, a record.Act) error
+	IgnoredErrors(ctx context.Context) ([]record.IgnoredError, error)
+	Spend(ctx context.Context, q record.SpendQuery) ([]record.Spend, error)
+	Pictures(ctx context.Context, q record.PictureQuery) (record.PicturePage, error)
+	Get(ctx context.Context, id string) (job.Job, error)
 }
 
 // Sweeps asks for a sweep, which moves what waits to where it can be drawn.
@@ -63,6 +74,8 @@ type Dashboard struct {
 	options  Options
 	policy   string // what a browser may load
 	readings *readings
+	lately   *shared[lately]
+	spending *shared[spending]
 	pages    pages
 	assets   assets
 	mux      *http.ServeMux // of paths
@@ -78,6 +91,7 @@ func New(options Options) *Dashboard {
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		tries:   httprate.NewRateLimiter(triesAMinute, time.Minute),
 		hashing: make(chan struct{}, hashesAtOnce),
+		lately:  &shared[lately]{lasts: readingLasts}, spending: &shared[spending]{lasts: spendingLasts},
 	}
 	d.policy = policy(options.Pictures)
 	d.pages = loadPages(d.assets)
@@ -117,6 +131,12 @@ func (d *Dashboard) table() []route {
 		{get, "", Viewer, (*Dashboard).overviewPage},
 		{get, "/lanes", Viewer, (*Dashboard).lanesPage},
 		{get, "/audit", Viewer, (*Dashboard).auditPage},
+		{get, "/errors", Viewer, (*Dashboard).errorsPage},
+		{get, "/gallery", Viewer, (*Dashboard).galleryPage},
+		{get, "/gallery/{id}/{index}", Viewer, (*Dashboard).picturePage},
+		{get, "/gallery/{id}/{index}/download", Viewer, (*Dashboard).downloadPicture}, // who sees pictures; see Pictures
+		{get, "/spend", Viewer, (*Dashboard).spendPage},
+		{get, "/spend.csv", Viewer, (*Dashboard).spendCSV},
 
 		// What can be done.
 		{post, "/logout", Viewer, (*Dashboard).logOut},
@@ -124,6 +144,10 @@ func (d *Dashboard) table() []route {
 		{post, "/lanes/{lane}/pause", Operator, (*Dashboard).pauseLane},
 		{get, "/lanes/{lane}/resume", Operator, (*Dashboard).resumePage},
 		{post, "/lanes/{lane}/resume", Operator, (*Dashboard).resumeLane},
+		{get, "/errors/ignore", Operator, (*Dashboard).ignorePage},
+		{post, "/errors/ignore", Operator, (*Dashboard).ignoreErrors},
+		{get, "/errors/notice", Operator, (*Dashboard).noticePage},
+		{post, "/errors/notice", Operator, (*Dashboard).noticeErrors},
 	}
 }
 

@@ -11,7 +11,9 @@ import (
 // An overviewView is what an operator looks at first.
 type overviewView struct {
 	lanesView
+	hourView
 
+	Month     forecastView
 	Waiting   int
 	Parked    int
 	Unsent    int // without a task on a queue
@@ -19,7 +21,7 @@ type overviewView struct {
 	Oldest    time.Duration
 	Drained   *moment // when the last lane will have sent what waits
 	Needing   int     // lanes and models that need a hand
-	Tenants   []record.TenantState
+	Tenants   []tenantView
 	Untold    int // tenants that are not listed
 	Ended     []endedView
 	More      bool // more ended than are counted
@@ -39,14 +41,24 @@ func (d *Dashboard) overviewPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: d.viewOverview(o, v.who.Role)})
+	l, err := d.lately.get(v.r.Context(), "", d.readLately)
+	if err != nil {
+		return err
+	}
+	s, err := d.spending.get(v.r.Context(), "", d.readSpending)
+	if err != nil {
+		return err
+	}
+	view := d.viewOverview(o, v.who.Role)
+	view.hourView, view.Month, view.Tenants = d.viewHour(l), forecast(s.days, s.now), viewTenants(o.Tenants, s.today)
+	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: view})
 	return nil
 }
 
 func (d *Dashboard) viewOverview(o record.Overview, role Role) overviewView {
 	v := overviewView{
 		lanesView: d.viewLanes(o, role), Waiting: o.Backlog.Waiting, Parked: o.Backlog.Parked, Unsent: o.Backlog.Unsent,
-		InFlight: o.Backlog.Processing, Oldest: o.Backlog.Waits, Tenants: o.Tenants, Untold: o.Waiting - len(o.Tenants),
+		InFlight: o.Backlog.Processing, Oldest: o.Backlog.Waits, Untold: o.Waiting - len(o.Tenants),
 		Ended: viewEnded(o.Ended), More: o.Ended.More, MostEnded: record.MaxEnded,
 	}
 	for _, l := range v.Lanes {

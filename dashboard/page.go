@@ -65,7 +65,10 @@ type link struct {
 func links(here string) []link {
 	all := []link{
 		{Key: "o", Path: Path, Name: "Overview"},
+		{Key: "g", Path: Path + "/gallery", Name: "Gallery"},
+		{Key: "e", Path: Path + "/errors", Name: "Errors"},
 		{Key: "l", Path: Path + "/lanes", Name: "Lanes"},
+		{Key: "s", Path: Path + "/spend", Name: "Spend"},
 		{Key: "a", Path: Path + "/audit", Name: "Audit"},
 	}
 	for i, l := range all {
@@ -81,7 +84,7 @@ type pages map[string]*template.Template
 // test would pass then.
 func loadPages(a assets) pages {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"asset": a.path, "number": number, "span": span, "count": countOf,
+		"asset": a.path, "number": number, "span": span, "count": countOf, "money": money, "number64": func(n int64) string { return number(int(n)) }, "sums": newSumsTable,
 	}).ParseFS(files, "layout.html"))
 	names, err := files.ReadDir("pages")
 	if err != nil {
@@ -138,6 +141,8 @@ func said(code string) string {
 	return map[string]string{
 		"paused":  "The lane is paused. What waits on it goes to other lanes of its model within two minutes, or waits.",
 		"resumed": "The lane is resumed. What waits for it goes on within two minutes.",
+		"ignored": "The errors are ignored, and listed below the others until then.",
+		"noticed": "The errors are ignored no more.",
 	}[code]
 }
 

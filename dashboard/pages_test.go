@@ -106,11 +106,11 @@ func TestOverviewCountsHonestly(t *testing.T) {
 	c := s.logIn("vera")
 	s.options.Record = many
 	s.start()
-	want(t, words(s.get(path, c)), "Waiting 1,000,000", "web 12,345 3 h", "And 59 more with fewer.", "succeeded 9,990+", "failed 10+", "canceled 0 ",
+	want(t, words(s.get(path, c)), "Waiting 1,000,000", "web 12,345 3 h", "And 59 more with fewer pictures that wait.", "succeeded 9,990+", "failed 10+", "canceled 0 ",
 		"More than 10,000 ended. These are the latest 10,000.")
 	many.overview = record.Overview{At: time.Now()}
 	s.start()
-	want(t, words(s.get(path, c)), "Nothing was asked for in the last 24 hours", "POST /api/generate-images", "Nothing waits.", "-What needs a look")
+	want(t, words(s.get(path, c)), "Nothing was asked for in the last 24 hours", "POST /api/generate-images", "Nothing waits, and nothing was drawn today", "-What needs a look")
 }
 
 // A pause is written down, known at once, asked to be swept, and undone by hand.

@@ -41,7 +41,9 @@ type Drawing struct {
 	Marks  []Mark
 	Texts  []Text
 	Legend []Key
-	Table  Table
+	// MarkName says what marks stand for.
+	MarkName string
+	Table    Table
 }
 
 // A Group is bars that one hint tells of.

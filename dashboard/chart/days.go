@@ -45,9 +45,11 @@ func Days(id, title string, days []Day, keys []Key, unit func(int64) string) Dra
 				g.Bars = append(g.Bars, bar)
 			}
 		}
-		d.Groups = append(d.Groups, g)
+		if len(g.Bars) > 0 {
+			d.Groups = append(d.Groups, g)
+		}
 		d.Table.Rows = append(d.Table.Rows, append(row, unit(total(day.Parts))))
-		if d := &d; i == 0 || (i+1)%5 == 0 && i+1 < len(days)-1 || i == len(days)-1 {
+		if i == 0 || (i+1)%5 == 0 && i+1 < len(days)-1 || i == len(days)-1 {
 			d.Texts = append(d.Texts, Text{X: (float64(i) + 0.5) * width, Y: daysHeight - 3, Anchor: "middle", Text: day.Name})
 		}
 	}

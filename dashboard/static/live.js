@@ -40,7 +40,11 @@
     };
     const show = (html) => {
       const focused = live.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      const open = [...live.querySelectorAll("details[open][id]")].map((d) => d.id);
+      const unfolds = live.contains(document.activeElement) && document.activeElement.closest("summary")?.parentElement.id;
       live.innerHTML = html;
+      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+      if (unfolds) document.getElementById(unfolds)?.querySelector("summary")?.focus();
       if (focused) live.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     };
     const ask = async () => {
