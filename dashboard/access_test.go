@@ -260,7 +260,7 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	s := setup(t)
 	s.create("web", "a", "m", 2)
 	c := s.logIn("ada")
-	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing"} {
+	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend"} {
 		page := text(t, s.do(request{method: "GET", path: path + p, cookie: c}))
 		want(t, page, "-<script>", "-style=", "-onclick", "-javascript:", "-<style")
 	}

@@ -54,7 +54,8 @@ type groupView struct {
 	Last     *moment
 	Hours    template.HTML // a chart; empty if nothing is known
 	JobID    string
-	Query    string               // names the group in an address
+	Ignore   string               // path of the form that ignores it
+	Notice   string               // and of the one that ends that
 	Ignored  *record.IgnoredError // nil if it is not ignored, or is above what it is ignored for
 	Until    *moment              // of that; nil without a date
 	Loud     bool                 // it was ignored, and is above what it was ignored for
@@ -109,7 +110,7 @@ func (v *errorsView) sort(found record.ErrorGroups, ignored []record.IgnoredErro
 		ignored = slices.Delete(ignored, i, i+1)
 	}
 	for _, i := range ignored { // of which nothing failed
-		view := groupView{Name: i.Name, Query: nameQuery(i.Name)}
+		view := groupView{Name: i.Name, Notice: Path + "/errors/notice?" + nameQuery(i.Name)}
 		view.ignore(i, found.At)
 		v.Ignored = append(v.Ignored, view)
 	}
@@ -126,7 +127,8 @@ func viewGroup(n int, g record.ErrorGroup, now time.Time) groupView {
 	title := fmt.Sprintf("%s by the hour", g.Name().Target())
 	return groupView{
 		Name: g.Name(), Attempts: g.Attempts, Tenants: g.Tenants, Others: g.TenantCount - len(g.Tenants),
-		First: at(g.First, now), Last: at(g.Last, now), JobID: g.JobID, Query: nameQuery(g.Name()),
+		First: at(g.First, now), Last: at(g.Last, now), JobID: g.JobID,
+		Ignore: Path + "/errors/ignore?" + nameQuery(g.Name()), Notice: Path + "/errors/notice?" + nameQuery(g.Name()),
 		Hours: chart.Spark(fmt.Sprint("group-", n), title, now, g.Hours[:]).HTML(),
 	}
 }

@@ -25,4 +25,7 @@ var (
 	Span          = span
 	LocalPath     = localPath
 	Number        = number
+	Forecast      = forecast
+	WriteCSV      = writeCSV
+	Money         = money
 )

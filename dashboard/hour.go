@@ -83,13 +83,14 @@ func (d *Dashboard) viewHour(l lately) hourView {
 			continue
 		}
 		known, _ := lane.Find(d.options.Lanes, name)
-		v.Strips = append(v.Strips, viewStrip(i, name, known.RPM, slotsOf[name], minute, now))
+		v.Strips = append(v.Strips, viewStrip(i, len(v.Strips) == 0, name, known.RPM, slotsOf[name], minute, now))
 	}
 	return v
 }
 
-// viewStrip returns the strip of one lane, which ends before a minute.
-func viewStrip(i int, name string, rpm int, of []record.Minute, until, now time.Time) stripView {
+// viewStrip returns the strip of one lane, which ends before a minute. The first one
+// says what its colours stand for.
+func viewStrip(i int, first bool, name string, rpm int, of []record.Minute, until, now time.Time) stripView {
 	v := stripView{Lane: name, RPM: rpm, Minute: at(until.Add(-time.Minute), now)}
 	minutes := make([]chart.Minute, len(of))
 	for i, m := range of {
@@ -98,7 +99,11 @@ func viewStrip(i int, name string, rpm int, of []record.Minute, until, now time.
 			v.Used = m.Drawn + m.Limited + m.Failed + m.Other
 		}
 	}
-	v.Chart = chart.Strip(fmt.Sprint("strip-", i), name, until, minutes, rpm).HTML()
+	drawing := chart.Strip(fmt.Sprint("strip-", i), name, until, minutes, rpm)
+	if !first {
+		drawing.Legend = nil // it is that of the first
+	}
+	v.Chart = drawing.HTML()
 	return v
 }
 

@@ -1,20 +1,18 @@
 package dashboard
 
-import (
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // money returns an amount of millionths of a US dollar as people read it: to the
 // cent, or to the hundredth of a cent below a dollar.
 func money(micros int64) string {
-	usd := float64(micros) / 1e6
+	const cent, fine = 10_000, 100 // in millionths
+	hundredths := (micros + fine/2) / fine
 	switch {
 	case micros == 0:
 		return "$0"
-	case usd < 1:
-		return fmt.Sprintf("$%.4f", usd)
+	case hundredths < 10_000:
+		return fmt.Sprintf("$0.%04d", hundredths)
 	}
-	cents := int64(math.Round(usd * 100))
+	cents := (micros + cent/2) / cent
 	return fmt.Sprintf("$%s.%02d", number(int(cents/100)), cents%100)
 }

@@ -80,7 +80,7 @@ func readMonth(asked url.Values, now time.Time) month {
 	now = now.In(m.zone)
 	m.from = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, m.zone)
 	if text := strings.TrimSpace(asked.Get("month")); text != "" {
-		if from, err := time.ParseInLocation(monthFormat, text, m.zone); err != nil || from.Year() < 2000 {
+		if from, err := time.ParseInLocation(monthFormat, text, m.zone); err != nil || from.Year() < 1970 {
 			m.wrong = "There is no such month. Write one as " + m.from.Format(monthFormat) + "."
 		} else {
 			m.from = from
