@@ -15,7 +15,7 @@ import (
 // csvHead names the columns of the file of what a month cost.
 var csvHead = []string{
 	"day", "zone", "tenant", "model", "outcome", "pictures", "attempts",
-	"prompt_tokens", "text_tokens", "thought_tokens", "image_tokens", "cost_usd", "wasted_usd",
+	"prompt_tokens", "text_tokens", "thought_tokens", "image_tokens", "cost_usd", "wasted_usd", "estimated_usd",
 }
 
 // spendCSV answers with what a month cost, by day, tenant, model and how attempts
@@ -62,7 +62,7 @@ func writeCSV(all []record.Spend, zone *time.Location) ([]byte, error) {
 		err := w.Write([]string{
 			s.At.In(zone).Format(time.DateOnly), zone.String(), cell(s.Tenant), cell(s.Model), cell(string(s.Outcome)),
 			whole(s.Pictures), whole(s.Attempts), whole(t.Prompt), whole(t.Text), whole(t.Thought), whole(t.Image),
-			exactly(s.CostMicros), exactly(s.WastedMicros),
+			exactly(s.CostMicros), exactly(s.WastedMicros), exactly(s.EstimatedMicros),
 		})
 		if err != nil {
 			return nil, err

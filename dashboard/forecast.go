@@ -52,6 +52,7 @@ type forecastView struct {
 	Month    string
 	SoFar    int64 // in millionths of a US dollar, and so are the others
 	Wasted   int64 // of that
+	Guessed  int64 // of SoFar, estimated
 	Rate     int64 // a day, of the full days that it is the mean of
 	Days     int   // how many these are; 0 if there is none yet
 	Left     int   // days of the month after today
@@ -68,7 +69,7 @@ func forecast(days []record.Spend, now time.Time) forecastView {
 	var lately, todays int64
 	for _, s := range days {
 		if !s.At.Before(month) {
-			v.SoFar, v.Wasted = v.SoFar+s.CostMicros, v.Wasted+s.WastedMicros
+			v.SoFar, v.Wasted, v.Guessed = v.SoFar+s.CostMicros, v.Wasted+s.WastedMicros, v.Guessed+s.EstimatedMicros
 		}
 		switch back := int(today.Sub(s.At) / (24 * time.Hour)); {
 		case back == 0:

@@ -19,6 +19,7 @@ type ending struct {
 	code job.Code // empty if it succeeds
 	cost int64
 	says string
+	list bool // the cost is estimated
 }
 
 // draw records a picture of a tenant on a lane, waits a while, and draws it for as
@@ -32,7 +33,7 @@ func (s *site) draw(tenant, on string, while time.Duration, e ending) job.Job {
 		s.Fatal(err)
 	}
 	time.Sleep(while)
-	c.Report = job.Report{AskedAt: time.Now(), Detail: e.says, Bill: job.Bill{Billed: e.cost > 0, CostMicros: e.cost}}
+	c.Report = job.Report{AskedAt: time.Now(), Detail: e.says, Bill: job.Bill{Billed: e.cost > 0, CostMicros: e.cost, Estimated: e.list}}
 	if e.code == "" {
 		j, err = s.kept.Succeed(s.Context(), c, record.Success{Object: job.Object{Key: "images/" + j.ID + "/0", ContentType: "image/png", Width: 64, Height: 48}})
 	} else {

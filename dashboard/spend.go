@@ -166,6 +166,7 @@ func added(a, b record.Sums) record.Sums {
 	a.Attempts += b.Attempts
 	a.CostMicros += b.CostMicros
 	a.WastedMicros += b.WastedMicros
+	a.EstimatedMicros += b.EstimatedMicros
 	a.Tokens.Prompt += b.Tokens.Prompt
 	a.Tokens.Text += b.Tokens.Text
 	a.Tokens.Thought += b.Tokens.Thought

@@ -22,13 +22,15 @@ func TestSpendSumsAttempts(t *testing.T) {
 		s.draw("web", "a", time.Second, ending{cost: 40_000})
 		s.draw("web", "a", time.Second, ending{code: job.CodeBlocked, cost: 5_000})
 		time.Sleep(30 * time.Hour) // 2 January 06:00 UTC, 01:00 in New York
-		s.draw("=batch", "b", time.Second, ending{cost: 1_200_000})
+		s.draw("=batch", "b", time.Second, ending{cost: 1_200_000, list: true})
 		c := s.logIn("vera")
 		page := s.get(path+"/spend", c)
-		want(t, section(t, page, "January 2000", "Cost by day"), "$1.25", "Brought no picture $0.0050 0.4 %", "Pictures 2", "A picture, with waste $0.6225")
-		want(t, section(t, page, "A picture =batch", "What brought"), "$1.20 $0 1 1 $1.20", "web $0.0450 $0.0050 1 2 $0.0450", "m $1.25 $0.0050 2 3 $0.6225")
+		want(t, section(t, page, "January 2000", "Cost by day"), "≈ about $1.25", "Brought no picture $0.0050 0.4 %", "Pictures 2", "A picture, with waste $0.6225")
+		want(t, section(t, page, "A picture =batch", "What brought"), "≈ about $1.20 $0 1 1 $1.20", "web $0.0450 $0.0050 1 2 $0.0450", "m ≈ about $1.25 $0.0050 2 3 $0.6225")
 		want(t, section(t, page, "What brought no picture", "By day"), "blocked 1 $0.0050", "-succeeded")
-		want(t, section(t, page, "A picture 2000-01-02", "Costs are"), "$1.20 $0 1 1 $1.20 2000-01-01 $0.0450")
+		want(t, section(t, page, "A picture 2000-01-02", "Costs are"), "≈ about $1.20 $0 1 1 $1.20 2000-01-01 $0.0450")
+
+		want(t, words(page), "≈ is estimated in part: of $1.20")
 
 		york := s.get(path+"/spend?zone=America%2FNew_York", c)
 		want(t, section(t, york, "January 2000", "Cost by day"), "$1.20", "Pictures 1")
@@ -52,7 +54,7 @@ func TestSpendSumsAttempts(t *testing.T) {
 			t.Errorf("the file is %s, %s", kind, name)
 		}
 		rows := strings.Split(text(t, resp), "\r\n")
-		if diff := cmp.Diff([]string{"2000-01-02,America/New_York,'=batch,m,succeeded,1,1,0,0,0,0,1.200000,0.000000", ""}, rows[1:]); diff != "" {
+		if diff := cmp.Diff([]string{"2000-01-02,America/New_York,'=batch,m,succeeded,1,1,0,0,0,0,1.200000,0.000000,1.200000", ""}, rows[1:]); diff != "" {
 			t.Errorf("the rows (-want +got):\n%s", diff)
 		}
 	})
@@ -65,7 +67,7 @@ func TestCSV(t *testing.T) {
 		"=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\t=1": "'\t=1", "\r=1": "'=1", "＝1": "'＝1", "a=1": "a=1",
 	} {
 		file, err := dashboard.WriteCSV([]record.Spend{{At: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), Tenant: tenant, Sums: record.Sums{
-			Pictures: 1, Attempts: 2, Tokens: job.Tokens{Prompt: 3, Text: 4, Thought: 5, Image: 6}, CostMicros: 12_345_678, WastedMicros: 9,
+			Pictures: 1, Attempts: 2, Tokens: job.Tokens{Prompt: 3, Text: 4, Thought: 5, Image: 6}, CostMicros: 12_345_678, WastedMicros: 9, EstimatedMicros: 5,
 		}}}, time.UTC)
 		if err != nil {
 			t.Fatal(err)
@@ -74,7 +76,7 @@ func TestCSV(t *testing.T) {
 		if err != nil || len(rows) != 2 || strings.Count(string(file), "\r\n") < 2 {
 			t.Fatalf("%q is read as %q, error %v", file, rows, err)
 		}
-		if diff := cmp.Diff([]string{"2026-11-01", "UTC", want, "", "", "1", "2", "3", "4", "5", "6", "12.345678", "0.000009"}, rows[1]); diff != "" {
+		if diff := cmp.Diff([]string{"2026-11-01", "UTC", want, "", "", "1", "2", "3", "4", "5", "6", "12.345678", "0.000009", "0.000005"}, rows[1]); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", tenant, diff)
 		}
 	}

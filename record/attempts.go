@@ -73,7 +73,10 @@ type Sums struct {
 	Tokens       job.Tokens // as far as answers told; Total is the sum of the others
 	CostMicros   int64      // of all that was billed, in millionths of a US dollar
 	WastedMicros int64      // the part of it that brought no picture
-	Waited, Ran  time.Duration
+	// EstimatedMicros is the part of it of which an answer did not tell all; see
+	// job.Bill. It is complete since the version that has it runs alone.
+	EstimatedMicros int64
+	Waited, Ran     time.Duration
 }
 
 // Kept returns a report in the form in which attempts have it: to the microsecond,

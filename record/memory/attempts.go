@@ -60,6 +60,9 @@ func billOf(a job.Attempt) (s record.Sums) {
 	if a.Outcome != job.OutcomeSucceeded {
 		s.WastedMicros = a.Bill.CostMicros
 	}
+	if a.Bill.Estimated {
+		s.EstimatedMicros = a.Bill.CostMicros
+	}
 	if t := a.Bill.Tokens; t != nil {
 		s.Tokens = job.Tokens{
 			Prompt: t.Prompt, Text: t.Text, Thought: t.Thought, Image: t.Image, Total: t.Prompt + t.Text + t.Thought + t.Image,
@@ -83,7 +86,8 @@ func plus(a, b record.Sums) record.Sums {
 			Total: a.Tokens.Total + b.Tokens.Total,
 		},
 		CostMicros: a.CostMicros + b.CostMicros, WastedMicros: a.WastedMicros + b.WastedMicros,
-		Waited: a.Waited + b.Waited, Ran: a.Ran + b.Ran,
+		EstimatedMicros: a.EstimatedMicros + b.EstimatedMicros,
+		Waited:          a.Waited + b.Waited, Ran: a.Ran + b.Ran,
 	}
 }
 

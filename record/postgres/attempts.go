@@ -94,7 +94,7 @@ func scanSpend(row pgx.CollectableRow, q record.SpendQuery) (s record.Spend, err
 	var hour, day *time.Time
 	t := &s.Tokens
 	err = row.Scan(&hour, &day, &s.Lane, &s.Model, &s.Tenant, &s.Outcome, &s.Pictures, &s.Attempts,
-		&t.Prompt, &t.Text, &t.Thought, &t.Image, &s.CostMicros, &s.WastedMicros, &s.Waited, &s.Ran)
+		&t.Prompt, &t.Text, &t.Thought, &t.Image, &s.CostMicros, &s.WastedMicros, &s.EstimatedMicros, &s.Waited, &s.Ran)
 	if err != nil {
 		return s, err
 	}

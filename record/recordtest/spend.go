@@ -42,6 +42,7 @@ func (f *fixture) spend(q record.SpendQuery) (sum record.Sums) {
 		sum.Tokens.Total += s.Tokens.Total
 		sum.CostMicros += s.CostMicros
 		sum.WastedMicros += s.WastedMicros
+		sum.EstimatedMicros += s.EstimatedMicros
 		sum.Waited += s.Waited
 		sum.Ran += s.Ran
 	}
@@ -53,13 +54,13 @@ func spendSums(f *fixture) {
 	picture := asked(f.claim(tasks[0], never))
 	f.succeed(picture)
 	refused := asked(f.claim(tasks[1], never))
-	refused.Report.Bill = job.Bill{Billed: true, CostMicros: 600, Tokens: &job.Tokens{Prompt: 400, Total: 400}}
+	refused.Report.Bill = job.Bill{Billed: true, CostMicros: 600, Estimated: true, Tokens: &job.Tokens{Prompt: 400, Total: 400}}
 	f.fail(refused)
 	f.requeue(f.claim(tasks[2], never), record.Requeue{Lane: lane, GiveBack: true, After: never})
 	f.cancel(picture.Job.ID)
 
 	want := record.Sums{
-		Pictures: 1, Attempts: 3, CostMicros: 39_300, WastedMicros: 600,
+		Pictures: 1, Attempts: 3, CostMicros: 39_300, WastedMicros: 600, EstimatedMicros: 600,
 		Tokens: job.Tokens{Prompt: 800, Text: 3, Thought: 600, Image: 1120, Total: 2523},
 	}
 	for _, a := range f.attempts(picture.Job.ID) {

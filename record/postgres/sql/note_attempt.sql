@@ -43,14 +43,16 @@ WITH image AS (
 )
 INSERT INTO hourly AS h (
     hour, lane, model, tenant, outcome, attempts, prompt_tokens, text_tokens, thought_tokens, image_tokens,
-    cost_micros, waited, ran
+    cost_micros, estimated_micros, waited, ran
 )
 SELECT date_trunc('hour', ended_at, 'UTC'), lane, model, tenant, outcome, 0, coalesce(prompt_tokens, 0),
        coalesce(text_tokens, 0), coalesce(thought_tokens, 0), coalesce(image_tokens, 0), cost_micros,
+       CASE WHEN @estimated THEN cost_micros ELSE 0 END,
        interval '0', interval '0'
 FROM noted, (SELECT count(*) FROM settled) AS budgets_first
 ON CONFLICT (hour, lane, model, tenant, outcome) DO UPDATE SET
     prompt_tokens = h.prompt_tokens + excluded.prompt_tokens, text_tokens = h.text_tokens + excluded.text_tokens,
     thought_tokens = h.thought_tokens + excluded.thought_tokens, image_tokens = h.image_tokens + excluded.image_tokens,
-    cost_micros = h.cost_micros + excluded.cost_micros
+    cost_micros = h.cost_micros + excluded.cost_micros,
+    estimated_micros = h.estimated_micros + excluded.estimated_micros
 RETURNING h.outcome

@@ -6,7 +6,7 @@ SELECT CASE WHEN @zone::text = '' THEN hour END, CASE WHEN @zone::text <> '' THE
        coalesce(sum(attempts) FILTER (WHERE outcome = 'succeeded'), 0)::bigint, sum(attempts)::bigint,
        sum(prompt_tokens)::bigint, sum(text_tokens)::bigint, sum(thought_tokens)::bigint, sum(image_tokens)::bigint,
        sum(cost_micros)::bigint, coalesce(sum(cost_micros) FILTER (WHERE outcome <> 'succeeded'), 0)::bigint,
-       sum(waited), sum(ran)
+       sum(estimated_micros)::bigint, sum(waited), sum(ran)
 FROM hourly WHERE hour >= @from AND hour < @to
 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
 LIMIT @limit

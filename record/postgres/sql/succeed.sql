@@ -50,16 +50,18 @@ WITH moved AS (
 ), added AS (
     INSERT INTO hourly AS h (
         hour, lane, model, tenant, outcome, attempts, prompt_tokens, text_tokens, thought_tokens, image_tokens,
-        cost_micros, waited, ran
+        cost_micros, estimated_micros, waited, ran
     )
     SELECT date_trunc('hour', ended_at, 'UTC'), lane, model, tenant, outcome, 1, coalesce(prompt_tokens, 0),
            coalesce(text_tokens, 0), coalesce(thought_tokens, 0), coalesce(image_tokens, 0), cost_micros,
+           CASE WHEN @estimated THEN cost_micros ELSE 0 END,
            waited, greatest(interval '0', ended_at - started_at)
     FROM noted, (SELECT count(*) FROM settled) AS budgets_first
     ON CONFLICT (hour, lane, model, tenant, outcome) DO UPDATE SET
         attempts = h.attempts + excluded.attempts, prompt_tokens = h.prompt_tokens + excluded.prompt_tokens,
         text_tokens = h.text_tokens + excluded.text_tokens, thought_tokens = h.thought_tokens + excluded.thought_tokens,
         image_tokens = h.image_tokens + excluded.image_tokens, cost_micros = h.cost_micros + excluded.cost_micros,
+        estimated_micros = h.estimated_micros + excluded.estimated_micros,
         waited = h.waited + excluded.waited, ran = h.ran + excluded.ran
 )
 SELECT version FROM counted
