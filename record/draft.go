@@ -35,6 +35,10 @@ type Draft struct {
 	IdempotencyKey string
 	// Fingerprint tells whether two requests with one key are the same.
 	Fingerprint string
+
+	// ByHand is who makes the job by hand; nil if a caller does. What Create
+	// records, it writes to the audit too.
+	ByHand *ByHand
 }
 
 // CheckWaiting returns a *TooManyWaitingError if the job has no room beside the

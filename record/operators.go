@@ -47,6 +47,8 @@ type Operators interface {
 
 	// SessionEnded reports whether EndSession ended a session.
 	SessionEnded(ctx context.Context, id string) (bool, error)
+
+	JobOperators
 }
 
 // ErrNotPaused means that a lane is not paused by hand.
@@ -79,7 +81,7 @@ const (
 type Act struct {
 	Who    string // name of the operator
 	Role   string // the operator's role at that time
-	Action string // one of the constants above
+	Action string // one of the constants above, or of those for jobs
 	Reason string // in the operator's own words; empty with a login or logout
 }
 

@@ -83,12 +83,17 @@ func (r *Record) Requeue(ctx context.Context, c record.Claim, q record.Requeue) 
 // job.
 func (r *Record) Cancel(ctx context.Context, id string) (job.Job, error) {
 	j, err := r.record.Cancel(ctx, id)
+	r.canceled(ctx, err, id, j)
+	return j, err
+}
+
+// canceled publishes a job that was canceled, unless err says that it was not.
+func (r *Record) canceled(ctx context.Context, err error, id string, j job.Job) {
 	r.publish(ctx, err, j)
 	if err == nil {
 		r.cache.tellCanceled(ctx, id)
 	}
 	r.tell(ctx, err, "", j)
-	return j, err
 }
 
 // Reap implements record.Record.

@@ -116,16 +116,22 @@ func (r *Record) NoteAttempt(ctx context.Context, claim record.Claim, stored boo
 func (r *Record) Attempts(ctx context.Context, jobID string) (all []job.Attempt, err error) {
 	err = r.view(ctx, func(time.Time) error {
 		if e := r.jobs[jobID]; e != nil {
-			for _, i := range e.Images {
-				for _, a := range i.Attempts {
-					a.Report = record.Kept(a.Report) // shares nothing
-					all = append(all, a)
-				}
-			}
+			all = e.attempts()
 		}
 		return nil
 	})
 	return all, err
+}
+
+// attempts returns the attempts of the job that have ended.
+func (e *entry) attempts() (all []job.Attempt) {
+	for _, i := range e.Images {
+		for _, a := range i.Attempts {
+			a.Report = record.Kept(a.Report) // shares nothing
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // Spend implements record.Record.

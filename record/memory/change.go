@@ -155,7 +155,9 @@ func (r *Record) apply(kept change) error {
 		for _, i := range e.Images {
 			// A journal may be one of before there were these.
 			i.Model = cmp.Or(i.Model, e.Job.Input.Model)
-			i.ClaimLane = cmp.Or(i.ClaimLane, i.Task.Lane)
+			if i.Claims > 0 {
+				i.ClaimLane = cmp.Or(i.ClaimLane, i.Task.Lane)
+			}
 			i.Image.BoundMicros = cmp.Or(i.Image.BoundMicros, i.Image.CostMicros)
 		}
 		r.setJob(e, &c)

@@ -27,6 +27,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks [
 			if e, err = r.insert(d, now, &crossed, c); err != nil {
 				return err
 			}
+			r.noteCreated(d, now, c)
 		}
 		j, tasks = e.snapshot(), e.pending()
 		return nil

@@ -106,15 +106,23 @@ func (r *Record) Cancel(ctx context.Context, id string) (j job.Job, err error) {
 		if e == nil {
 			return record.ErrNotFound
 		}
-		if open := e.openImages(); len(open) > 0 {
-			for _, i := range open {
-				r.end(place{e, i}, job.EventCancel, nil, now, c)
-			}
-			e.raiseVersion(now)
-			r.setJob(e, c)
-		}
+		r.cancel(e, now, c)
 		j = e.snapshot()
 		return nil
 	})
 	return j, err
+}
+
+// cancel ends the images of a job that have not ended, and returns how many.
+func (r *Record) cancel(e *entry, now time.Time, c *change) int {
+	open := e.openImages()
+	if len(open) == 0 {
+		return 0
+	}
+	for _, i := range open {
+		r.end(place{e, i}, job.EventCancel, nil, now, c)
+	}
+	e.raiseVersion(now)
+	r.setJob(e, c)
+	return len(open)
 }

@@ -18,17 +18,23 @@ func (r *Record) Get(ctx context.Context, id string) (j job.Job, err error) {
 		if e == nil {
 			return record.ErrNotFound
 		}
-		j = e.snapshot()
-		if next := e.next(); next != nil {
-			n := r.ahead(place{e, next})
-			j.Ahead = &n
-		}
-		if j.Progress().Queued > 0 {
-			j.Paused = r.paused(now)
-		}
+		j = r.get(e, now)
 		return nil
 	})
 	return j, err
+}
+
+// get returns a job with what Get tells besides.
+func (r *Record) get(e *entry, now time.Time) job.Job {
+	j := e.snapshot()
+	if next := e.next(); next != nil {
+		n := r.ahead(place{e, next})
+		j.Ahead = &n
+	}
+	if j.Progress().Queued > 0 {
+		j.Paused = r.paused(now)
+	}
+	return j
 }
 
 // Known implements record.Record.

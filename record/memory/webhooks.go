@@ -172,14 +172,19 @@ func (r *Record) ReplayWebhook(ctx context.Context, jobID, id string) (w job.Web
 		case h.waiting():
 			return record.ErrWaiting
 		}
-		h.Webhook.State, h.Webhook.RoundFrom, h.Webhook.NextAt = job.WebhookWaiting, h.Webhook.Tries, now
-		h.Webhook.Renewed++
-		h.Sent, h.HandedOutAt = false, now
-		w = h.webhook()
-		r.setJob(e, c)
+		w = r.replay(e, h, now, c)
 		return nil
 	})
 	return w, err
+}
+
+// replay makes a webhook wait for the first try of a new round.
+func (r *Record) replay(e *entry, h *hook, now time.Time, c *change) job.Webhook {
+	h.Webhook.State, h.Webhook.RoundFrom, h.Webhook.NextAt = job.WebhookWaiting, h.Webhook.Tries, now
+	h.Webhook.Renewed++
+	h.Sent, h.HandedOutAt = false, now
+	r.setJob(e, c)
+	return h.webhook()
 }
 
 // UnsentWebhooks implements record.Record. A task that it returns counts as

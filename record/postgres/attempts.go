@@ -42,14 +42,18 @@ func (r *Record) NoteAttempt(ctx context.Context, c record.Claim, stored bool) e
 // Attempts implements record.Record.
 func (r *Record) Attempts(ctx context.Context, jobID string) ([]job.Attempt, error) {
 	var all []job.Attempt
-	err := r.send(ctx, call{statement: "attempts", args: pgx.NamedArgs{"id": uuidArg(jobID)}, read: func(rows pgx.Rows) (err error) {
-		all, err = pgx.CollectRows(rows, scanAttempt)
-		return err
-	}})
+	err := r.send(ctx, call{statement: "attempts", args: pgx.NamedArgs{"id": uuidArg(jobID)}, read: readAttempts(&all)})
 	if err != nil {
 		return nil, fmt.Errorf("postgres: read the attempts of job %s: %w", jobID, err)
 	}
 	return all, nil
+}
+
+func readAttempts(all *[]job.Attempt) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*all, err = pgx.CollectRows(rows, scanAttempt)
+		return err
+	}
 }
 
 func scanAttempt(row pgx.CollectableRow) (a job.Attempt, err error) {

@@ -39,10 +39,11 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	var crossed crossings
 	calls := []call{{statement: "lock_tenant", args: args}, {statement: "lock_model", args: args}}
 	calls = append(calls, locksBudgets(d.Budgets, args)...)
-	err = r.send(ctx, append(calls,
+	calls = append(calls,
 		call{statement: "create", args: args, read: oneRow(&recorded, &waiting, &refusing, &crossed.doc)},
 		call{statement: "read_job", args: args, read: readInto(&j)},
-	)...)
+	)
+	err = r.send(ctx, append(calls, noteCreated(d)...)...)
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: create job %s: %w", d.ID, err)
 	}

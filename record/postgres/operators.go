@@ -65,19 +65,23 @@ func (r *Record) Audit(ctx context.Context, q record.AuditQuery) (record.AuditPa
 	}
 	args := pgx.NamedArgs{"who": q.Who, "target": q.Target, "before": before, "limit": q.Limit + 1}
 	var found []record.AuditEntry
-	err := r.send(ctx, call{statement: statement, args: args, read: func(rows pgx.Rows) (err error) {
-		found, err = pgx.AppendRows(found, rows, func(row pgx.CollectableRow) (record.AuditEntry, error) {
+	err := r.send(ctx, call{statement: statement, args: args, read: readAudit(&found)})
+	if err != nil {
+		return record.AuditPage{}, fmt.Errorf("postgres: read the audit: %w", err)
+	}
+	return record.NewAuditPage(q, found), nil
+}
+
+func readAudit(found *[]record.AuditEntry) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*found, err = pgx.AppendRows(*found, rows, func(row pgx.CollectableRow) (record.AuditEntry, error) {
 			var e record.AuditEntry
 			err := row.Scan(&e.ID, &e.At, &e.Act.Who, &e.Act.Role, &e.Act.Action, &e.Target, &e.Act.Reason, &e.Detail)
 			e.At = e.At.UTC()
 			return e, err
 		})
 		return err
-	}})
-	if err != nil {
-		return record.AuditPage{}, fmt.Errorf("postgres: read the audit: %w", err)
 	}
-	return record.NewAuditPage(q, found), nil
 }
 
 // RetireAudit implements record.Operators.

@@ -22,10 +22,7 @@ func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 	err := r.send(ctx,
 		call{statement: "read_job", args: args, read: readInto(&j)},
 		call{statement: "ahead", args: args, read: oneRow(&ahead)},
-		call{statement: "paused_lanes", read: func(rows pgx.Rows) (err error) {
-			paused, err = collectPaused(rows)
-			return err
-		}},
+		call{statement: "paused_lanes", read: readPaused(&paused)},
 	)
 	switch {
 	case err != nil:
@@ -37,6 +34,13 @@ func (r *Record) Get(ctx context.Context, id string) (job.Job, error) {
 		j.Ahead, j.Paused = ahead, paused
 	}
 	return j, nil
+}
+
+func readPaused(paused *[]job.PausedLane) func(pgx.Rows) error {
+	return func(rows pgx.Rows) (err error) {
+		*paused, err = collectPaused(rows)
+		return err
+	}
 }
 
 // collectPaused reads the rows of paused_lanes. It returns nil if there are none.

@@ -64,6 +64,13 @@ func contextCanceled(f *fixture) {
 		"NoticeError":   func() error { return f.record.NoticeError(ctx, record.ErrorName{}, record.Act{}) },
 		"IgnoredErrors": func() error { _, err := f.record.IgnoredErrors(ctx); return err },
 		"SessionEnded":  func() error { _, err := f.record.SessionEnded(ctx, "one"); return err },
+		"Inspect":       func() error { _, err := f.record.Inspect(ctx, before.ID); return err },
+		"CancelByHand":  func() error { _, err := f.record.CancelByHand(ctx, before.ID, record.Act{}); return err },
+		"DeleteByHand":  func() error { return f.record.DeleteByHand(ctx, before.ID, record.Act{}) },
+		"ReplayWebhookByHand": func() error {
+			_, err := f.record.ReplayWebhookByHand(ctx, before.ID, "msg_1", record.Act{})
+			return err
+		},
 
 		"Unsent":    func() error { _, err := f.record.Unsent(ctx, gone, plenty); return err },
 		"Unheard":   func() error { _, err := f.record.Unheard(ctx, gone, plenty); return err },

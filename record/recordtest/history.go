@@ -54,7 +54,9 @@ func Histories(t rapid.TB, open func() Timed) {
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
 			"logins": h.logins, "endSession": h.endSession, "ignoreError": h.ignoreError, "noticeError": h.noticeError, "operators": h.compareOperators,
-			"get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
+			"cancelByHand": h.cancelByHand, "deleteByHand": h.deleteByHand, "replayByHand": h.replayByHand, "createByHand": h.createByHand,
+			"inspect": h.inspect,
+			"get":     h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
 		h.compareOperators(t)
@@ -62,6 +64,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			h.compareJob(id)
 			h.compareWebhooks(id)
 			h.compareAttempts(id)
+			h.compareInspection(id)
 		}
 		h.activity(t)
 		h.compareSpend(record.SpendQuery{To: h.now.Add(time.Hour), Lane: true, Model: true, Tenant: true, Outcome: true, Limit: plenty})
@@ -118,8 +121,7 @@ func kind(err error) string {
 	}
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
-		record.ErrLanePaused, record.ErrWaiting, record.ErrNotPaused,
-		record.ErrNotIgnored,
+		record.ErrLanePaused, record.ErrWaiting, record.ErrNotPaused, record.ErrEnded, record.ErrNotEnded, record.ErrNotIgnored,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)

@@ -53,6 +53,8 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Logins", loginTests},
 		{"IgnoreError", ignoreTests},
 		{"Overview", overviewTests},
+		{"ByHand", byHandTests},
+		{"Inspect", inspectTests},
 		{"States", stateTests},
 		{"Simulation", simulationTests},
 		{"Concurrent", concurrentTests},
