@@ -104,10 +104,11 @@ type Submission struct {
 	Uploads        []Upload  // input pictures that have to be stored for the job
 	Metadata       []byte
 	ExpiresIn      time.Duration
-	MaxWaiting     int    // pictures of the tenant; 0 for as many as of any tenant
-	PriceMicros    int64  // list price of one picture in millionths of a US dollar, 0 if it is not known
-	IdempotencyKey string // empty for none
-	Fingerprint    string // of the request, to tell two requests with one key apart
+	MaxWaiting     int            // pictures of the tenant; 0 for as many as of any tenant
+	PriceMicros    int64          // list price of one picture in millionths of a US dollar, 0 if it is not known
+	IdempotencyKey string         // empty for none
+	Fingerprint    string         // of the request, to tell two requests with one key apart
+	ByHand         *record.ByHand // who makes the job by hand; nil if a caller does
 }
 
 // ErrOutOfBounds means that a submission asks for what no job may have. It is
@@ -208,7 +209,7 @@ func (p *Producer) draft(ctx context.Context, s Submission) (record.Draft, error
 		ID: id.String(), Tenant: s.Tenant, Weight: s.Weight, Priority: s.Priority,
 		Input: s.Input, Metadata: s.Metadata, Model: drawnBy, Lanes: lanes,
 		ExpiresIn: s.ExpiresIn, MaxWaiting: cmp.Or(s.MaxWaiting, p.most), IdempotencyKey: s.IdempotencyKey, Fingerprint: s.Fingerprint,
-		PriceMicros: s.PriceMicros, Budgets: p.budgets.Of(s.Tenant, time.Now()),
+		PriceMicros: s.PriceMicros, Budgets: p.budgets.Of(s.Tenant, time.Now()), ByHand: s.ByHand,
 	}
 	return d, cmp.Or(err, p.checkBudgets(d))
 }

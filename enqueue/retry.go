@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ai-worker/ai-worker/job"
+	"github.com/ai-worker/ai-worker/record"
 )
 
 var (
@@ -25,6 +26,8 @@ type Retry struct {
 	MaxWaiting      int   // as Submission.MaxWaiting
 	PriceMicros     int64 // as Submission.PriceMicros
 	CostLimitMicros int64 // what the tenant may spend on one job, in millionths of a US dollar; 0 for no bound
+
+	ByHand *record.Act // who retries by hand; nil if the caller does
 }
 
 // Retry accepts a new job that draws those pictures of a job again which failed
@@ -42,17 +45,30 @@ func (p *Producer) Retry(ctx context.Context, j job.Job, r Retry) (job.Job, erro
 	s := Submission{
 		Tenant: j.Tenant, Weight: r.Weight, Priority: j.Priority, Input: j.Input, Metadata: j.Metadata,
 		ExpiresIn: j.ExpiresAt.Sub(j.CreatedAt), IdempotencyKey: r.IdempotencyKey, Fingerprint: r.Fingerprint,
-		MaxWaiting: r.MaxWaiting, PriceMicros: r.PriceMicros,
+		MaxWaiting: r.MaxWaiting, PriceMicros: r.PriceMicros, ByHand: byHand(r.ByHand, j),
 	}
 	s.Input.Count, s.Input.Retry, s.Input.CostLimitMicros = len(again.Images), again, r.CostLimitMicros
-	// The new job has copies of its own: the first one may be removed before.
-	s.Input.InputImages = slices.Clone(j.Input.InputImages)
+	s.copyInputs()
+	return p.Submit(ctx, s)
+}
+
+// copyInputs makes the new job of an earlier one's input have copies of its stored
+// pictures: the earlier job may be removed before.
+func (s *Submission) copyInputs() {
+	s.Input.InputImages = slices.Clone(s.Input.InputImages)
 	for i, in := range s.Input.InputImages {
 		if in.Key != "" {
 			s.Uploads = append(s.Uploads, Upload{Position: i, Key: in.Key, ContentType: in.ContentType})
 		}
 	}
-	return p.Submit(ctx, s)
+}
+
+// byHand returns who makes a job of another one by hand, or nil.
+func byHand(a *record.Act, of job.Job) *record.ByHand {
+	if a == nil {
+		return nil
+	}
+	return &record.ByHand{Act: *a, Of: of.ID}
 }
 
 // again returns which pictures of a job are to be drawn again. Of a job that was

@@ -28,10 +28,16 @@ type WebhookTarget struct {
 	DispatchDeadline time.Duration
 }
 
+// A webhookRecord is the part of the record that webhooks are kept in.
+type webhookRecord interface {
+	record.WebhookKeeper
+	record.JobOperators
+}
+
 // Webhooks puts the tries of webhooks on their queue. It is safe for concurrent
 // use.
 type Webhooks struct {
-	record  record.WebhookKeeper
+	record  webhookRecord
 	queue   Queue
 	target  Target
 	next    *nextSweep
@@ -126,10 +132,19 @@ func (w *Webhooks) PutWebhook(ctx context.Context, at time.Time, t job.WebhookTa
 // the queue. If it cannot put it, a sweep does, for which it asks first. It fails
 // with the record's errors.
 func (w *Webhooks) Replay(ctx context.Context, jobID, id string) (job.Webhook, error) {
+	return w.replay(ctx, jobID, func() (job.Webhook, error) { return w.record.ReplayWebhook(ctx, jobID, id) })
+}
+
+// ReplayByHand does what Replay does, by an operator.
+func (w *Webhooks) ReplayByHand(ctx context.Context, jobID, id string, a record.Act) (job.Webhook, error) {
+	return w.replay(ctx, jobID, func() (job.Webhook, error) { return w.record.ReplayWebhookByHand(ctx, jobID, id, a) })
+}
+
+func (w *Webhooks) replay(ctx context.Context, jobID string, wait func() (job.Webhook, error)) (job.Webhook, error) {
 	if err := w.next.askFor(ctx, time.Now()); err != nil {
 		w.log.WarnContext(ctx, "a crash now would be found by Cloud Scheduler's sweep only", "error", err)
 	}
-	hook, err := w.record.ReplayWebhook(ctx, jobID, id)
+	hook, err := wait()
 	if err == nil {
 		w.Tell(ctx, jobID)
 	}

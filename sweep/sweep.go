@@ -343,3 +343,15 @@ func (s *Sweeper) Remove(ctx context.Context, j job.Job) error {
 	}
 	return nil
 }
+
+// RemoveByHand does what Remove does, by an operator. It fails with
+// record.ErrNotEnded before it removes anything, and with record.ErrNotFound.
+func (s *Sweeper) RemoveByHand(ctx context.Context, j job.Job, a record.Act) error {
+	if !j.Status.Terminal() {
+		return record.ErrNotEnded
+	}
+	if err := s.Objects.RemoveJob(ctx, j); err != nil {
+		return err
+	}
+	return s.Record.DeleteByHand(ctx, j.ID, a)
+}

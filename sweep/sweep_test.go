@@ -263,6 +263,35 @@ func TestSweepEndsWhatIsPastItsDeadline(t *testing.T) {
 	}
 }
 
+// A removal by hand is in the audit, and removes nothing of a job that goes on.
+func TestRemoveByHand(t *testing.T) {
+	b := setup(t, "")
+	j := b.submit(t, 1)
+	act := record.Act{Who: "ada", Role: "admin", Action: record.ActionDeleteJob, Reason: "because"}
+	if err := b.sweeper.RemoveByHand(t.Context(), j, act); !errors.Is(err, record.ErrNotEnded) || len(b.removed.jobs) > 0 {
+		t.Errorf("an open job: %v, removed %v", err, b.removed.jobs)
+	}
+	j, err := b.record.Cancel(t.Context(), j.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.removed.err = errors.New("bucket is gone")
+	if err := b.sweeper.RemoveByHand(t.Context(), j, act); !errors.Is(err, b.removed.err) {
+		t.Errorf("got %v, want the bucket's error", err)
+	}
+	b.removed.err, b.removed.jobs = nil, nil
+	if err := b.sweeper.RemoveByHand(t.Context(), j, act); err != nil || strings.Join(b.removed.jobs, " ") != j.ID {
+		t.Errorf("removed %v, %v", b.removed.jobs, err)
+	}
+	if err := b.sweeper.RemoveByHand(t.Context(), j, act); !errors.Is(err, record.ErrNotFound) {
+		t.Errorf("again: %v", err)
+	}
+	page, err := b.record.Audit(t.Context(), record.AuditQuery{Limit: 9})
+	if err != nil || len(page.Entries) != 1 || page.Entries[0].Act != act || page.Entries[0].Target != j.ID {
+		t.Errorf("the audit has %v, %v", page.Entries, err)
+	}
+}
+
 func TestSweepRemovesWhatIsPastRetention(t *testing.T) {
 	b := setup(t, "")
 	j := b.submit(t, 1)
