@@ -16,6 +16,8 @@ type Dashboard struct {
 	Audience string          // DASHBOARD_IAP_AUDIENCE: of the tokens of Google's Identity-Aware Proxy
 	IAPRoles []IAPRole       // DASHBOARD_IAP_ROLES
 	Pictures string          // DASHBOARD_PICTURES: the least role that sees pictures
+	LogsURL  string          // DASHBOARD_LOGS_URL: where the logs of a job are, with {job_id} in it
+	TraceURL string          // DASHBOARD_TRACE_URL: likewise its trace
 }
 
 // A DashboardUser logs in with a password.
@@ -87,6 +89,16 @@ func (r *reader) dashboard() []Setting {
 			Purpose: "who sees callers' pictures on it: each `operator` and `admin`, or every `viewer` too",
 			read:    oneOf(&c.Pictures, "operator", "viewer"),
 		},
+		{
+			Name:    "DASHBOARD_LOGS_URL",
+			Purpose: "where a job's logs are, with `{job_id}` in its place, and `{tenant}`, `{from}` and `{to}` (RFC 3339) if they help",
+			read:    jobAddress(&c.LogsURL),
+		},
+		{
+			Name:    "DASHBOARD_TRACE_URL",
+			Purpose: "where a job's trace is, likewise",
+			read:    jobAddress(&c.TraceURL),
+		},
 	}
 }
 
@@ -105,6 +117,27 @@ func (r *reader) checkDashboard() {
 	case r.config.Role.Dashboard() && c.Enabled && len(c.Users) == 0 && c.Audience == "" && !r.embeds && r.text("DASHBOARD_USERS") == "":
 		r.addFault("DASHBOARD_USERS", "is missing, and the dashboard is enabled: nobody could log in. "+
 			"Write name:role:hash, with the hash that ai-worker password prints, or set DASHBOARD_IAP_AUDIENCE, or ENABLE_DASHBOARD=false")
+	}
+}
+
+// placeholder is what stands in braces.
+var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+
+// jobAddress reads the address of what is kept elsewhere about a job.
+func jobAddress(to *string) kind {
+	return func(text string, bad func(string)) {
+		for _, name := range placeholder.FindAllString(text, -1) {
+			if !slices.Contains([]string{"{job_id}", "{tenant}", "{from}", "{to}"}, name) {
+				bad("has a place that nothing goes to: there are {job_id}, {tenant}, {from} and {to}")
+				return
+			}
+		}
+		if !strings.Contains(text, "{job_id}") {
+			bad("must have {job_id} in it, or it would lead to the same for all jobs")
+			return
+		}
+		webAddress(new(string))(placeholder.ReplaceAllString(text, "x"), bad)
+		*to = text
 	}
 }
 

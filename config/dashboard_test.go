@@ -19,7 +19,8 @@ func TestDashboardIsForThoseWhoAreNamed(t *testing.T) {
 		cfg, err := config.Load(getenv(with(production(), name, "true",
 			"DASHBOARD_USERS", "alice:admin:"+hash+", bob@example.com:viewer:"+hash,
 			"DASHBOARD_IAP_AUDIENCE", "/projects/1/locations/l/services/s", "DASHBOARD_IAP_ROLES", "Carol@example.com:operator,example.com:viewer",
-			"DASHBOARD_PICTURES", "viewer")))
+			"DASHBOARD_PICTURES", "viewer", "DASHBOARD_LOGS_URL", "https://logs.example.com/q;query=%22{job_id}%22?from={from}",
+			"DASHBOARD_TRACE_URL", "http://localhost:16686/search?tags={job_id}")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,6 +30,7 @@ func TestDashboardIsForThoseWhoAreNamed(t *testing.T) {
 			Audience: "/projects/1/locations/l/services/s",
 			IAPRoles: []config.IAPRole{{Who: "carol@example.com", Role: "operator"}, {Who: "example.com", Role: "viewer"}},
 			Pictures: "viewer",
+			LogsURL:  "https://logs.example.com/q;query=%22{job_id}%22?from={from}", TraceURL: "http://localhost:16686/search?tags={job_id}",
 		}
 		if diff := cmp.Diff(want, cfg.Dashboard); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
