@@ -17,10 +17,13 @@ import (
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
+// someID is that of no job.
+const someID = "0199a5a0-0000-7000-8000-00000000000f"
+
 // concrete returns a route's path with values for its wildcards.
 func concrete(p string) string {
 	asset := strings.TrimPrefix(dashboard.Asset("style.css"), path)
-	return path + strings.NewReplacer("{lane}", "a", "{id}", "none", "{index}", "0", "/static/{hash}/{name}", asset, "{$}", "").Replace(p)
+	return path + strings.NewReplacer("{lane}", "a", "{id}", someID, "{webhook}", "msg_1", "{index}", "0", "/static/{hash}/{name}", asset, "{$}", "").Replace(p)
 }
 
 // nothingDone checks that nothing was done by hand but to log in.

@@ -43,6 +43,10 @@ type Record interface {
 	Spend(ctx context.Context, q record.SpendQuery) ([]record.Spend, error)
 	Pictures(ctx context.Context, q record.PictureQuery) (record.PicturePage, error)
 	Get(ctx context.Context, id string) (job.Job, error)
+	Search(ctx context.Context, q record.SearchQuery) (record.SearchPage, error)
+	Count(ctx context.Context, q record.SearchQuery) (record.Tally, error)
+	Inspect(ctx context.Context, id string) (record.Inspection, error)
+	CancelByHand(ctx context.Context, id string, a record.Act) (job.Job, error)
 }
 
 // Sweeps asks for a sweep, which moves what waits to where it can be drawn.
@@ -66,6 +70,12 @@ type Options struct {
 
 	Pictures Pictures
 
+	Jobs   Jobs
+	Models []job.Model // that may be asked for, the default one first
+	// LogsURL and TraceURL lead to what is kept elsewhere about a job; see expand.
+	// There is no link without one.
+	LogsURL, TraceURL string
+
 	Log *slog.Logger
 }
 
@@ -76,6 +86,9 @@ type Dashboard struct {
 	readings *readings
 	lately   *shared[lately]
 	spending *shared[spending]
+	lists    shared[record.SearchPage]
+	tallies  shared[map[job.Status]record.Tally]
+	jobs     shared[record.Inspection]
 	pages    pages
 	assets   assets
 	mux      *http.ServeMux // of paths
@@ -93,6 +106,7 @@ func New(options Options) *Dashboard {
 		hashing: make(chan struct{}, hashesAtOnce),
 		lately:  &shared[lately]{lasts: readingLasts}, spending: &shared[spending]{lasts: spendingLasts},
 	}
+	d.lists.lasts, d.jobs.lasts, d.tallies.lasts = readingLasts, readingLasts, countsLast
 	d.policy = policy(options.Pictures)
 	d.pages = loadPages(d.assets)
 	paths := make(map[string]map[string]route)
@@ -103,9 +117,9 @@ func New(options Options) *Dashboard {
 		paths[r.path][r.method] = r
 	}
 	for path, methods := range paths {
-		d.mux.HandleFunc(Path+path, d.answer(methods))
+		d.mux.HandleFunc(Path+path, d.answer(path, methods))
 	}
-	d.mux.HandleFunc("/", d.answer(nil))
+	d.mux.HandleFunc("/", d.answer("", nil))
 	return d
 }
 
@@ -129,6 +143,9 @@ func (d *Dashboard) table() []route {
 		// Pages.
 		{get, "/{$}", anybody, func(_ *Dashboard, v *visit) error { return v.redirect(Path) }},
 		{get, "", Viewer, (*Dashboard).overviewPage},
+		{get, "/jobs", Viewer, (*Dashboard).jobsPage},
+		{get, "/jobs/{id}", Viewer, (*Dashboard).jobPage},
+		{get, "/jobs/{id}/raw", Viewer, (*Dashboard).rawPage},
 		{get, "/lanes", Viewer, (*Dashboard).lanesPage},
 		{get, "/audit", Viewer, (*Dashboard).auditPage},
 		{get, "/errors", Viewer, (*Dashboard).errorsPage},
@@ -148,22 +165,39 @@ func (d *Dashboard) table() []route {
 		{post, "/errors/ignore", Operator, (*Dashboard).ignoreErrors},
 		{get, "/errors/notice", Operator, (*Dashboard).noticePage},
 		{post, "/errors/notice", Operator, (*Dashboard).noticeErrors},
+		{get, "/jobs/{id}/cancel", Operator, asks(cancelJob)},
+		{post, "/jobs/{id}/cancel", Operator, does(cancelJob)},
+		{get, "/jobs/{id}/retry", Operator, asks(retryJob)},
+		{post, "/jobs/{id}/retry", Operator, does(retryJob)},
+		{get, "/jobs/{id}/webhooks/{webhook}/replay", Operator, asks(replayWebhook)},
+		{post, "/jobs/{id}/webhooks/{webhook}/replay", Operator, does(replayWebhook)},
+		{get, drawPath, Operator, (*Dashboard).drawPage},
+		{post, drawPath, Operator, (*Dashboard).drawAgain},
+		{get, "/jobs/{id}/delete", Admin, asks(deleteJob)},
+		{post, "/jobs/{id}/delete", Admin, does(deleteJob)},
 	}
 }
 
-// maxBody bounds the body of a request: a form with a few short fields.
-const maxBody = 16 << 10
+// Bounds of the body of a request, in bytes.
+const (
+	maxBody     = 16 << 10  // a form with a few short fields
+	maxDrawBody = 512 << 10 // one with a prompt of maxPrompt characters, each in up to twelve bytes
+)
 
 // ServeHTTP implements http.Handler.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header(), d.policy)
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	d.mux.ServeHTTP(w, r)
 }
 
 // answer returns the handler of a path, which has a route for each of its methods.
-func (d *Dashboard) answer(methods map[string]route) http.HandlerFunc {
+func (d *Dashboard) answer(path string, methods map[string]route) http.HandlerFunc {
+	limit := int64(maxBody)
+	if path == drawPath {
+		limit = maxDrawBody
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		v := &visit{w: w, r: r}
 		defer d.recover(v)
 		if err := d.serve(v, methods); err != nil {

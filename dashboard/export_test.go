@@ -29,3 +29,9 @@ var (
 	WriteCSV      = writeCSV
 	Money         = money
 )
+
+// ParseSearch is parseSearch, for tests.
+var ParseSearch = parseSearch
+
+// With is with, for tests.
+func (s search) With(key, value string) string { return s.with(key, value) }

@@ -65,6 +65,7 @@ type link struct {
 func links(here string) []link {
 	all := []link{
 		{Key: "o", Path: Path, Name: "Overview"},
+		{Key: "j", Path: Path + "/jobs", Name: "Jobs"},
 		{Key: "g", Path: Path + "/gallery", Name: "Gallery"},
 		{Key: "e", Path: Path + "/errors", Name: "Errors"},
 		{Key: "l", Path: Path + "/lanes", Name: "Lanes"},
@@ -143,6 +144,12 @@ func said(code string) string {
 		"resumed": "The lane is resumed. What waits for it goes on within two minutes.",
 		"ignored": "The errors are ignored, and listed below the others until then.",
 		"noticed": "The errors are ignored no more.",
+
+		"canceled": "The job is canceled. Pictures that there are stay.",
+		"retried":  "This is the job that draws again what failed or was canceled.",
+		"drawn":    "This is the new job.",
+		"replayed": "The webhook waits again, and is tried at once.",
+		"deleted":  "The job and its pictures are removed.",
 	}[code]
 }
 

@@ -17,11 +17,11 @@ const leastReason, mostReason = 3, 500
 
 // An actForm asks for a reason before something is done.
 type actForm struct {
-	Verb, Lane string // such as "Pause"
-	Path, Back string // where the form goes, and where to go without it
-	What       string // what happens then
-	Reason     string // as it was sent, if it was not good enough
-	Wrong      string
+	Verb, Thing string // such as "Pause", and what is paused
+	Path, Back  string // where the form goes, and where to go without it
+	What        string // what happens then
+	Reason      string // as it was sent, if it was not good enough
+	Wrong       string
 }
 
 // pausePage asks why a lane is to be paused, and says what happens then.
@@ -40,7 +40,7 @@ func (d *Dashboard) pausePage(v *visit) error {
 
 func (d *Dashboard) pauseForm(l lane.Lane, o record.Overview, reason, wrong string) page {
 	return page{name: "act", Title: "Pause lane " + l.Name, Main: actForm{
-		Verb: "Pause", Lane: l.Name, Path: Path + "/lanes/" + l.Name + "/pause", Back: Path + "/lanes",
+		Verb: "Pause", Thing: l.Name, Path: Path + "/lanes/" + l.Name + "/pause", Back: Path + "/lanes",
 		What: d.pauseMeans(l, o), Reason: reason, Wrong: wrong,
 	}}
 }
@@ -82,7 +82,7 @@ func (d *Dashboard) resumePage(v *visit) error {
 
 func resumeForm(l lane.Lane, reason, wrong string) page {
 	return page{name: "act", Title: "Resume lane " + l.Name, Main: actForm{
-		Verb: "Resume", Lane: l.Name, Path: Path + "/lanes/" + l.Name + "/resume", Back: Path + "/lanes",
+		Verb: "Resume", Thing: l.Name, Path: Path + "/lanes/" + l.Name + "/resume", Back: Path + "/lanes",
 		What: "From the next picture on, all instances use the lane again, unless it is closed for another reason.", Reason: reason, Wrong: wrong,
 	}}
 }

@@ -41,8 +41,8 @@ var hash = sync.OnceValue(func() string {
 type counted struct {
 	dashboard.Record
 
-	overviews, calls atomic.Int32
-	err              error // of every overview
+	overviews, calls, lists atomic.Int32
+	err                     error // of every overview
 }
 
 func (c *counted) Overview(ctx context.Context) (record.Overview, error) {
@@ -57,6 +57,23 @@ func (c *counted) Overview(ctx context.Context) (record.Overview, error) {
 func (c *counted) SessionEnded(ctx context.Context, id string) (bool, error) {
 	c.calls.Add(1)
 	return c.Record.SessionEnded(ctx, id)
+}
+
+func (c *counted) Search(ctx context.Context, q record.SearchQuery) (record.SearchPage, error) {
+	c.lists.Add(1)
+	c.calls.Add(1)
+	return c.Record.Search(ctx, q)
+}
+
+func (c *counted) Count(ctx context.Context, q record.SearchQuery) (record.Tally, error) {
+	c.calls.Add(1)
+	return c.Record.Count(ctx, q)
+}
+
+func (c *counted) Inspect(ctx context.Context, id string) (record.Inspection, error) {
+	c.lists.Add(1)
+	c.calls.Add(1)
+	return c.Record.Inspect(ctx, id)
 }
 
 // sweeps counts how often a sweep is asked for.
@@ -96,6 +113,9 @@ func setup(t *testing.T) *site {
 		URL:      func(key string) (string, error) { return pictures + "/" + key, nil },
 		Download: func(key, name string) (string, error) { return pictures + "/" + key + "?as=" + name, nil },
 		Origin:   pictures, Least: dashboard.Operator,
+	}
+	s.options.Jobs, s.options.Models = newActing(t, s), []job.Model{
+		{Name: "m", ImageSizes: []string{"1K", "2K"}, AspectRatios: []string{"1:1", "16:9"}, Prices: map[string]int64{"1K": 33_600, "2K": 50_400}}, {Name: "other"},
 	}
 	s.start()
 	return s

@@ -113,3 +113,25 @@
     }
   });
 })();
+
+// A list: j and k go from row to row. A text: a button copies it.
+(() => {
+  "use strict";
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || (event.key !== "j" && event.key !== "k")) return;
+    const rows = [...document.querySelectorAll("[data-row]")];
+    if (rows.length === 0 || event.defaultPrevented) return;
+    const here = rows.indexOf(document.activeElement);
+    rows[Math.min(Math.max(here + (event.key === "j" ? 1 : -1), 0), rows.length - 1)].focus();
+  });
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const text = document.getElementById(button.dataset.copy);
+    if (!text || !navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(text.value);
+      button.textContent = "Copied";
+    });
+  }
+})();

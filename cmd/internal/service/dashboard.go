@@ -6,7 +6,6 @@ import (
 
 	"github.com/ai-worker/ai-worker/config"
 	"github.com/ai-worker/ai-worker/dashboard"
-	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
@@ -14,7 +13,7 @@ import (
 
 // newDashboard returns the operators' pages, or nil in a process that does not serve
 // them. It fails if it cannot tell where the pictures are.
-func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, pictures *storage.R2, sweeps *enqueue.Producer, log *slog.Logger) (http.Handler, error) {
+func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, pictures *storage.R2, jobs *operatorJobs, log *slog.Logger) (http.Handler, error) {
 	if !cfg.Role.Dashboard() || !cfg.Dashboard.Enabled {
 		return nil, nil //nolint:nilnil // server.Config takes none for none
 	}
@@ -23,11 +22,12 @@ func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, pi
 		return nil, err
 	}
 	options := dashboard.Options{
-		Record: rec, Sweeps: sweeps, Lanes: lanes, RPMSetting: `GEMINI_RPM, or "rpm" in LANES,`,
+		Record: rec, Sweeps: jobs.producer, Lanes: lanes, RPMSetting: `GEMINI_RPM, or "rpm" in LANES,`,
 		Developer: cfg.Dev.Developer, Log: log,
 		Pictures: dashboard.Pictures{
 			URL: pictures.URL, Download: pictures.DownloadURL, Origin: origin, Least: dashboard.Role(cfg.Dashboard.Pictures),
 		},
+		Jobs: jobs, Models: models(cfg), LogsURL: cfg.Dashboard.LogsURL, TraceURL: cfg.Dashboard.TraceURL,
 	}
 	for _, u := range cfg.Dashboard.Users {
 		options.Users = append(options.Users, dashboard.User{Name: u.Name, Role: dashboard.Role(u.Role), Hash: u.Hash.Reveal()})
