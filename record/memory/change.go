@@ -148,18 +148,23 @@ func (r *Record) forgetIgnored(name record.ErrorName, c *change) {
 	c.Noticed = append(c.Noticed, name)
 }
 
+// fillIn gives an entry what it may lack if the journal is one of before there was
+// that.
+func (e *entry) fillIn() {
+	for _, i := range e.Images {
+		i.Model = cmp.Or(i.Model, e.Job.Input.Model)
+		if i.Claims > 0 {
+			i.ClaimLane = cmp.Or(i.ClaimLane, i.Task.Lane)
+		}
+		i.Image.BoundMicros = cmp.Or(i.Image.BoundMicros, i.Image.CostMicros)
+	}
+}
+
 // apply makes a change that comes from the journal.
 func (r *Record) apply(kept change) error {
 	var c change
 	for _, e := range kept.Jobs {
-		for _, i := range e.Images {
-			// A journal may be one of before there were these.
-			i.Model = cmp.Or(i.Model, e.Job.Input.Model)
-			if i.Claims > 0 {
-				i.ClaimLane = cmp.Or(i.ClaimLane, i.Task.Lane)
-			}
-			i.Image.BoundMicros = cmp.Or(i.Image.BoundMicros, i.Image.CostMicros)
-		}
+		e.fillIn()
 		r.setJob(e, &c)
 	}
 	for _, id := range kept.Deleted {
