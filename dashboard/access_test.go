@@ -261,9 +261,9 @@ func TestEveryAnswerIsSecure(t *testing.T) {
 // A page has nothing of its own to run or to look like: the policy would stop it.
 func TestPagesHaveNothingInline(t *testing.T) {
 	s := setup(t)
-	s.create("web", "a", "m", 2)
+	j := s.create("web", "a", "m", 2).ID
 	c := s.logIn("ada")
-	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend"} {
+	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend", "/jobs?q=oops:1", "/jobs/" + j, "/jobs/" + j + "/raw", "/jobs/" + j + "/draw", "/jobs/" + j + "/cancel"} {
 		page := text(t, s.do(request{method: "GET", path: path + p, cookie: c}))
 		want(t, page, "-<script>", "-style=", "-onclick", "-javascript:", "-<style")
 	}

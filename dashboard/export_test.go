@@ -34,4 +34,4 @@ var (
 var ParseSearch = parseSearch
 
 // With is with, for tests.
-func (s search) With(key, value string) string { return s.with(key, value) }
+func (s *search) With(key, value string) string { return s.with(key, value) }

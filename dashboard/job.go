@@ -280,11 +280,10 @@ func (d *Dashboard) viewImage(in record.Inspection, i int, shown shownJob, sees 
 	if !sees {
 		return v, nil
 	}
+	// The address of a download is signed as of now: each time that is another one.
+	v.Save = Path + "/gallery/" + in.Job.ID + "/" + number(i) + "/download"
 	var err error
-	if v.URL, err = d.options.Pictures.URL(o.Key); err != nil {
-		return v, err
-	}
-	v.Save, err = d.options.Pictures.Download(o.Key, in.Job.ID+"-"+number(i)+o.Key[max(0, strings.LastIndexByte(o.Key, '.')):])
+	v.URL, err = d.options.Pictures.URL(o.Key)
 	return v, err
 }
 

@@ -86,7 +86,7 @@ func TestJobPage(t *testing.T) {
 		s.start()
 		j := s.lived()
 		page := s.get(path+"/jobs/"+j.ID, s.logIn("otto"))
-		want(t, page, "-<b>bold", "it&#39;s &lt;b&gt;bold&lt;/b&gt;\nand long", "&lt;u1&gt;", "-the-key-itself", "Quota &lt;exceeded&gt;",
+		want(t, page, "-?as=", `<a href="`+path+"/gallery/"+j.ID+`/0/download">Download`, "-<b>bold", "it&#39;s &lt;b&gt;bold&lt;/b&gt;\nand long", "&lt;u1&gt;", "-the-key-itself", "Quota &lt;exceeded&gt;",
 			`<img src="`+pictures+"/images/"+j.ID+`/0.png"`, `href="https://logs.example.com/?q=`+j.ID+`&amp;t=web&amp;from=1999-12-31T23%3A59%3A00Z&amp;to=`, `href="https://trace.example.com/`+j.ID,
 			"https://caller.example.com/in.png", "-Delete…", "Cancel…", "Draw again with edits…", "-Retry what failed", "Webhooks to https://hooks.example.com/a")
 		want(t, words(page), "▶ processing web "+j.ID, "Idempotency key present", "Cost so far $0.0387", "Paid without a picture $0.0012", "Ratio 16:9", "Size 2K", "Seed 7",

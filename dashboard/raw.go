@@ -101,7 +101,7 @@ func curl(j job.Job, shown shownJob, sees bool) string {
 	var doc bytes.Buffer
 	enc := json.NewEncoder(&doc)
 	enc.SetEscapeHTML(false)
-	if enc.Encode(body) != nil {
+	if err := enc.Encode(body); err != nil {
 		return "" // metadata that is no JSON
 	}
 	base, _, _ := strings.Cut(shown.URLs.Get, "/api/jobs/")

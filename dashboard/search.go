@@ -232,7 +232,7 @@ func latestDay(day, clock string, now time.Time) (time.Time, bool) {
 
 // with returns the search's text with a token in place of all of its key, or
 // without them if the value is empty.
-func (s search) with(key, value string) string {
+func (s *search) with(key, value string) string {
 	var parts []string
 	for _, t := range s.tokens {
 		if t.key != key {

@@ -41,8 +41,7 @@ func (p *Producer) Redraw(ctx context.Context, j job.Job, r Redraw) (job.Job, er
 		ExpiresIn: j.ExpiresAt.Sub(j.CreatedAt), IdempotencyKey: "by-hand-" + r.Key, Fingerprint: r.fingerprint(),
 		MaxWaiting: r.MaxWaiting, PriceMicros: r.PriceMicros, ByHand: byHand(&r.ByHand, j),
 	}
-	s.copyInputs()
-	return p.Submit(ctx, s)
+	return p.Submit(ctx, s.withCopies())
 }
 
 // fingerprint tells one redraw from another.

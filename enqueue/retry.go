@@ -48,19 +48,19 @@ func (p *Producer) Retry(ctx context.Context, j job.Job, r Retry) (job.Job, erro
 		MaxWaiting: r.MaxWaiting, PriceMicros: r.PriceMicros, ByHand: byHand(r.ByHand, j),
 	}
 	s.Input.Count, s.Input.Retry, s.Input.CostLimitMicros = len(again.Images), again, r.CostLimitMicros
-	s.copyInputs()
-	return p.Submit(ctx, s)
+	return p.Submit(ctx, s.withCopies())
 }
 
-// copyInputs makes the new job of an earlier one's input have copies of its stored
-// pictures: the earlier job may be removed before.
-func (s *Submission) copyInputs() {
+// withCopies returns a submission with an earlier job's input, as one that has copies
+// of its stored pictures: the earlier job may be removed before.
+func (s Submission) withCopies() Submission {
 	s.Input.InputImages = slices.Clone(s.Input.InputImages)
 	for i, in := range s.Input.InputImages {
 		if in.Key != "" {
 			s.Uploads = append(s.Uploads, Upload{Position: i, Key: in.Key, ContentType: in.ContentType})
 		}
 	}
+	return s
 }
 
 // byHand returns who makes a job of another one by hand, or nil.

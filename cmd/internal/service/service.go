@@ -65,10 +65,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	if s.queue, err = NewQueueClient(ctx, cfg.Tasks); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	pictures := storage.NewR2(storage.Config{
-		Endpoint: cfg.R2.Endpoint, AccessKeyID: cfg.R2.AccessKeyID, SecretAccessKey: cfg.R2.SecretAccessKey.Reveal(),
-		Bucket: cfg.R2.Bucket, PublicURL: cfg.R2.PublicURL,
-	})
+	pictures := newPictures(cfg.R2)
 	lanes := make([]lane.Lane, len(cfg.Lanes))
 	for i, l := range cfg.Lanes {
 		lanes[i] = l.Lane
@@ -101,10 +98,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 			Models: models(cfg), Draining: draining, Log: log, Webhooks: hooks, CheckURL: hooks.checkURL,
 		}
 		routes.Origins = cfg.Origins
-		for _, key := range cfg.APIKeys {
-			routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
-			routes.Keys.Limit(key.Tenant, handlers.Limits{MaxWaiting: key.MaxWaiting, MaxCostMicros: key.MaxCostMicros})
-		}
+		addKeys(&routes, cfg.APIKeys)
 	}
 	if cfg.Role.Worker() {
 		if routes.OIDC, err = newOIDC(ctx, cfg.Tasks, log); err != nil {
@@ -118,6 +112,22 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	s.handler = server.New(routes)
 	return s, nil
+}
+
+// newPictures returns the bucket that pictures are in.
+func newPictures(cfg config.R2) *storage.R2 {
+	return storage.NewR2(storage.Config{
+		Endpoint: cfg.Endpoint, AccessKeyID: cfg.AccessKeyID, SecretAccessKey: cfg.SecretAccessKey.Reveal(),
+		Bucket: cfg.Bucket, PublicURL: cfg.PublicURL,
+	})
+}
+
+// addKeys lets tenants in by their keys, within their limits.
+func addKeys(routes *server.Config, keys []config.APIKey) {
+	for _, key := range keys {
+		routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
+		routes.Keys.Limit(key.Tenant, handlers.Limits{MaxWaiting: key.MaxWaiting, MaxCostMicros: key.MaxCostMicros})
+	}
 }
 
 // newRenderer returns what makes snapshots of jobs.
