@@ -61,7 +61,7 @@ export interface Job {
   error: ImageError | null;
   progress: Progress;
   metrics: Metrics;
-  /** List price in US dollars of the pictures so far; null if it is not known. */
+  /** What the pictures cost so far in US dollars, by the tokens of their answers; null if it is not known. */
   cost_usd: number | null;
   metadata: Record<string, unknown>;
   created_at: string;
@@ -211,7 +211,7 @@ export interface Quote {
   /** List price of all pictures. */
   cost_usd: number | null;
   /** What the first picture would wait for. */
-  waiting_for: 'turn' | 'quota' | 'lane' | 'model';
+  waiting_for: 'turn' | 'quota' | 'lane' | 'budget' | 'model';
   /** How many pictures would go before the first one; null if none is drawn now. */
   queue_position: number | null;
   /** When the first one should start. */
