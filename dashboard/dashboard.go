@@ -24,7 +24,7 @@ import (
 const Path = "/admin/queues"
 
 // A Record is the part of the record that the pages read, and do things through.
-type Record interface { //nolint:interfacebloat // a page each
+type Record interface { //nolint:interfacebloat // one record, one method for each thing that a page asks
 	Overview(ctx context.Context) (record.Overview, error)
 	PauseByHand(ctx context.Context, lane string, a record.Act) error
 	ResumeByHand(ctx context.Context, lane string, a record.Act) error

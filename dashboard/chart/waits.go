@@ -50,14 +50,14 @@ func Waits(id string, lanes []Wait, say func(time.Duration) string) Drawing {
 		}
 	}
 	for i, l := range lanes {
-		d.addLane(float64(i*waitsRow), l, end, say)
+		addLane(&d, float64(i*waitsRow), l, end, say)
 	}
 	d.Desc = "One axis from 1 s to " + say(end) + ", with equal steps for equal factors. A diamond is the oldest picture that waits."
 	return d
 }
 
-// addLane adds a lane from a height down.
-func (d *Drawing) addLane(y float64, l Wait, end time.Duration, say func(time.Duration) string) {
+// addLane adds a lane to a drawing, from a height down.
+func addLane(d *Drawing, y float64, l Wait, end time.Duration, say func(time.Duration) string) {
 	d.Texts = append(d.Texts, Text{Y: y + 14, Anchor: "start", Text: l.Lane})
 	row := []string{l.Lane}
 	for i, r := range []struct {

@@ -65,11 +65,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	if s.queue, err = NewQueueClient(ctx, cfg.Tasks); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	pictures := newPictures(cfg.R2)
-	lanes := make([]lane.Lane, len(cfg.Lanes))
-	for i, l := range cfg.Lanes {
-		lanes[i] = l.Lane
-	}
+	pictures, lanes := newPictures(cfg.R2), lanesOf(cfg)
 	published := snapshot.NewRecord(rec, s.redis, newRenderer(cfg, pictures), log)
 	producer := enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
@@ -128,6 +124,15 @@ func addKeys(routes *server.Config, keys []config.APIKey) {
 		routes.Keys.Add(key.Tenant, key.Key.Reveal(), key.Weight)
 		routes.Keys.Limit(key.Tenant, handlers.Limits{MaxWaiting: key.MaxWaiting, MaxCostMicros: key.MaxCostMicros})
 	}
+}
+
+// lanesOf returns the lanes of the settings, without their keys.
+func lanesOf(cfg config.Config) []lane.Lane {
+	lanes := make([]lane.Lane, len(cfg.Lanes))
+	for i, l := range cfg.Lanes {
+		lanes[i] = l.Lane
+	}
+	return lanes
 }
 
 // newRenderer returns what makes snapshots of jobs.
