@@ -53,10 +53,9 @@ func Histories(t rapid.TB, open func() Timed) {
 			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
-			"logins": h.logins, "endSession": h.endSession, "ignoreError": h.ignoreError, "noticeError": h.noticeError, "operators": h.compareOperators,
+			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "operators": h.compareOperators,
 			"cancelByHand": h.cancelByHand, "deleteByHand": h.deleteByHand, "replayByHand": h.replayByHand, "createByHand": h.createByHand,
-			"inspect": h.inspect,
-			"get":     h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
+			"inspect": h.inspect, "get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
 		h.compareReports(t)
 		h.compareOperators(t)

@@ -78,21 +78,29 @@ func ignoreAudit(f *fixture) {
 	})
 }
 
-// ignoreError ignores a group of errors for a while, or until it is noticed.
-func (h *history) ignoreError(*rapid.T) {
+// ignoreErrors ignores a group of errors for a while, or until it is noticed, or
+// notices it. It is one action, so that others do not become rarer.
+func (h *history) ignoreErrors(*rapid.T) {
+	if draw(h, "notice", false, true) {
+		h.noticeError()
+	} else {
+		h.ignoreError()
+	}
+	h.compareIgnored()
+}
+
+func (h *history) ignoreError() {
 	i := record.Ignore{Name: h.drawErrorName(), Above: draw(h, "above", 0, 1, 2)}
 	if draw(h, "dated", true, false) {
 		i.Until = h.now.Add(h.age())
 	}
 	a := h.drawAct()
 	same(h, 0, h.spec.IgnoreError(h.ctx, i, a), 0, h.real.IgnoreError(h.ctx, i, a))
-	h.compareIgnored()
 }
 
-func (h *history) noticeError(*rapid.T) {
+func (h *history) noticeError() {
 	name, a := h.drawErrorName(), h.drawAct()
 	same(h, 0, h.spec.NoticeError(h.ctx, name, a), 0, h.real.NoticeError(h.ctx, name, a))
-	h.compareIgnored()
 }
 
 func (h *history) drawErrorName() record.ErrorName {
