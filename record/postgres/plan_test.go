@@ -461,14 +461,22 @@ type backlog struct {
 	state        string // of the images: "processing", "succeeded", "later" if they wait for a time; else ready
 }
 
-// seed records a backlog in the form in which Create and later methods would.
+// seed records a backlog in the form in which Create and later methods would. It
+// writes each counter once: what an update leaves behind is read until no other
+// transaction might still see it, and autovacuum begins some at any time. So a
+// statement would touch more blocks on a busy machine.
 func seed(t testing.TB, pool *pgxpool.Pool, b backlog) {
 	t.Helper()
 	const step = 20_000 // a statement ends after 15 s
-	for ; b.count > step; b.first, b.count = b.first+step, b.count-step {
-		seed(t, pool, backlog{b.first, step, b.tenants, b.state})
+	for first := b.first; first < b.first+b.count; first += step {
+		seedJobs(t, pool, backlog{first, min(step, b.first+b.count-first), b.tenants, b.state})
 	}
-	queries := []string{`
+	seedCounters(t, pool, b)
+}
+
+func seedJobs(t testing.TB, pool *pgxpool.Pool, b backlog) {
+	t.Helper()
+	b.exec(t, pool, `
 WITH created AS (
     INSERT INTO jobs (id, tenant, priority, input, fingerprint, total, queued, processing, succeeded,
                       created_at, started_at, completed_at, expires_at)
@@ -488,19 +496,29 @@ SELECT id, 0, 'model-a', 0, now(), now() + interval '1 day', (row_number() OVER 
        id, 0, 1, 'lane', now(),
        CASE WHEN @state IN ('processing', 'succeeded') THEN now() - interval '20 seconds' END,
        CASE WHEN @state = 'succeeded' THEN now() END
-FROM created`, `
+FROM created`)
+}
+
+func seedCounters(t testing.TB, pool *pgxpool.Pool, b backlog) {
+	t.Helper()
+	for _, query := range []string{`
 INSERT INTO turns VALUES ('model-a', 0) ON CONFLICT DO NOTHING`, `
 INSERT INTO tenants AS t
 SELECT 'model-a', 0, 'tenant-' || i % @tenants::int, max(i) / @tenants::int + 1, 1, count(*)
 FROM generate_series(@first::int, @last::int) AS i WHERE @state IN ('', 'later') GROUP BY 3
 ON CONFLICT (model, priority, tenant) DO UPDATE SET finish = excluded.finish, waiting = t.waiting + excluded.waiting`, `
 INSERT INTO lanes AS l SELECT 'lane', @last::int - @first::int + 1 WHERE @state IN ('', 'later')
-ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting`}
+ON CONFLICT (name) DO UPDATE SET waiting = l.waiting + excluded.waiting`} {
+		b.exec(t, pool, query)
+	}
+}
+
+// exec runs SQL that names what a backlog is.
+func (b backlog) exec(t testing.TB, pool *pgxpool.Pool, sql string) {
+	t.Helper()
 	args := pgx.NamedArgs{"first": b.first, "last": b.first + b.count - 1, "tenants": b.tenants, "state": b.state}
-	for _, query := range queries {
-		if _, err := pool.Exec(t.Context(), query, args); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := pool.Exec(t.Context(), sql, args); err != nil {
+		t.Fatal(err)
 	}
 }
 
