@@ -152,8 +152,10 @@ func retryAfter(res *http.Response, now time.Time) time.Duration {
 	if value == "" || res.StatusCode != http.StatusTooManyRequests && res.StatusCode != http.StatusServiceUnavailable {
 		return 0
 	}
-	if n, err := strconv.Atoi(value); err == nil {
-		return max(0, min(time.Duration(n)*time.Second, maxRetryAfter))
+	// A number that is out of range comes as the nearest one. It is cut before it
+	// becomes a duration, which could overflow.
+	if n, err := strconv.Atoi(value); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(max(0, min(n, int(maxRetryAfter/time.Second)))) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, min(at.Sub(now), maxRetryAfter))

@@ -144,7 +144,10 @@ func TestManyFailuresSlowDown(t *testing.T) {
 }
 
 func TestRetryAfterHoldsTheTaskBack(t *testing.T) {
-	for header, want := range map[string]time.Duration{"90": 90 * time.Second, "": 100 * time.Millisecond, "nonsense": 100 * time.Millisecond, "999999": time.Hour} {
+	for header, want := range map[string]time.Duration{
+		"90": 90 * time.Second, "": 100 * time.Millisecond, "nonsense": 100 * time.Millisecond, "-5": 100 * time.Millisecond,
+		"999999": time.Hour, "13000000000": time.Hour, "99999999999999999999": time.Hour,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := setup(t, cloudtasks.Options{}, func(n int, w http.ResponseWriter, _ *http.Request) {
 				if n == 0 {
