@@ -72,3 +72,4 @@ for root in terraform/bootstrap terraform terraform/r2; do
 done
 
 TEST_TERRAFORM=$terraform go test -count=1 -timeout=15m ./test/terraform
+TEST_TERRAFORM=$terraform go test -count=1 -timeout=15m -run='^TestTerraform$' ./test/emulator

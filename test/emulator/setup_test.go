@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,3 +177,13 @@ func status(err error) int {
 }
 
 var httpStatus = map[string]int{"InvalidArgument": 400, "FailedPrecondition": 400, "NotFound": 404, "AlreadyExists": 409}
+
+// failing answers 500 to the first n requests, and 200 to the others.
+func failing(n int64) http.HandlerFunc {
+	var seen atomic.Int64
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if seen.Add(1) <= n {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}
+}
