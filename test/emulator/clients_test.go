@@ -156,6 +156,43 @@ func TestPauseAndPurge(t *testing.T) {
 	}, "--queue", queueA, "--queue", queueB)
 }
 
+// A task that fails comes again, and the queue's tasks go on at once when its rate
+// is raised.
+func TestRetryAndChange(t *testing.T) {
+	t.Parallel()
+	for kind := range clients {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			// The bucket of ten tokens is empty after ten deliveries. The next token
+			// would come after a thousand seconds.
+			p := emulator.Start(t, "--queue", queueA+",max_dispatches_per_second=0.001,min_backoff=10ms,max_backoff=10ms")
+			b := connect(t, p, kind, newReceiver(t, failing(1)))
+			for i := range 10 {
+				b.create(queueA, fmt.Sprint(i))
+			}
+			counts := map[[2]string]int{} // deliveries by number of attempts before and the answer to the last of them
+			count := func() {
+				h := b.next().header
+				counts[[2]string{h.Get("X-Cloudtasks-Taskretrycount"), h.Get("X-Cloudtasks-Taskpreviousresponse")}]++
+			}
+			for range 10 {
+				count()
+			}
+			_, err := b.UpdateQueue(b.ctx, &cloudtaskspb.UpdateQueueRequest{
+				Queue:      &cloudtaskspb.Queue{Name: queueA, RateLimits: &cloudtaskspb.RateLimits{MaxDispatchesPerSecond: 500}},
+				UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"rate_limits.max_dispatches_per_second"}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			count()
+			if diff := cmp.Diff(map[[2]string]int{{"0", ""}: 10, {"1", "500"}: 1}, counts); diff != "" {
+				t.Errorf("deliveries (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // list returns the IDs of a queue's tasks, read in pages of two.
 func (b *bench) list(queue string) (ids []string) {
 	b.Helper()

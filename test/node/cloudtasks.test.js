@@ -25,7 +25,8 @@ const waiting = []; // tests that wait for one
 const receiver = createServer(async (request, response) => {
   const {method, url, headers} = request;
   const delivery = {method, url, headers, body: await text(request)};
-  response.writeHead(200).end();
+  const refused = url === '/fails-once' && headers['x-cloudtasks-taskretrycount'] === '0';
+  response.writeHead(refused ? 500 : 200).end();
   const take = waiting.shift();
   if (take) take(delivery);
   else deliveries.push(delivery);
@@ -136,6 +137,35 @@ test('a name is taken once, and its errors arrive as gRPC codes', {timeout: 120_
   await assert.rejects(client.createTask({parent: `${location}/queues/none`, task: {httpRequest: {url: target}}}), {
     code: NOT_FOUND,
   });
+});
+
+test('a task that fails comes again; a queue is changed, paused, purged and deleted', {timeout: 120_000}, async () => {
+  const name = queueName('life');
+  await client.createQueue({parent: location, queue: {name, retryConfig: {minBackoff: {nanos: 1e7}, maxBackoff: {nanos: 2e7}}}});
+  await client.createTask({parent: name, task: {httpRequest: {url: target.replace('/tasks/generate', '/fails-once')}}});
+  assert.equal((await nextDelivery()).headers['x-cloudtasks-taskretrycount'], '0');
+  const {headers} = await nextDelivery();
+  assert.equal(headers['x-cloudtasks-taskretrycount'], '1');
+  assert.equal(headers['x-cloudtasks-taskpreviousresponse'], '500');
+
+  const [changed] = await client.updateQueue({
+    queue: {name, retryConfig: {maxAttempts: 3}, rateLimits: {maxDispatchesPerSecond: 9}},
+    updateMask: {paths: ['retry_config.max_attempts']},
+  });
+  assert.equal(changed.retryConfig.maxAttempts, 3);
+  assert.equal(changed.rateLimits.maxDispatchesPerSecond, 500, 'the mask does not name the rate');
+
+  const [paused] = await client.pauseQueue({name});
+  assert.equal(paused.state, 'PAUSED');
+  await client.createTask({parent: name, task: {name: `${name}/tasks/purged`, httpRequest: {url: target}}});
+  await client.purgeQueue({name});
+  assert.deepEqual((await client.listTasks({parent: name}))[0], []);
+  await client.createTask({parent: name, task: {name: `${name}/tasks/kept`, httpRequest: {url: target}}});
+  await client.resumeQueue({name});
+  assert.equal((await nextDelivery()).headers['x-cloudtasks-taskname'], 'kept');
+
+  await client.deleteQueue({name});
+  await assert.rejects(client.getQueue({name}), {code: NOT_FOUND});
 });
 
 test('its token is verified with the certificates that the emulator serves', {timeout: 120_000}, async () => {
