@@ -239,6 +239,37 @@ func TestBeta(t *testing.T) {
 	c.want("GET /v2beta3/"+location, nil, 200, object{"name": location, "locationId": "l", "labels": object{"cloud.googleapis.com/region": "l"}})
 }
 
+// BufferTask sends a body to where the queue's HTTP target says.
+func TestBufferTask(t *testing.T) {
+	t.Parallel()
+	arrived := make(chan string, 2)
+	c := serve(t, cloudtasks.Options{}, func(_ int, _ http.ResponseWriter, r *http.Request) { arrived <- r.Method + " " + r.URL.String() })
+	c.do("POST /v2/"+location+"/queues", object{"name": queueA})
+	c.want("POST /v2/"+queueA+"/tasks:buffer", nil, 400, object{"error": object{
+		"code": 400.0, "status": "INVALID_ARGUMENT", "message": "BufferTask needs a queue with an HTTP target: set httpTarget.uriOverride.host of " + queueA + ".",
+	}})
+	c.do("PATCH /v2/"+queueA+"?updateMask=httpTarget", object{"httpTarget": object{"httpMethod": "PUT", "uriOverride": object{
+		"scheme": "HTTP", "host": "worker", "port": 81, "pathOverride": object{"path": "/x"}, "uriOverrideEnforceMode": "IF_NOT_EXISTS",
+	}}})
+	for _, call := range []string{"POST /v2/" + queueA + "/tasks/mine:buffer", "POST /v2beta3/" + queueA + "/tasks/:buffer"} {
+		code, text := c.do(call, object{"body": object{"contentType": "text/plain", "data": "aGk="}})
+		if got := <-arrived; code != 200 || got != "PUT http://worker:81/x" || !strings.Contains(text, `"task": {`) {
+			t.Errorf("%s: delivered %s, answered %d %s", call, got, code, text)
+		}
+	}
+	for _, d := range c.worker.deliveries() {
+		if d.body != "hi" || d.header.Get("Content-Type") != "text/plain" {
+			t.Errorf("delivered %q as %q", d.body, d.header.Get("Content-Type"))
+		}
+	}
+	if code, text := c.do("POST /v2/"+queueA+"/tasks/mine:buffer", nil); code != 409 {
+		t.Errorf("the same ID again: %d %s", code, text)
+	}
+	if code, text := c.do("POST /v2/"+queueA+"/tasks:buffer", object{"data": "x"}); code != 400 || !strings.Contains(text, `Unknown name`) {
+		t.Errorf("a field that does not exist: %d %s", code, text)
+	}
+}
+
 // firebase-admin leaves out the version and the URL when it talks to an emulator.
 func TestFirebaseAdmin(t *testing.T) {
 	t.Parallel()

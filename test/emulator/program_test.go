@@ -301,6 +301,12 @@ func TestGcloud(t *testing.T) {
 	if got := r.next().body; got != "hello" {
 		t.Errorf("body is %q", got)
 	}
+	host, port, _ := strings.Cut(strings.TrimPrefix(r.url, "http://"), ":")
+	run("queues", "update", "a", "--http-uri-override=scheme:http,host:"+host+",port:"+port+",path:/buffered")
+	run("buffer", "--queue=a")
+	if got := r.next().path; got != "/buffered" {
+		t.Errorf("the buffered task went to %s", got)
+	}
 	run("queues", "pause", "a")
 	run("queues", "delete", "a")
 }
