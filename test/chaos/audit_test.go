@@ -10,7 +10,7 @@ import (
 // made it, and when lanes close and are found in order. The service does not
 // know of that.
 const auditSQL = `
-CREATE TABLE audit (
+CREATE TABLE moves (
     at     timestamptz NOT NULL DEFAULT clock_timestamp(),
     worker text NOT NULL DEFAULT current_setting('application_name'),
     job_id uuid NOT NULL, idx integer NOT NULL,
@@ -18,15 +18,15 @@ CREATE TABLE audit (
     claim_was uuid, claim uuid, error_code text,
     lane_was text NOT NULL, lane text NOT NULL, model text NOT NULL
 );
-CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO audit (job_id, idx, was, became, claim_was, claim, error_code, lane_was, lane, model)
+    INSERT INTO moves (job_id, idx, was, became, claim_was, claim, error_code, lane_was, lane, model)
     VALUES (NEW.job_id, NEW.idx, OLD.status, NEW.status, OLD.claim, NEW.claim, NEW.error_code, OLD.task_lane, NEW.task_lane, NEW.model);
     RETURN NULL;
 END $$;
-CREATE TRIGGER audit AFTER UPDATE ON images FOR EACH ROW
+CREATE TRIGGER note_move AFTER UPDATE ON images FOR EACH ROW
     WHEN ((OLD.status, OLD.claim) IS DISTINCT FROM (NEW.status, NEW.claim))
-    EXECUTE FUNCTION audit();
+    EXECUTE FUNCTION note_move();
 
 CREATE TABLE lane_audit (
     at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -47,7 +47,7 @@ CREATE TRIGGER lane_audit AFTER UPDATE ON lanes FOR EACH ROW
 // sweep acts on them.
 const expireSQL = `
 UPDATE images SET due_at = now() - interval '1 hour'
-WHERE status = 'processing' AND claim IN (SELECT claim FROM audit WHERE worker = $1)`
+WHERE status = 'processing' AND claim IN (SELECT claim FROM moves WHERE worker = $1)`
 
 // inherit waits until a dead process has no connection to Postgres any more,
 // and then ends its leases. Until then, its last statement may still be
@@ -113,7 +113,7 @@ func (d *deployment) readClaims() []claimed {
 	d.t.Helper()
 	const sql = `
 SELECT a.worker, a.lane, a.model, j.input ->> 'model', a.job_id || '/' || a.idx
-FROM audit a JOIN jobs j ON j.id = a.job_id
+FROM moves a JOIN jobs j ON j.id = a.job_id
 WHERE a.became = 'processing' AND a.claim IS DISTINCT FROM a.claim_was`
 	return collect(d, func(r pgx.CollectableRow) (c claimed, err error) {
 		err = r.Scan(&c.worker, &c.lane, &c.model, &c.asked, &c.image)

@@ -36,7 +36,7 @@ func (r row) key() string { return fmt.Sprintf("images/%s/%d", r.job, r.index) }
 const cutSQL = `(was = 'processing' AND became = 'processing' OR was = 'processing' AND became = 'queued' AND error_code IS NULL)`
 
 const putBackSQL = cutSQL + ` AND became = 'queued' AND worker IN (
-    SELECT c.worker FROM audit c WHERE c.claim = a.claim_was AND c.became = 'processing')`
+    SELECT c.worker FROM moves c WHERE c.claim = a.claim_was AND c.became = 'processing')`
 
 // check compares what is there at the end with what was asked for.
 func (d *deployment) check(jobs []*submitted) {
@@ -68,8 +68,8 @@ func (d *deployment) readRows() []row {
 	const sql = `
 SELECT job_id::text, idx, status, attempts, coalesce(object_key, ''), coalesce(sha256, ''), coalesce(bytes, 0), coalesce(error_code, ''),
        (SELECT input ->> 'model' FROM jobs j WHERE j.id = i.job_id),
-       (SELECT count(*) FROM audit a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + cutSQL + `),
-       (SELECT count(*) FROM audit a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + putBackSQL + `)
+       (SELECT count(*) FROM moves a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + cutSQL + `),
+       (SELECT count(*) FROM moves a WHERE a.job_id = i.job_id AND a.idx = i.idx AND ` + putBackSQL + `)
 FROM images i ORDER BY job_id, idx`
 	return collect(d, func(r pgx.CollectableRow) (v row, err error) {
 		err = r.Scan(&v.job, &v.index, &v.status, &v.attempts, &v.objectKey, &v.sha256, &v.bytes, &v.code, &v.asked, &v.cut, &v.putBack)
@@ -200,7 +200,7 @@ SELECT count(*) FROM (
 // checkMoves fails if an image has left a final state.
 func (d *deployment) checkMoves() {
 	d.t.Helper()
-	const sql = `SELECT count(*) FROM audit WHERE was IN ('succeeded', 'failed', 'canceled') AND became <> was`
+	const sql = `SELECT count(*) FROM moves WHERE was IN ('succeeded', 'failed', 'canceled') AND became <> was`
 	moved := 0
 	if err := d.record.read(d.t.Context(), sql, &moved); err != nil || moved > 0 {
 		d.t.Errorf("%d images left a final state (%v)", moved, err)

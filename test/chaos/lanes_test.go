@@ -212,7 +212,7 @@ func (d *deployment) deleteQueue(ctx context.Context, name string) {
 	}
 }
 
-// A claimed is what the audit noted of a claim.
+// A claimed is what the database noted of a claim.
 type claimed struct {
 	worker, lane, model string
 	asked               string // the model that the caller asked for

@@ -151,8 +151,8 @@ func wasUp(r refusal, changes []laneChange) bool {
 func (d *deployment) readRefusals(r row) []refusal {
 	d.t.Helper()
 	const sql = `
-SELECT r.lane_was, coalesce((SELECT max(c.at) FROM audit c WHERE c.claim = r.claim_was AND c.became = 'processing'), r.at), r.at
-FROM audit r
+SELECT r.lane_was, coalesce((SELECT max(c.at) FROM moves c WHERE c.claim = r.claim_was AND c.became = 'processing'), r.at), r.at
+FROM moves r
 WHERE r.job_id = $1 AND r.idx = $2 AND r.was = 'processing' AND r.error_code <> $3
 ORDER BY r.at`
 	return collect(d, func(found pgx.CollectableRow) (v refusal, err error) {
