@@ -217,9 +217,19 @@ func TestOtherMethods(t *testing.T) {
 			if methods[m] {
 				continue
 			}
-			resp := s.do(request{method: m, path: concrete(p), cookie: c, form: why})
+			resp := s.do(request{method: m, path: concrete(p) + "?_method=POST", cookie: c, form: why, header: map[string]string{"X-HTTP-Method-Override": "POST"}})
 			if resp.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(resp.Header.Get("Allow"), "T") {
 				t.Errorf("%s %s is answered %s, Allow %q", m, p, resp.Status, resp.Header.Get("Allow"))
+			}
+		}
+	}
+	for p, methods := range takes { // what is asked for by GET or HEAD does nothing, whatever it says of itself
+		if methods["GET"] {
+			override := map[string]string{"X-HTTP-Method-Override": "POST", "X-Method-Override": "POST"}
+			for _, m := range []string{"GET", "HEAD"} {
+				if resp := s.do(request{method: m, path: concrete(p) + "?_method=POST&reason=because", cookie: c, header: override}); resp.StatusCode >= 500 {
+					t.Errorf("%s %s is answered %s", m, p, resp.Status)
+				}
 			}
 		}
 	}
@@ -288,7 +298,8 @@ func TestWhereToGoBack(t *testing.T) {
 	for next, wantPath := range map[string]string{
 		path + "/lanes": path + "/lanes", path + "/audit?who=ada": path + "/audit?who=ada", "": path, path: path,
 		"https://evil.example.com": path, "//evil.example.com": path, path + "/../../api": path, path + "//evil": path,
-		path + "/login": path, path + "x": path, "/api/jobs": path, path + "/\\evil": path, path + "/a\r\nSet-Cookie: x": path,
+		path + "/%2e%2e/%2e%2e/api/jobs": path, path + "/%2E./api": path, path + "/%2f/evil": path, path + "/%5cevil": path, path + "/%zz": path, path + "/\tevil": path,
+		path + "/jobs/a%20b": path + "/jobs/a%20b", path + "/login": path, path + "x": path, "/api/jobs": path, path + "/\\evil": path, path + "/a\r\nSet-Cookie: x": path,
 	} {
 		if got := dashboard.LocalPath(next); got != wantPath {
 			t.Errorf("%q leads to %q, want %q", next, got, wantPath)

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/go-chi/httprate"
 
@@ -236,12 +238,14 @@ func (d *Dashboard) serve(v *visit, methods map[string]route) error {
 }
 
 // localPath returns where to go back to: a page of this dashboard, or the first one
-// if the text names anything else.
+// if the text names anything else. Browsers take %2e for a dot of "..", and leave out
+// tabs and ends of lines.
 func localPath(text string) string {
-	path, _, _ := strings.Cut(text, "?")
+	written, _, _ := strings.Cut(text, "?")
+	path, err := url.PathUnescape(written)
 	inside := path == Path || strings.HasPrefix(path, Path+"/")
-	if !inside || strings.ContainsAny(text, "\\\r\n") || strings.Contains(path, "//") || strings.Contains(path, "/.") ||
-		strings.HasPrefix(path, Path+"/login") {
+	odd := strings.ContainsFunc(text, unicode.IsControl) || strings.Contains(text, "\\") || strings.Contains(path, "\\")
+	if err != nil || !inside || odd || strings.Contains(path, "//") || strings.Contains(path, "/.") || strings.HasPrefix(path, Path+"/login") {
 		return Path
 	}
 	return text

@@ -4,8 +4,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"io"
 	"maps"
@@ -140,6 +142,10 @@ func TestIAPIsNotBelievedWithoutProof(t *testing.T) {
 		return signed(t, jwt.SigningMethodES256, "k1", p.key, claims(changes))
 	}
 	good := es(nil)
+	public, err := x509.MarshalPKIXPublicKey(&p.key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, assertion := range map[string]string{
 		"another issuer":         es(map[string]any{"iss": "https://accounts.google.com"}),
 		"another audience":       es(map[string]any{"aud": "/projects/2/locations/l/services/s"}),
@@ -153,6 +159,7 @@ func TestIAPIsNotBelievedWithoutProof(t *testing.T) {
 		"an unknown key":         signed(t, jwt.SigningMethodES256, "k2", p.key, claims(nil)),
 		"no algorithm":           signed(t, jwt.SigningMethodNone, "k1", jwt.UnsafeAllowNoneSignatureType, claims(nil)),
 		"a secret everybody has": signed(t, jwt.SigningMethodHS256, "k1", []byte("k1"), claims(nil)),
+		"the public key as one":  signed(t, jwt.SigningMethodHS256, "k1", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}), claims(nil)),
 		"no signature":           good[:strings.LastIndex(good, ".")+1],
 		"a short signature":      good[:strings.LastIndex(good, ".")+4],
 		"nonsense":               "x",
@@ -185,6 +192,19 @@ func TestIAPGoesBeforeACookie(t *testing.T) {
 	if resp := s.do(request{method: "GET", path: path, cookie: c}); resp.StatusCode != http.StatusOK {
 		t.Errorf("without an assertion: answered %s", resp.Status)
 	}
+}
+
+// Where no proxy is set, its header says nothing: neither in place of a cookie nor
+// against one.
+func TestWithoutIAPItsHeaderSaysNothing(t *testing.T) {
+	p := setupIAP(t)
+	header := map[string]string{"X-Goog-Iap-Jwt-Assertion": signed(t, jwt.SigningMethodES256, "k1", p.key, claims(nil))}
+	s := setup(t)
+	if resp := s.do(request{method: "GET", path: path, header: header}); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("without a cookie: answered %s", resp.Status)
+	}
+	page := text(t, s.do(request{method: "GET", path: path, header: header, cookie: s.logIn("vera")}))
+	want(t, page, "vera", "-alice@example.com")
 }
 
 // Google's keys are kept for an hour, and asked for again once a minute at most

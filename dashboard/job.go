@@ -7,6 +7,7 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -149,7 +150,7 @@ func (d *Dashboard) viewJob(in record.Inspection, role Role) (jobView, error) {
 		ID: j.ID, Path: jobPath(j.ID), State: jobState(j.Status), Tenant: j.Tenant,
 		OfTenant: jobsPath("tenant:"+quoted(j.Tenant), ""), Prompt: j.Input.Prompt, Sees: sees,
 		Facts: d.jobFacts(in, shown), Metadata: indented(j.Metadata), Links: d.jobLinks(in), Buttons: buttonsOf(j, role),
-		Curl: curl(j, shown, sees), Inputs: inputsOf(j.Input, sees),
+		Curl: curl(j, shown, role, sees), Inputs: inputsOf(j.Input, sees),
 	}
 	for i := range j.Images {
 		picture, err := d.viewImage(in, i, shown, sees)
@@ -159,7 +160,7 @@ func (d *Dashboard) viewJob(in record.Inspection, role Role) (jobView, error) {
 		view.Pictures = append(view.Pictures, picture)
 	}
 	if to := j.Input.Webhook; to != nil {
-		view.Receiver = to.URL
+		view.Receiver = receiverFor(role, to.URL)
 	}
 	for _, w := range in.Webhooks {
 		view.Webhooks = append(view.Webhooks, viewWebhook(w, in.At, role))
@@ -168,6 +169,19 @@ func (d *Dashboard) viewJob(in record.Inspection, role Role) (jobView, error) {
 		view.Acts = append(view.Acts, auditEntry{When: at(e.At, in.At), Entry: e, Detail: detail(e.Detail)})
 	}
 	return view, nil
+}
+
+// receiverFor returns the address of a receiver as a role may see it: it may hold a
+// secret, and who has it may send the receiver anything.
+func receiverFor(role Role, address string) string {
+	if role.may(Operator) {
+		return address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "a receiver"
+	}
+	return u.Host
 }
 
 // inputsOf names the pictures that a job starts from.

@@ -37,6 +37,11 @@ func (d *Dashboard) rawPage(v *visit) error {
 			return err
 		}
 	}
+	if !v.who.Role.may(Operator) {
+		if doc, err = withoutReceiver(doc); err != nil {
+			return err
+		}
+	}
 	kept, err := json.Marshal(map[string]any{"attempts": in.Attempts, "places": in.Places, "webhooks": in.Webhooks})
 	if err != nil {
 		return err
@@ -76,6 +81,23 @@ func withoutPictures(doc []byte) ([]byte, error) {
 	return json.Marshal(all)
 }
 
+// withoutReceiver returns a job as its caller sees it, without the receiver's address.
+func withoutReceiver(doc []byte) ([]byte, error) {
+	var all, input map[string]json.RawMessage
+	if err := json.Unmarshal(doc, &all); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(all["input"], &input); err != nil {
+		return nil, err
+	}
+	delete(input, "webhook")
+	var err error
+	if all["input"], err = json.Marshal(input); err != nil {
+		return nil, err
+	}
+	return json.Marshal(all)
+}
+
 // indented returns JSON as people read it, and as it is if it is none.
 func indented(doc []byte) string {
 	var out bytes.Buffer
@@ -85,9 +107,13 @@ func indented(doc []byte) string {
 	return out.String()
 }
 
-// curl returns a command that asks for the same again.
-func curl(j job.Job, shown shownJob, sees bool) string {
+// curl returns a command that asks for the same again, without what a role may not see.
+func curl(j job.Job, shown shownJob, role Role, sees bool) string {
 	body := maps.Clone(shown.Input)
+	if !role.may(Operator) {
+		delete(body, "webhook")
+		delete(body, "webhook_events")
+	}
 	if !sees {
 		delete(body, "input_images")
 	}
