@@ -97,6 +97,11 @@ histories: ## Compare Postgres with the specification for as long as wanted: CHE
 chaos: ## Kill and break everything for ten minutes, and audit what is left
 	CHAOS_SECONDS=600 scripts/with-postgres.sh go test -v -count=1 -timeout=30m ./test/chaos
 
+.PHONY: rolling
+rolling: ## Run the version before and this one together for three minutes, as in a deploy: OLD=path of the program before
+	@[ -x "$(OLD)" ] || { echo "OLD must be the path of the version before's ai-worker; CONTRIBUTING.md tells how to get one" >&2; exit 2; }
+	OLD=$(abspath $(OLD)) CHAOS_SECONDS=$(or $(CHAOS_SECONDS),180) go test -v -count=1 -timeout=30m -run 'TestChaos$$' ./test/chaos
+
 .PHONY: setup
 setup: ## Install what the tests need, or say what to install
 	scripts/setup.sh

@@ -7,7 +7,7 @@ import (
 )
 
 // auditSQL makes the database note every move of an image, and the process that
-// made it, and when lanes close and are found in order. The service does not
+// made it, which images a budget held, and when lanes close and are found in order. The service does not
 // know of that.
 const auditSQL = `
 CREATE TABLE moves (
@@ -27,6 +27,16 @@ END $$;
 CREATE TRIGGER note_move AFTER UPDATE ON images FOR EACH ROW
     WHEN ((OLD.status, OLD.claim) IS DISTINCT FROM (NEW.status, NEW.claim))
     EXECUTE FUNCTION note_move();
+
+CREATE TABLE released (job_id uuid NOT NULL, idx integer NOT NULL);
+CREATE FUNCTION note_release() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO released VALUES (NEW.job_id, NEW.idx);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_release AFTER UPDATE ON images FOR EACH ROW
+    WHEN (OLD.held_by IS NOT NULL AND NEW.held_by IS NULL)
+    EXECUTE FUNCTION note_release();
 
 CREATE TABLE lane_audit (
     at   timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -75,12 +85,14 @@ func (d *deployment) inherit(ctx context.Context, worker string) {
 // unsentSQL and unheardSQL let an hour pass for tasks on their way to the
 // queue, and for images whose task should have come. A sweep leaves these alone
 // for minutes, since the tasks may still come by themselves. laterSQL lets the
-// time pass for which images of a lane wait. resumeSQL ends pauses.
+// time pass for which images of a lane wait, settleSQL that in which a worker may
+// still tell what an attempt was billed. resumeSQL ends pauses.
 const (
 	unsentSQL  = `UPDATE images SET handed_out_at = handed_out_at - interval '1 hour' WHERE status = 'queued' AND NOT enqueued`
 	unheardSQL = `UPDATE images SET due_at = due_at - interval '1 hour' WHERE status = 'queued' AND due_at < now()`
 	laterSQL   = `UPDATE images SET due_at = now() - interval '1 hour' WHERE status = 'queued' AND due_at > now() AND task_lane = $1`
 	untoldSQL  = `UPDATE webhooks SET handed_out_at = handed_out_at - interval '1 hour' WHERE state = 'waiting' AND NOT sent`
+	settleSQL  = `UPDATE images SET completed_at = completed_at - interval '1 hour' WHERE completed_at > now() - interval '1 hour' AND reserved_micros > 0 AND NOT settled`
 	resumeSQL  = `UPDATE lanes SET paused_until = now() WHERE paused_until > now()`
 )
 
@@ -98,7 +110,7 @@ func (d *deployment) age(ctx context.Context) (paused bool) {
 	for _, lane := range d.setups.now().idle() {
 		d.letPass(ctx, lane)
 	}
-	for _, sql := range []string{untoldSQL, unsentSQL, unheardSQL, resumeSQL} {
+	for _, sql := range []string{untoldSQL, unsentSQL, unheardSQL, settleSQL, resumeSQL} {
 		rows, err := d.record.exec(ctx, sql)
 		if err != nil && ctx.Err() == nil {
 			d.t.Errorf("let time pass: %v", err)

@@ -57,7 +57,7 @@ func (d *deployment) submit(ctx context.Context, j *submitted) {
 	if d.receiver != nil {
 		named += fmt.Sprintf(`,"webhook":%q,"webhook_events":%s`, d.receiver.url, allEvents)
 	}
-	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"512"%s}`,
+	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"1K"%s}`,
 		j.number, j.planned.count, pictureID{job: j.number}.seed(), named)
 	until(ctx, func() bool {
 		code, answer, err := d.call(ctx, http.MethodPost, "/api/generate-images", body, fmt.Sprintf("chaos-%d", j.number))

@@ -27,6 +27,12 @@
 //   - Pauses of lanes end at once, and the workers, which remember them, are
 //     deployed again. The lanes are on probation then, as after any pause.
 //
+// # Old and new together
+//
+// With OLD=path of the program of the version before, each second process is one of
+// it while things break, on the schema of the new one: they take calls, deliveries
+// and sweeps at random. The last deploy leaves only new ones. `make rolling` does that.
+//
 // # Poison
 //
 // The requests of some jobs are refused in a way that closes lanes, whatever else
@@ -100,6 +106,7 @@ func (d *deployment) run(plan plan, long bool) []*submitted {
 		patience += hangPatience
 	}
 	d.awaitEnd(ctx, patience)
+	d.awaitSettled(ctx)
 	if d.receiver != nil {
 		d.awaitTold(ctx)
 	}

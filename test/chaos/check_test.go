@@ -49,6 +49,8 @@ func (d *deployment) check(jobs []*submitted) {
 	sum := d.checkJobs(byID, rows)
 	d.checkCounters()
 	d.checkMoves()
+	d.checkBudget(sum)
+	d.checkLogs()
 	stored := d.listObjects()
 	d.checkObjects(rows, stored, sum)
 	d.checkRequests(byID, rows, stored, sum)

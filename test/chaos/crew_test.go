@@ -28,21 +28,27 @@ const (
 // an upload and the put-back after it each take their own farewell time.
 const endsInTime = true
 
+// oldMark is in the name of a process of the version before.
+const oldMark = "-old"
+
 // setupMark comes before the number of the setup in the name of a process.
 const setupMark = "-setup-"
 
 // A crew is the running workers. Each process has a name of its own:
 // worker-2.5-setup-1 is the fifth process in the second place, with the lanes of
-// the second setup. Each place has a link of its own to Redis.
+// the second setup. Each place has a link of its own to Redis. If there is an old
+// program, each second process is one of it, until the trouble is over.
 type crew struct {
 	d       *deployment
 	program string
+	old     string   // the program of the version before, or empty
 	env     []string // the same for all
 	logs    string
 
 	busy           sync.WaitGroup // starts and ends under way
 	places         [workerCount]*place
 	kills, deploys atomic.Int64
+	olds           atomic.Int64 // processes of the version before
 	late           atomic.Int64 // deploys whose worker did not end as it should
 }
 
@@ -55,7 +61,7 @@ type place struct {
 }
 
 func newCrew(d *deployment, program string, env []string) *crew {
-	c := &crew{d: d, program: program, env: env, logs: d.t.ArtifactDir()}
+	c := &crew{d: d, program: program, old: os.Getenv("OLD"), env: env, logs: d.t.ArtifactDir()}
 	for n := range c.places {
 		link, err := fleet.NewLink(d.redis.Addr())
 		if err != nil {
@@ -122,7 +128,12 @@ func (c *crew) settle() { c.busy.Wait() }
 func (c *crew) launch(ctx context.Context, n int, p *place) {
 	p.generation++
 	present := c.d.setups.now()
-	p.name = fmt.Sprintf("worker-%d.%d%s%d", n+1, p.generation, setupMark, present.number)
+	program, mark := c.program, ""
+	if c.old != "" && (n+p.generation)%2 == 0 && !c.d.whole.Load() {
+		program, mark = c.old, oldMark
+		c.olds.Add(1)
+	}
+	p.name = fmt.Sprintf("worker-%d.%d%s%s%d", n+1, p.generation, mark, setupMark, present.number)
 	log, err := os.Create(filepath.Join(c.logs, p.name+".log"))
 	if err != nil {
 		c.d.t.Error(err)
@@ -136,9 +147,9 @@ func (c *crew) launch(ctx context.Context, n int, p *place) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	p.instance, err = fleet.Start(ctx, fleet.Program{
-		Path: c.program, Args: []string{"serve"}, Log: log,
+		Path: program, Args: []string{"serve"}, Log: log,
 		Env: slices.Concat(c.env, lanes, []string{
-			"DATABASE_URL=" + c.d.record.url(p.name), "REDIS_URL=redis://" + p.redis.Addr() + "/0",
+			"BUDGET=" + c.d.budget(), "DATABASE_URL=" + c.d.record.url(p.name), "REDIS_URL=redis://" + p.redis.Addr() + "/0",
 		}),
 	})
 	if err != nil {

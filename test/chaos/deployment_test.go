@@ -55,6 +55,8 @@ type deployment struct {
 	changed chan struct{}   // closed once the last change of the lanes is done; for the test's own goroutine
 	taken   map[trouble]int // how often each kind began; likewise
 
+	whole       atomic.Bool  // the trouble is over, and the last deploy has begun
+	troubled    string       // BUDGET until then
 	sweepStatus atomic.Int64 // of the last sweep's answer
 	duplicates  atomic.Int64
 	runEarly    atomic.Int64
@@ -79,6 +81,7 @@ func deploy(t *testing.T, seed uint64, long bool, p plan, to *receiver) *deploym
 	}
 	var err error
 	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel(p.jobs), receiver: to}
+	d.troubled = budgetFor(p.jobs, long)
 	d.setups, d.taken = &setups{all: []setup{{}}}, map[trouble]int{}
 	d.startQueue(seed)
 	keys := httptest.NewServer(d.queue.JWKS())
@@ -259,6 +262,7 @@ func (d *deployment) mend(ctx context.Context) {
 	if d.receiver != nil {
 		d.receiver.calm.Store(true)
 	}
+	d.whole.Store(true)
 	d.change(ctx, returnLanes, "")
 	d.crew.settle()
 }

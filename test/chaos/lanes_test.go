@@ -13,8 +13,9 @@ import (
 )
 
 // models are the names that the model has in turn. No caller is told of a new
-// name: those that name a model go on to name the first.
-var models = []string{"gemini-3.1-flash-image", "gemini-3.2-flash-image"}
+// name: those that name a model go on to name the first. Both have prices, which a
+// budget asks for.
+var models = []string{"gemini-3.1-flash-image", "gemini-nano-banana-2.1"}
 
 // laneNames are the lanes of the deployment. Each has a key of its own.
 var laneNames = []string{"a", "b"}
