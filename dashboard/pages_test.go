@@ -231,7 +231,7 @@ func TestWhoLooksSharesAReadingAndNobodyAsksForNone(t *testing.T) {
 		cookies := []*http.Cookie{s.logIn("vera"), s.logIn("otto"), s.logIn("ada")}
 		for round := range int32(3) {
 			var group sync.WaitGroup
-			for n := range 30 {
+			for n := range 200 {
 				group.Go(func() {
 					s.do(request{method: "GET", path: path + []string{"", "/lanes"}[n%2], cookie: cookies[n%3]})
 				})
