@@ -177,7 +177,7 @@ type Activity struct {
 
 // A Wait is what waits on one lane of one model and priority.
 type Wait struct {
-	Lane     string // empty for parked images: no lane serves their model
+	Lane     string // empty for parked images: no lane serves their model; HeldLane for held ones
 	Model    string
 	Priority job.Priority
 	// Images is how many wait, or the first MaxHeads of them in the order of turns.

@@ -52,8 +52,9 @@ func (d Draft) CheckWaiting(waiting int) error {
 
 // A BudgetRoom is what is known of a period of a budget.
 type BudgetRoom struct {
-	UsedMicros int64 // reserved and spent
-	Behind     bool  // images are held by the budget: others come after them
+	UsedMicros   int64 // reserved and spent
+	RaisedMicros int64 // what an operator added to the limit
+	Behind       bool  // images are held by the budget: others come after them
 }
 
 // Fit returns how many of the job's images, the first ones, find room in the periods
@@ -64,7 +65,7 @@ func (d Draft) Fit(rooms []BudgetRoom) (n int, heldBy, refusing job.BudgetScope)
 	for i, p := range d.Budgets.Periods {
 		fit := 0
 		if !rooms[i].Behind {
-			fit = int(min(int64(d.Input.Count), max(0, p.LimitMicros-rooms[i].UsedMicros)/d.PriceMicros))
+			fit = int(min(int64(d.Input.Count), max(0, p.LimitMicros+rooms[i].RaisedMicros-rooms[i].UsedMicros)/d.PriceMicros))
 		}
 		if fit < d.Input.Count && p.Refuse && refusing == "" {
 			refusing = p.Scope

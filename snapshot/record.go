@@ -276,6 +276,16 @@ func (r *Record) Release(ctx context.Context, img record.HeldImage, b record.Bud
 	return r.record.Release(ctx, img, b)
 }
 
+// RaiseBudget implements record.Record.
+func (r *Record) RaiseBudget(ctx context.Context, raise record.BudgetRaise, a record.Act) error {
+	return r.record.RaiseBudget(ctx, raise, a)
+}
+
+// RetireBudgets implements record.Record.
+func (r *Record) RetireBudgets(ctx context.Context, limit int) (int, error) {
+	return r.record.RetireBudgets(ctx, limit)
+}
+
 // Settle implements record.Record.
 func (r *Record) Settle(ctx context.Context, age time.Duration, limit int) (int, error) {
 	return r.record.Settle(ctx, age, limit)

@@ -57,7 +57,7 @@ func (r *Record) Activity(ctx context.Context) (a record.Activity, err error) {
 func (r *Record) waits() []record.Wait {
 	groups := make(map[record.Wait][]place)
 	for _, p := range r.places(func(p place) bool { return p.image.queued() }) {
-		name := record.Wait{Lane: p.image.Task.Lane, Model: p.image.Model, Priority: p.entry.Job.Priority}
+		name := record.Wait{Lane: p.image.waitsOn(), Model: p.image.Model, Priority: p.entry.Job.Priority}
 		groups[name] = append(groups[name], p)
 	}
 	var all []record.Wait

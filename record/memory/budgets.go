@@ -21,8 +21,12 @@ type budgetName struct {
 type budget struct {
 	Limit           int64 // by the latest that looked for room
 	Reserved, Spent int64
-	Told            int // the level that was told
+	Raised          int64 // what an operator added to the limit
+	Told            int   // the level that was told
 }
+
+// level returns the highest level that what is used has reached.
+func (b budget) level() int { return job.BudgetLevel(b.Reserved+b.Spent, b.Limit+b.Raised) }
 
 func nameOf(p job.BudgetPeriod) budgetName {
 	return budgetName{p.Scope, keptTime(p.From), keptTime(p.To)}
@@ -38,8 +42,16 @@ func (n budgetName) compare(m budgetName) int {
 func (n budgetName) state(b budget) record.BudgetState {
 	return record.BudgetState{
 		Scope: n.Scope, From: n.From, To: n.To,
-		LimitMicros: b.Limit, ReservedMicros: b.Reserved, SpentMicros: b.Spent, Level: b.Told,
+		LimitMicros: b.Limit, RaisedMicros: b.Raised, ReservedMicros: b.Reserved, SpentMicros: b.Spent, Level: b.Told,
 	}
+}
+
+// waitsOn returns the lane on which the image waits, or holds its task.
+func (i *image) waitsOn() string {
+	if i.queued() && i.Image.HeldBy != "" {
+		return record.HeldLane
+	}
+	return i.Task.Lane
 }
 
 // rooms returns what is known of the periods.
@@ -47,7 +59,7 @@ func (r *Record) rooms(b record.Budgets) []record.BudgetRoom {
 	rooms := make([]record.BudgetRoom, len(b.Periods))
 	for i, p := range b.Periods {
 		used := r.budgets[nameOf(p)]
-		rooms[i] = record.BudgetRoom{UsedMicros: used.Reserved + used.Spent, Behind: len(r.heldBy(p.Scope)) > 0}
+		rooms[i] = record.BudgetRoom{UsedMicros: used.Reserved + used.Spent, RaisedMicros: used.Raised, Behind: len(r.heldBy(p.Scope)) > 0}
 	}
 	return rooms
 }
@@ -60,10 +72,13 @@ func (r *Record) heldBy(scope job.BudgetScope) []place {
 }
 
 // add changes what is reserved and spent of the periods that an image is reserved
-// with, or was.
+// with, or was. It leaves those that are removed.
 func (r *Record) add(names []budgetName, reserved, spent int64, c *change) {
 	for _, name := range names {
-		b := r.budgets[name]
+		b, known := r.budgets[name]
+		if !known {
+			continue
+		}
 		b.Reserved, b.Spent = b.Reserved+reserved, b.Spent+spent
 		r.setBudget(name, b, c)
 	}
@@ -121,23 +136,25 @@ func (r *Record) cover(i *image, q record.Requeue, crossed *crossings, c *change
 	i.Counted, i.Price, i.Reserved = i.Image.BilledMicros, q.PriceMicros, 0
 	if full = r.full(q.Budgets, i.Price); full == "" {
 		r.reserve(i, q.Budgets, c)
-		r.cross(q.Budgets, crossed, c)
+		r.cross(q.Budgets, 0, crossed, c)
+	} else {
+		r.crossFull(q.Budgets, i.Price, crossed, c)
 	}
 	return full
 }
 
 // full returns the first budget that has no room for a price, if one has none.
 func (r *Record) full(b record.Budgets, price int64) job.BudgetScope {
-	for i, room := range r.rooms(b) {
-		if room.UsedMicros+price > b.Periods[i].LimitMicros {
-			return b.Periods[i].Scope
+	for _, p := range b.Periods {
+		if r.room(p) < price {
+			return p.Scope
 		}
 	}
 	return ""
 }
 
-// noteLimits notes the limits of periods. A limit that was raised has its levels told
-// anew.
+// noteLimits notes the limits of periods. Of a limit that was raised, the levels are told
+// anew that what is used is below.
 func (r *Record) noteLimits(ctx context.Context, b record.Budgets) error {
 	return r.update(ctx, func(_ time.Time, c *change) error {
 		for _, p := range b.Periods {
@@ -145,10 +162,8 @@ func (r *Record) noteLimits(ctx context.Context, b record.Budgets) error {
 			if known && kept.Limit == p.LimitMicros {
 				continue
 			}
-			if p.LimitMicros > kept.Limit {
-				kept.Told = 0
-			}
 			kept.Limit = p.LimitMicros
+			kept.Told = min(kept.Told, kept.level())
 			r.setBudget(nameOf(p), kept, c)
 		}
 		return nil
@@ -158,21 +173,63 @@ func (r *Record) noteLimits(ctx context.Context, b record.Budgets) error {
 // crossings are periods that reached a level.
 type crossings []record.BudgetState
 
-// cross notes which of the periods reached another level.
-func (r *Record) cross(b record.Budgets, crossed *crossings, c *change) {
+// cross notes which of the periods reached another level. One that has no room for what
+// was left out reached all.
+func (r *Record) cross(b record.Budgets, leftOut int64, crossed *crossings, c *change) {
 	for _, p := range b.Periods {
 		kept := r.budgets[nameOf(p)]
-		if level := job.BudgetLevel(kept.Reserved+kept.Spent, kept.Limit); level > kept.Told {
-			kept.Told = level
-			r.setBudget(nameOf(p), kept, c)
-			*crossed = append(*crossed, nameOf(p).state(kept))
+		level := kept.level()
+		if r.room(p) < leftOut {
+			level = mostLevel()
+		}
+		r.reach(nameOf(p), level, crossed, c)
+	}
+}
+
+// crossFull notes that those of the periods reached all levels that have no room for a
+// price.
+func (r *Record) crossFull(b record.Budgets, price int64, crossed *crossings, c *change) {
+	for _, p := range b.Periods {
+		if r.room(p) < price {
+			r.reach(nameOf(p), mostLevel(), crossed, c)
 		}
 	}
 }
 
-// tell calls b.Crossed for each, unless the call failed that they are of.
-func (s crossings) tell(b record.Budgets, err error) {
-	if b.Crossed == nil || err != nil {
+// mostLevel returns the highest level.
+func mostLevel() int { return slices.Max(job.BudgetLevels()) }
+
+// reach notes that a period reached a level, unless it had.
+func (r *Record) reach(name budgetName, level int, crossed *crossings, c *change) {
+	if kept := r.budgets[name]; level > kept.Told {
+		kept.Told = level
+		r.setBudget(name, kept, c)
+		*crossed = append(*crossed, name.state(kept))
+	}
+}
+
+// room returns what is left of a period.
+func (r *Record) room(p job.BudgetPeriod) int64 {
+	used := r.budgets[nameOf(p)]
+	return p.LimitMicros + used.Raised - used.Reserved - used.Spent
+}
+
+// noteRefusals notes which of the budgets that refuse have no room for an image of the
+// draft.
+func (r *Record) noteRefusals(ctx context.Context, d record.Draft, crossed *crossings) error {
+	return r.update(ctx, func(_ time.Time, c *change) error {
+		for _, p := range d.Budgets.Periods {
+			if p.Refuse && r.room(p) < d.PriceMicros {
+				r.reach(nameOf(p), mostLevel(), crossed, c)
+			}
+		}
+		return nil
+	})
+}
+
+// tell calls b.Crossed for each.
+func (s crossings) tell(b record.Budgets) {
+	if b.Crossed == nil {
 		return
 	}
 	for _, state := range s {
@@ -240,20 +297,24 @@ func (r *Record) Release(ctx context.Context, img record.HeldImage, b record.Bud
 		i := e.Images[img.Index]
 		if full = r.full(b, i.Price); full != "" {
 			i.Image.HeldBy = full
+			r.crossFull(b, i.Price, &crossed, c)
 		} else {
 			i.Image.HeldBy, i.Counted = "", i.Image.BilledMicros
 			i.park(e, now)
 			r.reserve(i, b, c)
-			r.cross(b, &crossed, c)
+			r.cross(b, 0, &crossed, c)
 		}
 		r.setJob(e, c)
 		return nil
 	})
-	if err == nil && full != "" {
+	if err != nil {
+		return err
+	}
+	crossed.tell(b)
+	if full != "" {
 		return &record.BudgetError{Scope: full}
 	}
-	crossed.tell(b, err)
-	return err
+	return nil
 }
 
 // Settle implements record.Record.
@@ -273,6 +334,41 @@ func (r *Record) Settle(ctx context.Context, age time.Duration, limit int) (n in
 		for _, p := range left[:min(limit, len(left))] {
 			r.settle(p.image, c)
 			r.setJob(p.entry, c)
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// RaiseBudget implements record.Record.
+func (r *Record) RaiseBudget(ctx context.Context, raise record.BudgetRaise, a record.Act) error {
+	return r.update(ctx, func(now time.Time, c *change) error {
+		name := nameOf(raise.Period)
+		b, known := r.budgets[name]
+		if !known {
+			b.Limit = raise.Period.LimitMicros
+		}
+		if !name.To.After(now) || b.Raised != raise.WasMicros {
+			return record.ErrBudgetChanged
+		}
+		b.Raised = raise.Micros
+		b.Told = min(b.Told, b.level())
+		r.setBudget(name, b, c)
+		r.note(a, string(name.Scope), raise.Detail(), now, c)
+		return nil
+	})
+}
+
+// RetireBudgets implements record.Record.
+func (r *Record) RetireBudgets(ctx context.Context, limit int) (n int, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		old := slices.DeleteFunc(slices.Collect(maps.Keys(r.budgets)), func(name budgetName) bool {
+			return name.To.After(now.Add(-record.BudgetsKept))
+		})
+		slices.SortFunc(old, func(a, b budgetName) int { return cmp.Or(a.To.Compare(b.To), a.compare(b)) })
+		for _, name := range old[:min(limit, len(old))] {
+			r.forgetBudget(name, c)
 			n++
 		}
 		return nil

@@ -51,9 +51,11 @@ type hourLine struct {
 	Forgotten bool `json:"forgotten,omitempty"`
 }
 
+// A budgetLine is what a period is, or that it is kept no more.
 type budgetLine struct {
-	Name   budgetName
-	Budget budget
+	Name      budgetName
+	Budget    budget
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 func (c *change) empty() bool {
@@ -135,7 +137,12 @@ func (r *Record) setSession(id string, until time.Time, c *change) {
 
 func (r *Record) setBudget(name budgetName, b budget, c *change) {
 	r.budgets[name] = b
-	c.Budgets = append(c.Budgets, budgetLine{name, b})
+	c.Budgets = append(c.Budgets, budgetLine{Name: name, Budget: b})
+}
+
+func (r *Record) forgetBudget(name budgetName, c *change) {
+	delete(r.budgets, name)
+	c.Budgets = append(c.Budgets, budgetLine{Name: name, Forgotten: true})
 }
 
 func (r *Record) setIgnored(i record.IgnoredError, c *change) {
@@ -201,7 +208,11 @@ func (r *Record) apply(kept change) error {
 		r.setSession(id, until, &c)
 	}
 	for _, l := range kept.Budgets {
-		r.setBudget(l.Name, l.Budget, &c)
+		if l.Forgotten {
+			r.forgetBudget(l.Name, &c)
+		} else {
+			r.setBudget(l.Name, l.Budget, &c)
+		}
 	}
 	for _, i := range kept.Ignored {
 		r.setIgnored(i, &c)
@@ -231,7 +242,7 @@ func (r *Record) state() []change {
 	}
 	rest.Audit, rest.Sessions, rest.Tries = r.audit, r.sessions, slices.Collect(maps.Values(r.tries))
 	for name, b := range r.budgets {
-		rest.Budgets = append(rest.Budgets, budgetLine{name, b})
+		rest.Budgets = append(rest.Budgets, budgetLine{Name: name, Budget: b})
 	}
 	rest.Ignored = slices.Collect(maps.Values(r.ignored))
 	all := []change{rest}

@@ -15,6 +15,9 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks [
 		return job.Job{}, nil, err
 	}
 	var crossed crossings
+	if err := r.noteRefusals(ctx, d, &crossed); err != nil {
+		return job.Job{}, nil, err
+	}
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		e, err := r.recorded(d)
 		switch {
@@ -32,7 +35,7 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (j job.Job, tasks [
 		j, tasks = e.snapshot(), e.pending()
 		return nil
 	})
-	crossed.tell(d.Budgets, err)
+	crossed.tell(d.Budgets)
 	return j, tasks, err
 }
 
@@ -63,7 +66,11 @@ func (r *Record) insert(d record.Draft, now time.Time, crossed *crossings, c *ch
 	for _, i := range e.Images[:fits] {
 		r.reserve(i, d.Budgets, c)
 	}
-	r.cross(d.Budgets, crossed, c)
+	var leftOut int64
+	if fits < d.Input.Count {
+		leftOut = d.PriceMicros
+	}
+	r.cross(d.Budgets, leftOut, crossed, c)
 	r.setJob(e, c)
 	r.setTenant(name, tenant{Finish: tag + float64(d.Input.Count)/d.Weight, Weight: d.Weight}, c)
 	for _, t := range e.pending() {

@@ -54,7 +54,9 @@ func (r *Record) Requeue(ctx context.Context, claim record.Claim, q record.Reque
 		i.Ready, i.DueAt = q.After <= 0, now.Add(micros(q.After))
 		r.addLanes(c, q.Lane)
 	})
-	crossed.tell(q.Budgets, err)
+	if err == nil {
+		crossed.tell(q.Budgets)
+	}
 	if err != nil || j.Images[claim.Index].HeldBy != "" {
 		return j, job.Task{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,6 +53,7 @@ type crossing struct {
 	From           time.Time       `json:"from"`
 	To             time.Time       `json:"to"`
 	LimitMicros    int64           `json:"limit_micros"`
+	RaisedMicros   int64           `json:"raised_micros"`
 	ReservedMicros int64           `json:"reserved_micros"`
 	SpentMicros    int64           `json:"spent_micros"`
 	Level          int             `json:"level"`
@@ -72,7 +74,7 @@ func (c crossings) tell(b record.Budgets) error {
 	for _, s := range all {
 		b.Crossed(record.BudgetState{
 			Scope: s.Scope, From: s.From.UTC(), To: s.To.UTC(),
-			LimitMicros: s.LimitMicros, ReservedMicros: s.ReservedMicros, SpentMicros: s.SpentMicros, Level: s.Level,
+			LimitMicros: s.LimitMicros, RaisedMicros: s.RaisedMicros, ReservedMicros: s.ReservedMicros, SpentMicros: s.SpentMicros, Level: s.Level,
 		})
 	}
 	return nil
@@ -83,7 +85,7 @@ func (r *Record) Budgets(ctx context.Context) (states []record.BudgetState, err 
 	err = r.send(ctx, call{statement: "budgets", read: func(rows pgx.Rows) (err error) {
 		states, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s record.BudgetState, err error) {
 			var from, to *time.Time
-			err = row.Scan(&s.Scope, &from, &to, &s.LimitMicros, &s.ReservedMicros, &s.SpentMicros, &s.Held, &s.Level)
+			err = row.Scan(&s.Scope, &from, &to, &s.LimitMicros, &s.RaisedMicros, &s.ReservedMicros, &s.SpentMicros, &s.Held, &s.Level)
 			s.From, s.To = timeOrZero(from), timeOrZero(to)
 			return s, err
 		})
@@ -125,10 +127,11 @@ func (r *Record) Release(ctx context.Context, img record.HeldImage, b record.Bud
 		return fmt.Errorf("postgres: release image %s/%d: %w", img.JobID, img.Index, err)
 	case !held:
 		return record.ErrNothingDue
-	case full != "":
-		return &record.BudgetError{Scope: full}
 	}
-	return crossed.tell(b)
+	if err := crossed.tell(b); err != nil || full == "" {
+		return err
+	}
+	return &record.BudgetError{Scope: full}
 }
 
 // Settle implements record.Record.
@@ -139,4 +142,34 @@ func (r *Record) Settle(ctx context.Context, age time.Duration, limit int) (int,
 		return 0, fmt.Errorf("postgres: settle what images had reserved: %w", err)
 	}
 	return settled, nil
+}
+
+// RaiseBudget implements record.Record.
+func (r *Record) RaiseBudget(ctx context.Context, raise record.BudgetRaise, a record.Act) error {
+	about, err := json.Marshal(raise.Detail())
+	if err != nil {
+		return fmt.Errorf("postgres: encode what is done to the budget %s: %w", raise.Period.Scope, err)
+	}
+	p, args, done := raise.Period, actArgs(a), 0
+	maps.Copy(args, pgx.NamedArgs{
+		"scope": string(p.Scope), "starts": p.From, "ends": p.To, "limit": p.LimitMicros,
+		"was": raise.WasMicros, "raised": raise.Micros, "levels": job.BudgetLevels(), "about": string(about),
+	})
+	err = r.send(ctx, call{statement: "raise_budget", args: args, read: counting(&done)})
+	switch {
+	case err != nil:
+		return fmt.Errorf("postgres: raise the budget %s: %w", p.Scope, err)
+	case done == 0:
+		return record.ErrBudgetChanged
+	}
+	return nil
+}
+
+// RetireBudgets implements record.Record.
+func (r *Record) RetireBudgets(ctx context.Context, limit int) (n int, err error) {
+	args := pgx.NamedArgs{"age": record.BudgetsKept, "limit": limit}
+	if err := r.send(ctx, call{statement: "retire_budgets", args: args, read: counting(&n)}); err != nil {
+		return 0, fmt.Errorf("postgres: remove old periods of budgets: %w", err)
+	}
+	return n, nil
 }

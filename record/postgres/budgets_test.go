@@ -41,13 +41,32 @@ type spending struct {
 	jobs  []string
 }
 
+// overdrawn refuses each change of a budget that leaves more used than is allowed, unless
+// it uses no more than before: an operator may have lowered what is allowed.
+const overdrawn = `
+CREATE FUNCTION overdrawn() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.spent_micros + NEW.reserved_micros > greatest(NEW.limit_micros + NEW.raised_micros, OLD.spent_micros + OLD.reserved_micros)
+       OR NEW.reserved_micros < 0 THEN
+        RAISE EXCEPTION 'budget % is overdrawn: % spent, % reserved, % + % allowed',
+            NEW.scope, NEW.spent_micros, NEW.reserved_micros, NEW.limit_micros, NEW.raised_micros;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER overdrawn BEFORE UPDATE ON budgets FOR EACH ROW EXECUTE FUNCTION overdrawn()`
+
+// mostRaised is the most that the operator adds.
+const mostRaised = 5 * price
+
 // 32 submit, draw, fail after they were billed, cancel, expire, die and release at the
-// same time. At no moment is more reserved and spent than a budget allows. In the end
-// nothing is reserved, and what is spent is what attempts were billed.
+// same time, and raise budgets and undo that. No change of a budget uses more than is
+// allowed then: the database looks at each, and a reader at all budgets all the time. In
+// the end nothing is reserved, and what is spent is what attempts were billed.
 func TestBudgetsHoldWhateverRunsAtOnce(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, postgrestest.NewRecord(t)+"&pool_max_conns=34")
 	s := &spending{T: t, rec: postgres.New(pool), pool: pool, budgets: spenders(), at: time.Now()}
+	execSQL(t, pool, overdrawn)
 	ctx, stop := context.WithCancel(t.Context())
 	var checker, group sync.WaitGroup
 	checks := 0
@@ -124,8 +143,26 @@ func (s *spending) step(random *rand.Rand) {
 	case n == 16:
 		_, err := s.rec.Expire(ctx, job.Error{Code: job.CodeDeadlineExceeded}, 5)
 		s.must("Expire", err)
+	case n == 17:
+		s.raise(ctx, random)
 	default:
 		s.release(ctx)
+	}
+}
+
+// raise changes what is added to a budget, or undoes it.
+func (s *spending) raise(ctx context.Context, random *rand.Rand) {
+	states, err := s.rec.Budgets(ctx)
+	s.must("Budgets", err)
+	for _, p := range s.budgets.Of("acme", s.at) {
+		for _, b := range states {
+			if b.Scope != p.Scope || !b.From.Equal(p.From) {
+				continue
+			}
+			r := record.BudgetRaise{Period: p, WasMicros: b.RaisedMicros, Micros: int64(random.IntN(3)) * mostRaised / 2}
+			err := s.rec.RaiseBudget(ctx, r, record.Act{Who: "ada", Role: "admin", Action: record.ActionRaiseBudget, Reason: "a test"})
+			s.must("RaiseBudget", err, record.ErrBudgetChanged)
+		}
 	}
 }
 
@@ -222,7 +259,7 @@ func (s *spending) wantWithinLimits() {
 	states, err := s.rec.Budgets(context.WithoutCancel(s.Context()))
 	s.must("Budgets", err)
 	for _, b := range states {
-		limit := s.budgets[b.Scope].LimitMicros
+		limit := s.budgets[b.Scope].LimitMicros + mostRaised
 		if b.ReservedMicros+b.SpentMicros > limit || b.ReservedMicros < 0 || b.SpentMicros < 0 {
 			s.Errorf("of %s, %d are reserved and %d spent, of %d", b.Scope, b.ReservedMicros, b.SpentMicros, limit)
 		}

@@ -47,8 +47,8 @@ func (r *Record) Create(ctx context.Context, d record.Draft) (job.Job, []job.Tas
 	if err != nil {
 		return job.Job{}, nil, fmt.Errorf("postgres: create job %s: %w", d.ID, err)
 	}
-	if recorded {
-		return j, d.TasksOf(j), crossed.tell(d.Budgets)
+	if err := crossed.tell(d.Budgets); err != nil || recorded {
+		return j, d.TasksOf(j), err
 	}
 	if j, err = r.earlier(ctx, d); err != nil {
 		return job.Job{}, nil, refusal(d, waiting, refusing, err)

@@ -49,7 +49,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
 			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
-			"release": h.release, "release2": h.release, "settle": h.settle,
+			"release": h.release, "release2": h.release, "settle": h.settle, "raise": h.raise, "retireBudgets": h.retireBudgets,
 			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
@@ -121,6 +121,7 @@ func kind(err error) string {
 	for _, known := range []error{
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
 		record.ErrLanePaused, record.ErrWaiting, record.ErrNotPaused, record.ErrEnded, record.ErrNotEnded, record.ErrNotIgnored,
+		record.ErrBudgetChanged,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)

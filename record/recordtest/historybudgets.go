@@ -57,3 +57,26 @@ func (h *history) settle(*rapid.T) {
 	got, gotErr := h.real.Settle(h.ctx, age, limit)
 	same(h, want, wantErr, got, gotErr)
 }
+
+// raise sets what is added to a budget's limit, or fails to, and reads all budgets.
+func (h *history) raise(*rapid.T) {
+	for _, p := range h.budgets(tenant).Periods {
+		r := record.BudgetRaise{
+			Period: p, WasMicros: draw[int64](h, "was", 0, 0, 100_000, record.LiftMicros), Micros: draw[int64](h, "micros", 0, 100_000, record.LiftMicros),
+		}
+		a := record.Act{Who: "alice", Role: "admin", Action: record.ActionRaiseBudget, Reason: "more"}
+		wantErr := h.spec.RaiseBudget(h.ctx, r, a)
+		gotErr := h.real.RaiseBudget(h.ctx, r, a)
+		same(h, 0, wantErr, 0, gotErr)
+	}
+	want, wantErr := h.spec.Budgets(h.ctx)
+	got, gotErr := h.real.Budgets(h.ctx)
+	same(h, want, wantErr, got, gotErr)
+}
+
+func (h *history) retireBudgets(*rapid.T) {
+	limit := h.limit()
+	want, wantErr := h.spec.RetireBudgets(h.ctx, limit)
+	got, gotErr := h.real.RetireBudgets(h.ctx, limit)
+	same(h, want, wantErr, got, gotErr)
+}

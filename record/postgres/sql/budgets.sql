@@ -10,8 +10,9 @@ WITH RECURSIVE scopes AS (
         SELECT count(*) FROM (SELECT FROM images i WHERE i.status = 'queued' AND i.held_by = s.held_by LIMIT 10000) AS of_scope
     ) AS images FROM scopes s WHERE s.held_by IS NOT NULL
 ), periods AS (
-    SELECT scope, starts_at, ends_at, limit_micros, reserved_micros, spent_micros, told FROM budgets WHERE ends_at > now()
+    SELECT scope, starts_at, ends_at, limit_micros, raised_micros, reserved_micros, spent_micros, told FROM budgets WHERE ends_at > now()
 )
-SELECT coalesce(c.scope, h.scope), c.starts_at, c.ends_at, coalesce(c.limit_micros, 0), coalesce(c.reserved_micros, 0),
+SELECT coalesce(c.scope, h.scope), c.starts_at, c.ends_at, coalesce(c.limit_micros, 0), coalesce(c.raised_micros, 0),
+       coalesce(c.reserved_micros, 0),
        coalesce(c.spent_micros, 0), coalesce(h.images, 0), coalesce(c.told, 0)
 FROM periods c FULL JOIN held h ON h.scope = c.scope ORDER BY 1, 2, 3

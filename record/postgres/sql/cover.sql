@@ -1,6 +1,6 @@
 -- Settles what a claimed image has been billed so far, and reserves the price of its
 -- next attempt, with budgets as they are now. If one has no room, notes which: then
--- requeue holds the image. Does nothing if the claim does not hold. Runs under the
+-- requeue holds the image, and that budget has reached all levels. Does nothing if the claim does not hold. Runs under the
 -- locks of the image and of the budgets' periods. Returns the budgets that reached a
 -- level.
 WITH image AS (
@@ -13,15 +13,18 @@ WITH image AS (
 ), settling AS (
     SELECT id, -i.reserved_micros AS reserved, i.billed - i.counted_micros AS spent
     FROM image i, unnest(coalesce(i.budgets, (SELECT array_agg(id) FROM period))) AS id
+), full_ones AS (
+    SELECT b.id, b.scope FROM image, period p JOIN budgets b ON b.id = p.id LEFT JOIN settling s ON s.id = p.id
+    WHERE b.spent_micros + b.reserved_micros + coalesce(s.reserved + s.spent, 0) + @price::bigint > b.limit_micros + b.raised_micros
 ), full_one AS (
-    SELECT b.scope FROM image, period p JOIN budgets b ON b.id = p.id LEFT JOIN settling s ON s.id = p.id
-    WHERE b.spent_micros + b.reserved_micros + coalesce(s.reserved + s.spent, 0) + @price::bigint > b.limit_micros
-    ORDER BY b.scope LIMIT 1
+    SELECT scope FROM full_ones ORDER BY scope LIMIT 1
 ), changes AS (
     SELECT id, sum(reserved)::bigint AS reserved, sum(spent)::bigint AS spent FROM (
         SELECT id, reserved, spent FROM settling
         UNION ALL
         SELECT p.id, @price, 0 FROM image, period p WHERE NOT EXISTS (SELECT FROM full_one)
+        UNION ALL
+        SELECT id, 0, 0 FROM full_ones
     ) AS c GROUP BY id
 ), moved AS (
     UPDATE images i SET
@@ -35,14 +38,15 @@ WITH image AS (
         reserved_micros = o.reserved_micros + c.reserved, spent_micros = o.spent_micros + c.spent,
         told = greatest(o.told, (
             SELECT max(level) FROM unnest(@levels::int[]) AS level
-            WHERE (o.spent_micros + o.reserved_micros + c.spent + c.reserved) * 100 >= o.limit_micros * level
-              AND o.id IN (SELECT id FROM period) AND NOT EXISTS (SELECT FROM full_one)
+            WHERE o.id IN (SELECT id FROM full_ones)
+               OR (o.spent_micros + o.reserved_micros + c.spent + c.reserved) * 100 >= (o.limit_micros + o.raised_micros) * level
+                  AND o.id IN (SELECT id FROM period) AND NOT EXISTS (SELECT FROM full_one)
         ))
     FROM changes c JOIN budgets o ON o.id = c.id WHERE b.id = c.id
-    RETURNING b.scope, b.starts_at, b.ends_at, b.limit_micros, b.reserved_micros, b.spent_micros,
+    RETURNING b.scope, b.starts_at, b.ends_at, b.limit_micros, b.raised_micros, b.reserved_micros, b.spent_micros,
         CASE WHEN b.told > o.told THEN b.told END AS level
 )
 SELECT coalesce(json_agg(json_build_object(
-    'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros,
+    'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros, 'raised_micros', raised_micros,
     'reserved_micros', reserved_micros, 'spent_micros', spent_micros, 'level', level
 ) ORDER BY scope, starts_at), '[]')::text FROM reserved WHERE level IS NOT NULL

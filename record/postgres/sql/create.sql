@@ -10,7 +10,8 @@
 --
 -- Each image reserves its price with all budgets. Those past what fits are held, and so
 -- are all while others are held by one of the budgets: they come first. A held image
--- holds no task, as a parked one.
+-- holds no task, as a parked one. A budget that has no room for one more has reached
+-- all levels. So has one that refuses, and has none for the first.
 --
 -- The first start tag is the tenant's finish tag, or the virtual time if that is
 -- greater. A finish tag that is further away than the images explain that still
@@ -19,16 +20,18 @@
 WITH before AS (
     SELECT coalesce(sum(waiting), 0)::bigint AS waiting FROM tenants WHERE tenant = @tenant
 ), period AS (
-    SELECT b.id, b.scope, b.limit_micros, b.reserved_micros, b.spent_micros, b.starts_at, b.ends_at, b.told, p.refuse,
-           CASE WHEN EXISTS (SELECT FROM images i WHERE i.status = 'queued' AND i.held_by = p.scope) THEN 0
-                ELSE greatest(0, b.limit_micros - b.spent_micros - b.reserved_micros) / nullif(@price::bigint, 0) END AS fit
+    SELECT b.id, b.scope, b.limit_micros + b.raised_micros AS allowed, b.reserved_micros, b.spent_micros, b.starts_at, b.ends_at, b.told, p.refuse,
+           greatest(0, b.limit_micros + b.raised_micros - b.spent_micros - b.reserved_micros) / nullif(@price::bigint, 0) AS room,
+           EXISTS (SELECT FROM images i WHERE i.status = 'queued' AND i.held_by = p.scope) AS behind
     FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[], @refuses::boolean[]) AS p (scope, starts_at, ends_at, refuse)
     JOIN budgets b ON b.scope = p.scope COLLATE "C" AND b.starts_at = p.starts_at AND b.ends_at = p.ends_at
+), fitting AS (
+    SELECT scope, refuse, CASE WHEN behind THEN 0 ELSE room END AS fit FROM period
 ), refused AS (
-    SELECT scope FROM period WHERE refuse AND fit < @total::integer ORDER BY scope LIMIT 1
+    SELECT scope FROM fitting WHERE refuse AND fit < @total::integer ORDER BY scope LIMIT 1
 ), fits AS (
-    SELECT least(@total, (SELECT min(fit) FROM period)) AS n,
-           (SELECT scope FROM period ORDER BY fit, scope LIMIT 1) AS held_by
+    SELECT least(@total, (SELECT min(fit) FROM fitting)) AS n,
+           (SELECT scope FROM fitting ORDER BY fit, scope LIMIT 1) AS held_by
 ), created AS (
     INSERT INTO jobs (id, tenant, priority, input, metadata, idempotency_key, fingerprint, total, queued,
                       created_at, expires_at, search_text, retry_of, webhook_events)
@@ -42,13 +45,15 @@ WITH before AS (
     SELECT id, key, value, @tenant, created_at FROM created, unnest(@keys::text[], @values::text[]) AS of_job (key, value)
 ), reserved AS (
     UPDATE budgets b SET
-        reserved_micros = p.reserved_micros + f.n * @price,
+        reserved_micros = p.reserved_micros + CASE WHEN c.recorded THEN f.n * @price ELSE 0 END,
         told = greatest(p.told, (
             SELECT max(level) FROM unnest(@levels::int[]) AS level
-            WHERE (p.spent_micros + p.reserved_micros + f.n * @price) * 100 >= p.limit_micros * level
+            WHERE (p.spent_micros + p.reserved_micros + f.n * @price) * 100 >= p.allowed * level
+               OR p.room = f.n AND f.n < @total
         ))
-    FROM period p, fits f, created WHERE b.id = p.id
-    RETURNING b.id, b.scope, b.starts_at, b.ends_at, b.limit_micros, b.reserved_micros, b.spent_micros,
+    FROM period p, fits f, (SELECT EXISTS (SELECT FROM created) AS recorded) AS c
+    WHERE b.id = p.id AND (c.recorded OR p.refuse AND p.room = 0 AND p.told < (SELECT max(level) FROM unnest(@levels::int[]) AS level))
+    RETURNING b.id, b.scope, b.starts_at, b.ends_at, b.limit_micros, b.raised_micros, b.reserved_micros, b.spent_micros,
         CASE WHEN b.told > p.told THEN b.told END AS level
 ), began AS (
     SELECT greatest(v.virtual, least(t.finish, v.virtual + (t.waiting + 1) / t.weight)) AS tag
@@ -86,7 +91,7 @@ WITH before AS (
 )
 SELECT EXISTS (SELECT FROM created), waiting, coalesce((SELECT scope FROM refused), ''),
        (SELECT coalesce(json_agg(json_build_object(
-           'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros,
+           'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros, 'raised_micros', raised_micros,
            'reserved_micros', reserved_micros, 'spent_micros', spent_micros, 'level', level
        ) ORDER BY scope), '[]')::text FROM reserved WHERE level IS NOT NULL)
 FROM before

@@ -9,7 +9,10 @@ WITH named AS (
 ), locked AS (
     SELECT b.id FROM budgets b JOIN wanted w ON w.id = b.id ORDER BY b.scope, b.starts_at, b.ends_at FOR UPDATE OF b
 ), noted AS (
-    UPDATE budgets b SET limit_micros = n.limit_micros, told = CASE WHEN n.limit_micros > b.limit_micros THEN 0 ELSE b.told END
+    UPDATE budgets b SET limit_micros = n.limit_micros, told = least(b.told, (
+        SELECT coalesce(max(level), 0) FROM unnest(@levels::int[]) AS level
+        WHERE (b.spent_micros + b.reserved_micros) * 100 >= (n.limit_micros + b.raised_micros) * level
+    ))
     FROM locked l JOIN named n ON n.id = l.id WHERE b.id = l.id AND b.limit_micros <> n.limit_micros
 )
 SELECT count(*) FROM locked

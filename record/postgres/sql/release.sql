@@ -6,20 +6,22 @@ WITH image AS (
     SELECT job_id, idx, price_micros FROM images
     WHERE job_id = @id AND idx = @idx AND status = 'queued' AND held_by IS NOT NULL FOR UPDATE
 ), period AS (
-    SELECT b.id, b.scope, b.spent_micros, b.reserved_micros, b.limit_micros, b.told
+    SELECT b.id, b.scope, b.spent_micros, b.reserved_micros, b.limit_micros + b.raised_micros AS allowed, b.told
     FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[]) AS p (scope, starts_at, ends_at)
     JOIN budgets b ON b.scope = p.scope COLLATE "C" AND b.starts_at = p.starts_at AND b.ends_at = p.ends_at
+), full_ones AS (
+    SELECT id, scope FROM image, period WHERE spent_micros + reserved_micros + price_micros > allowed
 ), full_one AS (
-    SELECT scope FROM image, period WHERE spent_micros + reserved_micros + price_micros > limit_micros ORDER BY scope LIMIT 1
+    SELECT scope FROM full_ones ORDER BY scope LIMIT 1
 ), reserved AS (
     UPDATE budgets b SET
-        reserved_micros = p.reserved_micros + i.price_micros,
+        reserved_micros = p.reserved_micros + CASE WHEN EXISTS (SELECT FROM full_one) THEN 0 ELSE i.price_micros END,
         told = greatest(p.told, (
             SELECT max(level) FROM unnest(@levels::int[]) AS level
-            WHERE (p.spent_micros + p.reserved_micros + i.price_micros) * 100 >= p.limit_micros * level
+            WHERE (p.spent_micros + p.reserved_micros + i.price_micros) * 100 >= p.allowed * level
         ))
-    FROM period p, image i WHERE b.id = p.id AND NOT EXISTS (SELECT FROM full_one)
-    RETURNING b.scope, b.starts_at, b.ends_at, b.limit_micros, b.reserved_micros, b.spent_micros,
+    FROM period p, image i WHERE b.id = p.id AND (NOT EXISTS (SELECT FROM full_one) OR p.id IN (SELECT id FROM full_ones))
+    RETURNING b.scope, b.starts_at, b.ends_at, b.limit_micros, b.raised_micros, b.reserved_micros, b.spent_micros,
         CASE WHEN b.told > p.told THEN b.told END AS level
 ), relabeled AS (
     UPDATE images i SET held_by = f.scope FROM image o, full_one f WHERE i.job_id = o.job_id AND i.idx = o.idx
@@ -36,7 +38,7 @@ WITH image AS (
 )
 SELECT EXISTS (SELECT FROM image), coalesce((SELECT scope FROM full_one), ''), (
     SELECT coalesce(json_agg(json_build_object(
-        'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros,
+        'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros, 'raised_micros', raised_micros,
         'reserved_micros', reserved_micros, 'spent_micros', spent_micros, 'level', level
     ) ORDER BY scope), '[]')::text FROM reserved WHERE level IS NOT NULL
 )
