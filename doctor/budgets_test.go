@@ -21,11 +21,13 @@ func TestBudgetsThatHoldPicturesAreNamed(t *testing.T) {
 		now      job.Budgets
 		want     string // empty for nothing
 	}{
-		"room":     {1, old, ""},
-		"no room":  {3, old, "no room until"},
-		"raised":   {3, job.Budgets{job.TenantBudget("web"): {LimitMicros: 2000, Per: job.PerMonth, Zone: time.UTC}}, "has room"},
-		"not set":  {3, nil, "not set any more"},
-		"at limit": {2, old, "$0.0002 reserved, of $0.0002"},
+		"room":    {1, old, ""},
+		"no room": {3, old, "no room until"},
+		"raised":  {3, job.Budgets{job.TenantBudget("web"): {LimitMicros: 2000, Per: job.PerMonth, Zone: time.UTC}}, "has room"},
+		"not set": {3, nil, "not set any more"},
+		// what the month used says nothing of a day
+		"another span": {2, job.Budgets{job.TenantBudget("web"): {LimitMicros: 100, Per: job.PerDay, Zone: time.UTC}}, ""},
+		"at limit":     {2, old, "$0.0002 reserved, of $0.0002"},
 	} {
 		rec := memory.New()
 		_, _, err := rec.Create(t.Context(), record.Draft{
