@@ -13,6 +13,7 @@ import (
 	"github.com/ai-worker/ai-worker/enqueue"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
+	"github.com/ai-worker/ai-worker/sweep"
 )
 
 // useBudgets sets the budgets of the sweeper and of its producer.
@@ -126,4 +127,26 @@ func TestSweepSettlesWhatNobodyTellsOf(t *testing.T) {
 			t.Errorf("%d are settled and %d released, want one", swept.Settled, swept.Released)
 		}
 	})
+}
+
+// The daily sweep removes periods of budgets that ended more than 400 days ago, and the
+// others leave them.
+func TestOldPeriodsAreRemovedByTheDailySweep(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "")
+	from := time.Now().Add(-record.BudgetsKept).AddDate(0, 0, -2)
+	d := record.Draft{
+		ID: newID(), Tenant: "web", Weight: 1, ExpiresIn: time.Hour, PriceMicros: 100,
+		Budgets: record.Budgets{Periods: []job.BudgetPeriod{{Scope: job.ServiceBudget, From: from, To: from.AddDate(0, 0, 1), LimitMicros: 100}}},
+		Input:   job.Input{Prompt: "a", Model: "m", Count: 1}, Lanes: []string{""},
+	}
+	if _, _, err := b.record.Create(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	for want, sweep := range []func(context.Context) (sweep.Swept, error){b.sweeper.Sweep, b.sweeper.SweepDaily} {
+		swept, _ := sweep(t.Context()) // the daily one fails, since there is no bucket to list
+		if swept.Budgets != want {
+			t.Errorf("%d are removed, want %d", swept.Budgets, want)
+		}
+	}
 }

@@ -64,6 +64,7 @@ type Swept struct {
 	Told     int `json:"told"`     // tasks of webhooks that never reached their queue, or that are overdue
 	Sums     int `json:"sums"`     // sums of hours that began more than 400 days ago
 	Audits   int `json:"audits"`   // entries of the audit that are past their time
+	Budgets  int `json:"budgets"`  // periods of budgets that ended more than 400 days ago
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -155,6 +156,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
 		{"remove uploads", &swept.Uploads, s.uploads(daily)},
 		{"retire the audit", &swept.Audits, s.audits(daily)},
+		{"retire budgets", &swept.Budgets, s.budgets(daily)},
 	} {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(mending)
@@ -205,7 +207,7 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (record.Backlog, erro
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
 		"moved", swept.Moved, "released", swept.Released, "settled", swept.Settled, "told", swept.Told,
-		"sums", swept.Sums, "audits", swept.Audits,
+		"sums", swept.Sums, "audits", swept.Audits, "budgets", swept.Budgets,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
