@@ -23,7 +23,7 @@ const someID = "0199a5a0-0000-7000-8000-00000000000f"
 // concrete returns a route's path with values for its wildcards.
 func concrete(p string) string {
 	asset := strings.TrimPrefix(dashboard.Asset("style.css"), path)
-	return path + strings.NewReplacer("{lane}", "a", "{id}", someID, "{webhook}", "msg_1", "{index}", "0", "/static/{hash}/{name}", asset, "{$}", "").Replace(p)
+	return path + strings.NewReplacer("{lane}", "a", "{scope}", "service", "{id}", someID, "{webhook}", "msg_1", "{index}", "0", "/static/{hash}/{name}", asset, "{$}", "").Replace(p)
 }
 
 // nothingDone checks that nothing was done by hand but to log in.
@@ -273,7 +273,7 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	s := setup(t)
 	j := s.create("web", "a", "m", 2).ID
 	c := s.logIn("ada")
-	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend", "/jobs?q=oops:1", "/jobs/" + j, "/jobs/" + j + "/raw", "/jobs/" + j + "/draw", "/jobs/" + j + "/cancel"} {
+	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend", "/jobs?q=oops:1", "/jobs/" + j, "/jobs/" + j + "/raw", "/jobs/" + j + "/draw", "/jobs/" + j + "/cancel", "/budgets/service/raise"} {
 		page := text(t, s.do(request{method: "GET", path: path + p, cookie: c}))
 		want(t, page, "-<script>", "-style=", "-onclick", "-javascript:", "-<style")
 	}

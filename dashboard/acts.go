@@ -99,6 +99,7 @@ func (d *Dashboard) forget() {
 	d.lists.forget()
 	d.tallies.forget()
 	d.jobs.forget()
+	d.budgets.forget()
 }
 
 // explained returns what people are told of an error.

@@ -49,6 +49,8 @@ type Record interface { //nolint:interfacebloat // one record, one method for ea
 	Count(ctx context.Context, q record.SearchQuery) (record.Tally, error)
 	Inspect(ctx context.Context, id string) (record.Inspection, error)
 	CancelByHand(ctx context.Context, id string, a record.Act) (job.Job, error)
+	Budgets(ctx context.Context) ([]record.BudgetState, error)
+	RaiseBudget(ctx context.Context, raise record.BudgetRaise, a record.Act) error
 }
 
 // Sweeps asks for a sweep, which moves what waits to where it can be drawn.
@@ -72,6 +74,8 @@ type Options struct {
 
 	Pictures Pictures
 
+	Budgets job.Budgets // as the settings have them
+
 	Jobs   Jobs
 	Models []job.Model // that may be asked for, the default one first
 	// LogsURL and TraceURL lead to what is kept elsewhere about a job; see expand.
@@ -91,6 +95,7 @@ type Dashboard struct {
 	lists    shared[record.SearchPage]
 	tallies  shared[map[job.Status]record.Tally]
 	jobs     shared[record.Inspection]
+	budgets  shared[[]record.BudgetState]
 	pages    pages
 	assets   assets
 	mux      *http.ServeMux // of paths
@@ -108,7 +113,7 @@ func New(options Options) *Dashboard {
 		hashing: make(chan struct{}, hashesAtOnce),
 		lately:  &shared[lately]{lasts: readingLasts}, spending: &shared[spending]{lasts: spendingLasts},
 	}
-	d.lists.lasts, d.jobs.lasts, d.tallies.lasts = readingLasts, readingLasts, countsLast
+	d.lists.lasts, d.jobs.lasts, d.tallies.lasts, d.budgets.lasts = readingLasts, readingLasts, countsLast, readingLasts
 	d.policy = policy(options.Pictures)
 	d.pages = loadPages(d.assets)
 	paths := make(map[string]map[string]route)
@@ -163,6 +168,8 @@ func (d *Dashboard) table() []route {
 		{post, "/lanes/{lane}/pause", Operator, (*Dashboard).pauseLane},
 		{get, "/lanes/{lane}/resume", Operator, (*Dashboard).resumePage},
 		{post, "/lanes/{lane}/resume", Operator, (*Dashboard).resumeLane},
+		{get, "/budgets/{scope}/raise", Admin, (*Dashboard).raisePage},
+		{post, "/budgets/{scope}/raise", Admin, (*Dashboard).raiseBudget},
 		{get, "/errors/ignore", Operator, (*Dashboard).ignorePage},
 		{post, "/errors/ignore", Operator, (*Dashboard).ignoreErrors},
 		{get, "/errors/notice", Operator, (*Dashboard).noticePage},

@@ -13,6 +13,7 @@ type overviewView struct {
 	lanesView
 	hourView
 
+	Budgets   budgetsView
 	Month     forecastView
 	Waiting   int
 	Parked    int
@@ -50,6 +51,9 @@ func (d *Dashboard) overviewPage(v *visit) error {
 		return err
 	}
 	view := d.viewOverview(o, v.who.Role)
+	if view.Budgets, err = d.readBudgets(v); err != nil {
+		return err
+	}
 	view.hourView, view.Month, view.Tenants = d.viewHour(l), forecast(s.days, s.now), viewTenants(o.Tenants, s.today)
 	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: view})
 	return nil

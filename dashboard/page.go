@@ -142,6 +142,7 @@ func said(code string) string {
 	return map[string]string{
 		"paused":  "The lane is paused. What waits on it goes to other lanes of its model within two minutes, or waits.",
 		"resumed": "The lane is resumed. What waits for it goes on within two minutes.",
+		"raised":  "The budget is changed, from the next reservation on. What has room now is released within two minutes.",
 		"ignored": "The errors are ignored, and listed below the others until then.",
 		"noticed": "The errors are ignored no more.",
 

@@ -1,11 +1,9 @@
 package dashboard
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/ai-worker/ai-worker/lane"
@@ -144,11 +142,7 @@ func (d *Dashboard) done(v *visit, err error, code string) error {
 		return errAway(err)
 	}
 	d.readings.forget()
-	ctx, cancel := context.WithTimeout(v.r.Context(), readTimeout)
-	defer cancel()
-	if err := d.options.Sweeps.AskForSweepSoon(ctx, time.Now()); err != nil {
-		d.options.Log.WarnContext(ctx, "dashboard: no sweep could be asked for", "error", err)
-	}
+	d.askForSweep(v)
 	return v.redirect(Path + "/lanes?done=" + code)
 }
 

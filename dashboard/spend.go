@@ -30,7 +30,8 @@ type spendView struct {
 	Models         []sumView
 	Waste          []sumView // by how the attempt ended
 	Cut            bool      // there were more sums than are shown
-	Shifted        bool      // days of the zone begin within an hour of UTC's
+	Budgets        budgetsView
+	Shifted        bool // days of the zone begin within an hour of UTC's
 }
 
 // A sumView is what some attempts came to.
@@ -121,6 +122,10 @@ func (d *Dashboard) spendPage(v *visit) error {
 		Models:  sumBy(sums[2], func(s record.Spend) string { return s.Model }),
 		Waste:   wasteOf(sums[0]),
 		Cut:     max(len(sums[0]), len(sums[1]), len(sums[2])) >= mostSums,
+	}
+	var err error
+	if view.Budgets, err = d.readBudgets(v); err != nil {
+		return err
 	}
 	view.Chart = drawDays("days", "Cost by day in "+view.Title+" ("+view.Zone+")", m.from, m.to, sums[0])
 	if m.to.Before(now) {

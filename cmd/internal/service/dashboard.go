@@ -27,7 +27,7 @@ func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, pi
 		Pictures: dashboard.Pictures{
 			URL: pictures.URL, Download: pictures.DownloadURL, Origin: origin, Least: dashboard.Role(cfg.Dashboard.Pictures),
 		},
-		Jobs: jobs, Models: models(cfg), LogsURL: cfg.Dashboard.LogsURL, TraceURL: cfg.Dashboard.TraceURL,
+		Budgets: cfg.Budgets, Jobs: jobs, Models: models(cfg), LogsURL: cfg.Dashboard.LogsURL, TraceURL: cfg.Dashboard.TraceURL,
 	}
 	for _, u := range cfg.Dashboard.Users {
 		options.Users = append(options.Users, dashboard.User{Name: u.Name, Role: dashboard.Role(u.Role), Hash: u.Hash.Reveal()})
