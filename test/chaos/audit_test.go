@@ -53,11 +53,17 @@ CREATE TRIGGER lane_audit AFTER UPDATE ON lanes FOR EACH ROW
     WHEN ((OLD.paused_until, OLD.proved_at) IS DISTINCT FROM (NEW.paused_until, NEW.proved_at))
     EXECUTE FUNCTION lane_audit();`
 
-// expireSQL sets the end of a dead process' leases to an hour ago, so that the
-// sweep acts on them.
-const expireSQL = `
-UPDATE images SET due_at = now() - interval '1 hour'
-WHERE status = 'processing' AND claim IN (SELECT claim FROM moves WHERE worker = $1)`
+// passOver returns an UPDATE of images that waits for no lock: the service's own
+// statements could wait for it in turn. What it passes over is for the next time.
+func passOver(set, where string) string {
+	return "UPDATE images SET " + set + " WHERE (job_id, idx) IN (SELECT job_id, idx FROM images WHERE " + where + " FOR UPDATE SKIP LOCKED)"
+}
+
+// ofDeadSQL matches the leases of a process that a sweep would not act on. expireSQL sets their
+// end to an hour ago, so that the sweep acts on them.
+const ofDeadSQL = `status = 'processing' AND due_at > now() - interval '30 minutes' AND claim IN (SELECT claim FROM moves WHERE worker = $1)`
+
+var expireSQL = passOver("due_at = now() - interval '1 hour'", ofDeadSQL)
 
 // inherit waits until a dead process has no connection to Postgres any more,
 // and then ends its leases. Until then, its last statement may still be
@@ -77,9 +83,19 @@ func (d *deployment) inherit(ctx context.Context, worker string) {
 	if !gone {
 		return // the test is over
 	}
-	if _, err := d.record.exec(ctx, expireSQL, worker); err != nil && ctx.Err() == nil {
-		d.t.Errorf("leases of %s: %v", worker, err)
-	}
+	until(ctx, func() bool {
+		left := 0
+		_, err := d.record.exec(ctx, expireSQL, worker)
+		if err == nil {
+			err = d.record.do(ctx, func(conn *pgx.Conn) error {
+				return conn.QueryRow(ctx, "SELECT count(*) FROM images WHERE "+ofDeadSQL, worker).Scan(&left)
+			})
+		}
+		if err != nil && ctx.Err() == nil {
+			d.t.Errorf("leases of %s: %v", worker, err)
+		}
+		return err != nil || left == 0
+	})
 }
 
 // unsentSQL and unheardSQL let an hour pass for tasks on their way to the
@@ -87,13 +103,16 @@ func (d *deployment) inherit(ctx context.Context, worker string) {
 // for minutes, since the tasks may still come by themselves. laterSQL lets the
 // time pass for which images of a lane wait, settleSQL that in which a worker may
 // still tell what an attempt was billed. resumeSQL ends pauses.
+var (
+	unsentSQL  = passOver("handed_out_at = handed_out_at - interval '1 hour'", "status = 'queued' AND NOT enqueued")
+	unheardSQL = passOver("due_at = due_at - interval '1 hour'", "status = 'queued' AND due_at < now()")
+	laterSQL   = passOver("due_at = now() - interval '1 hour'", "status = 'queued' AND due_at > now() AND task_lane = $1")
+	settleSQL  = passOver("completed_at = completed_at - interval '1 hour'", "completed_at > now() - interval '1 hour' AND reserved_micros > 0 AND NOT settled")
+)
+
 const (
-	unsentSQL  = `UPDATE images SET handed_out_at = handed_out_at - interval '1 hour' WHERE status = 'queued' AND NOT enqueued`
-	unheardSQL = `UPDATE images SET due_at = due_at - interval '1 hour' WHERE status = 'queued' AND due_at < now()`
-	laterSQL   = `UPDATE images SET due_at = now() - interval '1 hour' WHERE status = 'queued' AND due_at > now() AND task_lane = $1`
-	untoldSQL  = `UPDATE webhooks SET handed_out_at = handed_out_at - interval '1 hour' WHERE state = 'waiting' AND NOT sent`
-	settleSQL  = `UPDATE images SET completed_at = completed_at - interval '1 hour' WHERE completed_at > now() - interval '1 hour' AND reserved_micros > 0 AND NOT settled`
-	resumeSQL  = `UPDATE lanes SET paused_until = now() WHERE paused_until > now()`
+	untoldSQL = `UPDATE webhooks SET handed_out_at = handed_out_at - interval '1 hour' WHERE state = 'waiting' AND NOT sent`
+	resumeSQL = `UPDATE lanes SET paused_until = now() WHERE paused_until > now()`
 )
 
 // letPass lets the time pass for which images of a lane wait whose tasks do not

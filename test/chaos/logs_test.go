@@ -30,4 +30,12 @@ func (d *deployment) checkLogs() {
 			}
 		}
 	}
+	if text, err := os.ReadFile(filepath.Join(d.record.dir, "log")); err == nil {
+		for _, found := range deadlocks.FindAllString(string(text), -1) {
+			d.t.Errorf("Postgres: %.6000s", found)
+		}
+	}
 }
+
+// deadlocks match what Postgres says of one, with the statements that waited.
+var deadlocks = regexp.MustCompile(`ERROR:  deadlock detected\n(.*\n){12}`)
