@@ -207,13 +207,7 @@ func (r *Record) apply(kept change) error {
 	for id, until := range kept.Sessions {
 		r.setSession(id, until, &c)
 	}
-	for _, l := range kept.Budgets {
-		if l.Forgotten {
-			r.forgetBudget(l.Name, &c)
-		} else {
-			r.setBudget(l.Name, l.Budget, &c)
-		}
-	}
+	r.applyBudgets(kept.Budgets, &c)
 	for _, i := range kept.Ignored {
 		r.setIgnored(i, &c)
 	}
@@ -221,6 +215,16 @@ func (r *Record) apply(kept change) error {
 		r.forgetIgnored(name, &c)
 	}
 	return nil
+}
+
+func (r *Record) applyBudgets(lines []budgetLine, c *change) {
+	for _, l := range lines {
+		if l.Forgotten {
+			r.forgetBudget(l.Name, c)
+		} else {
+			r.setBudget(l.Name, l.Budget, c)
+		}
+	}
 }
 
 // state returns changes that make everything there is. Each job has a line of
