@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export NEXT_TELEMETRY_DISABLED=1
 
-go build -o bin/dev ./cmd/dev
+go build -o bin/ ./cmd/dev ./test/browser/seed
 (cd examples/nextjs && npm run client && npm ci --prefer-offline && npm run build)
 cd test/browser
 npm ci --prefer-offline

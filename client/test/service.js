@@ -15,10 +15,11 @@ const program = fileURLToPath(new URL('../../bin/dev', import.meta.url));
 
 // startService returns the service once it is ready. Its jobs are in a folder
 // of their own, which close removes. env has further settings of it, and options
-// those of its Gemini.
+// those of its Gemini; options.prepare fills the folder before the service starts.
 export async function startService(env = {}, options = {}) {
   const gemini = await startGemini(options);
   const folder = await mkdtemp(join(tmpdir(), 'ai-worker-client-'));
+  await options.prepare?.(folder);
   const child = spawn(program, {
     cwd: folder, stdio: ['ignore', 'pipe', 'inherit'],
     env: {
