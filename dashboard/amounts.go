@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -25,21 +24,6 @@ func took(d time.Duration) string {
 	default:
 		return span(d)
 	}
-}
-
-// dollars returns an amount of millionths of a US dollar, to the cent or as exactly
-// as it is. It returns a dash for nothing.
-func dollars(micros int64) string {
-	if micros == 0 {
-		return "–"
-	}
-	text := fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000)
-	whole, rest, _ := strings.Cut(text, ".")
-	rest = strings.TrimRight(rest, "0")
-	for len(rest) < 2 {
-		rest += "0"
-	}
-	return "$" + whole + "." + rest
 }
 
 // size returns a number of bytes as people read it.

@@ -48,7 +48,7 @@ func (d *Dashboard) auditPage(v *visit) error {
 	if found.Next > 0 {
 		view.Next = auditPath(q, found.Next)
 	}
-	d.write(v, http.StatusOK, page{name: "audit", Title: "Audit", Main: view})
+	d.write(v, http.StatusOK, page{name: "audit", Title: "Audit", Read: true, Main: view})
 	return nil
 }
 

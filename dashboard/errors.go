@@ -88,7 +88,7 @@ func (d *Dashboard) errorsPage(v *visit) error {
 		view.Since = at(found.Since, now)
 	}
 	view.sort(found, ignored)
-	d.write(v, http.StatusOK, page{name: "errors", Title: "Errors", Main: view})
+	d.write(v, http.StatusOK, page{name: "errors", Title: "Errors", Read: true, Main: view})
 	return nil
 }
 

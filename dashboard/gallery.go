@@ -95,7 +95,7 @@ func (d *Dashboard) galleryPage(v *visit) error {
 		}
 		view.Jobs = append(view.Jobs, galleryJob{PictureJob: j, When: at(j.CreatedAt, now), Pictures: views})
 	}
-	d.write(v, http.StatusOK, page{name: "gallery", Title: "Gallery", Main: view})
+	d.write(v, http.StatusOK, page{name: "gallery", Title: "Gallery", Read: true, Main: view})
 	return nil
 }
 

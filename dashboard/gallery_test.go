@@ -23,7 +23,7 @@ func TestGallery(t *testing.T) {
 		page := s.get(path+"/gallery", c)
 		want(t, page, pictures+"/images/"+first.ID+"/0", pictures+"/images/"+second.ID+"/0", `loading="lazy"`, `width="64" height="48"`,
 			`href="/admin/queues/jobs/`+first.ID+`"`, "&lt;i&gt;other", "-<i>other", "-blurred", "-<script>alert")
-		want(t, words(s.get(path+"/gallery?tenant=web", c)), "web m", "-other")
+		want(t, words(s.get(path+"/gallery?tenant=web", c)), "web 6 s ago m", "-other")
 		want(t, words(s.get(path+"/gallery?model=none", c)), "Nothing of that among the")
 
 		newest := s.get(linkTo(t, page, "/gallery/"+second.ID), c)

@@ -46,6 +46,10 @@ type hourView struct {
 type stripView struct {
 	Lane   string
 	Used   int // what was begun in the last full minute, and ended since
+	Begun  int // what was begun since that minute, and ended already
+	// InFlight is what is claimed now: most of it has been asked for in one of these
+	// minutes, and is in neither count.
+	InFlight int
 	RPM    int
 	Minute *moment // that minute
 	Chart  template.HTML
@@ -59,7 +63,7 @@ type errorKind struct {
 
 // viewHour returns the last hour of the lanes of the settings, and of others that
 // something was begun on.
-func (d *Dashboard) viewHour(l lately) hourView {
+func (d *Dashboard) viewHour(l lately, inFlight map[string]int) hourView {
 	now := l.activity.At
 	minute := now.Truncate(time.Minute)
 	v := hourView{Errors: errorKinds(l.activity), Waits: d.drawWaits(l.activity)}
@@ -83,7 +87,9 @@ func (d *Dashboard) viewHour(l lately) hourView {
 			continue
 		}
 		known, _ := lane.Find(d.options.Lanes, name)
-		v.Strips = append(v.Strips, viewStrip(i, len(v.Strips) == 0, name, known.RPM, slotsOf[name], minute, now))
+		strip := viewStrip(i, len(v.Strips) == 0, name, known.RPM, slotsOf[name], minute, now)
+		strip.InFlight = inFlight[name]
+		v.Strips = append(v.Strips, strip)
 	}
 	return v
 }
@@ -95,8 +101,11 @@ func viewStrip(i int, first bool, name string, rpm int, of []record.Minute, unti
 	minutes := make([]chart.Minute, len(of))
 	for i, m := range of {
 		minutes[i] = chart.Minute(m)
-		if m.At.Equal(v.Minute.At) {
-			v.Used = m.Drawn + m.Limited + m.Failed + m.Other
+		switch all := m.Drawn + m.Limited + m.Failed + m.Other; {
+		case m.At.Equal(v.Minute.At):
+			v.Used = all
+		case m.At.After(v.Minute.At):
+			v.Begun += all
 		}
 	}
 	drawing := chart.Strip(fmt.Sprint("strip-", i), name, until, minutes, rpm)

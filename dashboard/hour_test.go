@@ -58,7 +58,15 @@ func TestOverviewTellsTheLastHour(t *testing.T) {
 		s.create("late", "b", "m", 1)
 		time.Sleep(time.Minute)
 		page := s.get(path, s.logIn("vera"))
-		want(t, section(t, page, "The last hour a ", "How long"), "5 of 60 begun in 00:00 UTC", "00:00 3 1 1 0", "Together 3 1 1 0", "Nothing was begun on b.")
+		want(t, section(t, page, "The last hour a ", "How long"), "5 of 60 begun in 00:00 UTC · 0 since · 0 in flight", "00:00 3 1 1 0", "Together 3 1 1 0", "Nothing was begun on b.")
+
+		s.draw("web", "a", time.Second, ending{}) // in the minute that goes on
+		going := s.create("web", "a", "m", 1)
+		if _, err := s.kept.Claim(t.Context(), record.ClaimRequest{Model: "m", Task: job.Task{JobID: going.ID, Dispatch: 1, Lane: "a"}, Lease: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Second)
+		want(t, section(t, s.get(path, s.logIn("vera")), "The last hour a ", "How long"), "5 of 60 begun in 00:00 UTC · 1 since · 1 in flight")
 		want(t, section(t, page, "How long pictures wait and take", "Errors in"), "a 1 s 1 s 1 s 1 s –", "b – – – – 60 s")
 		want(t, section(t, page, "Errors in the last hour", "Cost in"), "blocked 1", "quota_exhausted 1", "-succeeded")
 		want(t, section(t, page, "Cost in January", "By day"), "$0.1250 so far, $0.0050 of it without a picture.", "A forecast takes one full day")

@@ -53,6 +53,8 @@ type button struct {
 type imageView struct {
 	Index    int
 	State    state
+	Width    int    // of the picture, in pixels; 0 if not known
+	Height   int    // likewise
 	URL      string // empty if there is no picture, or if who looks may not see it
 	Save     string // where it is saved from; likewise
 	Hidden   bool   // there is a picture that who looks may not see
@@ -290,7 +292,7 @@ func (d *Dashboard) viewImage(in record.Inspection, i int, shown shownJob, sees 
 	if o.Key == "" {
 		return v, nil
 	}
-	v.About, v.Hidden = aboutObject(o), !sees
+	v.About, v.Hidden, v.Width, v.Height = aboutObject(o), !sees, o.Width, o.Height
 	if !sees {
 		return v, nil
 	}

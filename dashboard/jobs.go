@@ -134,7 +134,7 @@ func viewRow(j record.BoardJob, s search, now time.Time) jobRow {
 		Path: jobPath(j.ID), ID: shortID(j.ID), State: jobState(j.Status), Tenant: j.Tenant,
 		TenantPath: jobsPath(s.with("tenant", j.Tenant), ""), Prompt: shortened(j.Prompt, maxListed),
 		Drawn: j.Progress.Succeeded, Of: j.Progress.Total, Model: j.Model, Created: moment{At: j.CreatedAt, now: now},
-		Age: ago(now.Sub(j.CreatedAt)), Cost: dollars(j.CostMicros),
+		Age: ago(now.Sub(j.CreatedAt)), Cost: listed(j.CostMicros),
 	}
 	if !j.StartedAt.IsZero() {
 		row.Took = took(endOr(j.CompletedAt, now).Sub(j.StartedAt))

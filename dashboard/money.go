@@ -1,9 +1,15 @@
 package dashboard
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
-// money returns an amount of millionths of a US dollar as people read it: to the
-// cent, or to the hundredth of a cent below a dollar.
+// Amounts are millionths of a US dollar. What is compared or summed up is written
+// with money: lists, charts and sums over many jobs. What one job, picture or attempt
+// cost, or will cost, is written with dollars: people check it against a bill.
+
+// money returns an amount to the cent, or to the hundredth of a cent below a dollar.
 func money(micros int64) string {
 	const cent, fine = 10_000, 100 // in millionths
 	hundredths := (micros + fine/2) / fine
@@ -15,4 +21,27 @@ func money(micros int64) string {
 	}
 	cents := (micros + cent/2) / cent
 	return fmt.Sprintf("$%s.%02d", number(int(cents/100)), cents%100)
+}
+
+// dollars returns an amount to the cent, or as exactly as it is known. It returns a
+// dash for nothing.
+func dollars(micros int64) string {
+	if micros == 0 {
+		return "–"
+	}
+	text := fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000)
+	whole, rest, _ := strings.Cut(text, ".")
+	rest = strings.TrimRight(rest, "0")
+	for len(rest) < 2 {
+		rest += "0"
+	}
+	return "$" + whole + "." + rest
+}
+
+// listed returns an amount as money does, and a dash for nothing.
+func listed(micros int64) string {
+	if micros == 0 {
+		return "–"
+	}
+	return money(micros)
 }

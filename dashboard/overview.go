@@ -54,7 +54,11 @@ func (d *Dashboard) overviewPage(v *visit) error {
 	if view.Budgets, err = d.readBudgets(v); err != nil {
 		return err
 	}
-	view.hourView, view.Month, view.Tenants = d.viewHour(l), forecast(s.days, s.now), viewTenants(o.Tenants, s.today)
+	inFlight := make(map[string]int)
+	for _, l := range view.Lanes {
+		inFlight[l.Name] = l.InFlight
+	}
+	view.hourView, view.Month, view.Tenants = d.viewHour(l, inFlight), forecast(s.days, s.now), viewTenants(o.Tenants, s.today)
 	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: view})
 	return nil
 }

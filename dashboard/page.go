@@ -41,6 +41,7 @@ type page struct {
 	name  string // of its template
 	Title string
 	Live  bool // what is shown is kept up to date
+	Read  bool // what is shown is as of when it was read, and it says so
 	Main  any  // what the page is about
 
 	// The rest is for the layout, and filled in by write.
@@ -48,6 +49,7 @@ type page struct {
 	Role    Role
 	Leaves  bool // there is a session that can be ended
 	Here    string
+	Again   string // the address of the page, with what it asks for
 	Links   []link
 	Theme   string
 	Themes  []string
@@ -85,7 +87,7 @@ type pages map[string]*template.Template
 // test would pass then.
 func loadPages(a assets) pages {
 	layout := template.Must(template.New("layout.html").Funcs(template.FuncMap{
-		"asset": a.path, "number": number, "span": span, "count": countOf, "money": money, "number64": func(n int64) string { return number(int(n)) }, "sums": newSumsTable,
+		"asset": a.path, "number": number, "span": span, "count": countOf, "money": money, "number64": func(n int64) string { return number(int(n)) }, "sums": newSumsTable, "code": code,
 	}).ParseFS(files, "layout.html"))
 	names, err := files.ReadDir("pages")
 	if err != nil {
@@ -103,6 +105,7 @@ func loadPages(a assets) pages {
 func (d *Dashboard) write(v *visit, status int, p page) {
 	p.Who, p.Role, p.Leaves = v.who.Name, v.who.Role, v.who.session.ID != ""
 	p.Here, p.Links, p.Theme, p.Themes = v.r.URL.Path, links(v.r.URL.Path), theme(v.r), themes
+	p.Again = v.r.URL.RequestURI()
 	p.Said = said(v.r.URL.Query().Get("done"))
 	p.Changed = moment{At: time.Now(), now: time.Now()}
 	part := "layout.html"

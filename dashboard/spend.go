@@ -137,7 +137,7 @@ func (d *Dashboard) spendPage(v *visit) error {
 	slices.SortFunc(view.Days, func(a, b sumView) int { return cmp.Compare(b.Name, a.Name) })
 	_, offset := m.from.Zone()
 	view.Shifted = offset%3600 != 0
-	d.write(v, http.StatusOK, page{name: "spend", Title: "Spend", Main: view})
+	d.write(v, http.StatusOK, page{name: "spend", Title: "Spend", Read: true, Main: view})
 	return nil
 }
 

@@ -2,7 +2,9 @@ package dashboard
 
 import (
 	"fmt"
+	"html/template"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -44,6 +46,18 @@ func span(d time.Duration) string {
 	default:
 		return fmt.Sprintf("%.0f days", d.Hours()/24)
 	}
+}
+
+// code returns a text with what stands between backticks as code.
+func code(text string) template.HTML {
+	var out strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		if part = template.HTMLEscapeString(part); i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		out.WriteString(part)
+	}
+	return template.HTML(out.String()) //nolint:gosec // each part is escaped
 }
 
 // A moment is a time as a page shows it.

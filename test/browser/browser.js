@@ -65,3 +65,21 @@ export async function checkPage(page, name) {
     await page.screenshot({path: join(screenshots, `${name.replace(/\W+/g, '-')}.png`), fullPage: true});
   }
 }
+
+// checkStill holds a page to staying where it is while it loads and is read from top
+// to bottom: nothing that is seen moves by itself.
+export async function checkStill(page, name) {
+  const shift = await page.evaluate(async () => {
+    let sum = 0;
+    const seen = new PerformanceObserver((list) => list.getEntries().forEach((e) => { if (!e.hadRecentInput) sum += e.value; }));
+    seen.observe({type: 'layout-shift', buffered: true});
+    for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
+      scrollTo(0, y);
+      await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    }
+    scrollTo(0, 0);
+    seen.takeRecords().forEach((e) => { if (!e.hadRecentInput) sum += e.value; });
+    return sum;
+  });
+  assert.ok(shift < 0.01, `${name} shifts by ${shift}`);
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -150,7 +152,7 @@ func (p *player) report(c record.Claim, slot time.Time, took time.Duration, went
 		r.AskedAt, r.AnsweredAt = time.Time{}, time.Time{}
 	}
 	if r.Detail = went.detail; went.detail != "" {
-		r.Detail = fmt.Sprintf(went.detail+"%.0s", 10+p.random.IntN(50))
+		r.Detail = strings.ReplaceAll(went.detail, "%d", strconv.Itoa(10+p.random.IntN(50)))
 	}
 	if went.billed {
 		r.Bill = p.bill(c.Job.Input, false)
