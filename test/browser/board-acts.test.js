@@ -8,7 +8,7 @@ import {after, before, test} from 'node:test';
 import {promisify} from 'node:util';
 
 import {createClient} from '../../client/dist/index.js';
-import {apiKey} from '../../client/test/service.js';
+import {apiKey, startService} from '../../client/test/service.js';
 import {checkPage, launch, openContext} from './browser.js';
 import {startSeeded} from './seeded.js';
 
@@ -98,6 +98,8 @@ for (const javaScriptEnabled of [true, false]) {
     const picture = job.images[0].url;
     assert.equal((await fetch(picture)).status, 200);
 
+    await page.goto(`${board}/jobs/${drawn}`); // what was read is shown for 2 s
+    await until(async () => (await page.reload(), page.getByRole('link', {name: 'Delete…'}).count()));
     await act(page, `/jobs/${drawn}`, named('Delete…'), /^Delete /);
     await assert.rejects(client.jobs.get(drawn));
     assert.equal((await fetch(picture)).status, 404);
@@ -171,10 +173,10 @@ test('the command that a page copies asks for the same again', async () => {
   await context.close();
 });
 
-test('who logs out is out, and comes back to where they were', async () => {
+test('who logs in comes to the page that was asked for, and who logs out is out', async () => {
   // The hash of "correct horse battery", by `ai-worker password`.
   const hash = '$2a$12$L6.v4JEZzHhTWBdxZbJ5ueT6WaFDv3QG/t6YTrxZzvjpqeHB9gcYi';
-  const closed = await startSeeded({DASHBOARD_USERS: `ada:admin:${hash}`});
+  const closed = await startService({DASHBOARD_USERS: `ada:admin:${hash}`});
   const context = await openContext(browser);
   const page = await context.newPage();
   try {
@@ -187,6 +189,7 @@ test('who logs out is out, and comes back to where they were', async () => {
     await page.waitForURL(/\/lanes$/);
     await checkPage(page, 'board logged in');
     await page.getByRole('button', {name: 'Log out'}).click();
+    await page.getByLabel('Password').waitFor();
     assert.equal((await context.request.get(`${closed.url}/admin/queues/lanes`)).status(), 401);
   } finally {
     await context.close();
