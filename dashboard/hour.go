@@ -39,20 +39,21 @@ type hourView struct {
 	Quiet  []string      // lanes that nothing was begun on
 	Since  *moment       // from when on it is complete, if that is not an hour ago
 	Waits  template.HTML // a chart; empty if there is nothing to draw
+	Paces  template.HTML // the same over time; empty if nothing was drawn
 	Errors []errorKind   // of the last hour, the most frequent first
 }
 
 // A stripView is the last hour of one lane.
 type stripView struct {
-	Lane   string
-	Used   int // what was begun in the last full minute, and ended since
-	Begun  int // what was begun since that minute, and ended already
+	Lane  string
+	Used  int // what was begun in the last full minute, and ended since
+	Begun int // what was begun since that minute, and ended already
 	// InFlight is what is claimed now: most of it has been asked for in one of these
 	// minutes, and is in neither count.
 	InFlight int
-	RPM    int
-	Minute *moment // that minute
-	Chart  template.HTML
+	RPM      int
+	Minute   *moment // that minute
+	Chart    template.HTML
 }
 
 // An errorKind is how often attempts failed in one way.
@@ -66,7 +67,7 @@ type errorKind struct {
 func (d *Dashboard) viewHour(l lately, inFlight map[string]int) hourView {
 	now := l.activity.At
 	minute := now.Truncate(time.Minute)
-	v := hourView{Errors: errorKinds(l.activity), Waits: d.drawWaits(l.activity)}
+	v := hourView{Errors: errorKinds(l.activity), Waits: d.drawWaits(l.activity), Paces: drawPaces(l.activity)}
 	if l.slots.Since.After(minute.Add(-chart.Minutes*time.Minute + time.Minute)) {
 		v.Since = at(l.slots.Since, now)
 	}
@@ -132,6 +133,25 @@ func errorKinds(a record.Activity) []errorKind {
 	}
 	slices.SortStableFunc(kinds, func(a, b errorKind) int { return cmp.Compare(b.N, a.N) })
 	return kinds
+}
+
+// drawPaces draws how long pictures of all lanes waited and ran over the last hour.
+func drawPaces(a record.Activity) template.HTML {
+	if len(a.Paces) == 0 {
+		return ""
+	}
+	paces := make([]chart.Pace, len(a.Paces))
+	for i, p := range a.Paces {
+		paces[i] = chart.Pace{
+			At: p.At, Pictures: p.Wait.Pictures,
+			WaitMedian: p.Wait.Median, WaitP95: p.Wait.P95, RunMedian: p.Run.Median, RunP95: p.Run.P95,
+		}
+	}
+	var oldest time.Duration
+	for _, w := range a.Waits {
+		oldest = max(oldest, a.At.Sub(w.Oldest))
+	}
+	return chart.Paces("paces", a.At, record.PaceStretch, paces, oldest, span).HTML()
 }
 
 // noLane stands for the lane of pictures that no lane serves.

@@ -159,6 +159,8 @@ const (
 	ActivitySince = time.Hour
 	// MaxAttempts is how many attempts Activity and Slots look at, at most.
 	MaxAttempts = 50_000
+	// PaceStretch is how long a stretch of Activity.Paces is.
+	PaceStretch = 5 * time.Minute
 	// MaxPaces is of how many attempts Activity measures how long they took, at
 	// most.
 	MaxPaces = 1000
@@ -170,7 +172,10 @@ type Activity struct {
 	Waits []Wait    // by lane, model and priority; images that no lane serves come first
 
 	Lanes []LaneActivity // that had attempts, by name
-	// Since is from when on Lanes is complete: ActivitySince ago, or when the
+	// Paces is how long attempts of all lanes waited and ran that succeeded, by when
+	// they ended, in order. Stretches in which none did are left out.
+	Paces []Pace
+	// Since is from when on Lanes and Paces are complete: ActivitySince ago, or when the
 	// earliest of the latest MaxAttempts ended.
 	Since time.Time
 }
@@ -193,6 +198,13 @@ type LaneActivity struct {
 	Outcomes map[job.Outcome]int
 	// How long attempts of the lane waited and ran, of the latest MaxPaces of all
 	// lanes that succeeded. Others would tell of other things: a refusal is quick.
+	Wait, Run Runs
+}
+
+// A Pace is how long attempts waited and ran that succeeded within PaceStretch from a
+// time.
+type Pace struct {
+	At        time.Time // a whole number of PaceStretch since midnight, UTC
 	Wait, Run Runs
 }
 

@@ -144,3 +144,27 @@ func TestHTML(t *testing.T) {
 		}
 	}
 }
+
+// Paces stand where their time and length are, from the median to the 95th percentile,
+// and the oldest that waits is on the same axis.
+func TestPaces(t *testing.T) {
+	at := time.Date(2026, 11, 26, 10, 3, 0, 0, time.UTC)
+	paces := []chart.Pace{
+		{At: at.Add(-63 * time.Minute), Pictures: 9, WaitP95: time.Second, RunP95: time.Second}, // before the hour
+		{At: at.Add(-8 * time.Minute), Pictures: 2, WaitMedian: 10 * time.Second, WaitP95: 100 * time.Second, RunMedian: time.Second, RunP95: time.Second},
+	}
+	d := chart.Paces("p", at, 5*time.Minute, paces, 600*time.Second, time.Duration.String)
+	want := []chart.Group{{
+		Hint: "09:55: 2 pictures, waited 10s, 95 % within 1m40s; took 1s, 95 % within 1s",
+		Bars: []chart.Bar{{X: 84.5, W: 2.8333, Y: 49.291, H: 45.355, Kind: chart.Plain}, {X: 87.6667, W: 2.8333, Y: 138, H: 2, Kind: chart.Good}},
+	}}
+	if diff := cmp.Diff(want, d.Groups, cmpopts.EquateApprox(0, 0.01)); diff != "" {
+		t.Errorf("bars (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]chart.Mark{{X: 99, Y: 14, Hint: "The oldest has waited 10m0s."}}, d.Marks, cmpopts.EquateApprox(0, 0.01)); diff != "" {
+		t.Errorf("marks (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([][]string{{"09:55", "2", "10s", "1m40s", "1s", "1s"}}, d.Table.Rows); diff != "" {
+		t.Errorf("the numbers (-want +got):\n%s", diff)
+	}
+}

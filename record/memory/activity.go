@@ -47,7 +47,7 @@ func anyAttempt(job.Attempt) bool { return true }
 func (r *Record) Activity(ctx context.Context) (a record.Activity, err error) {
 	err = r.view(ctx, func(now time.Time) error {
 		attempts, since := r.lately(now.Add(-record.ActivitySince), record.MaxAttempts, anyAttempt)
-		a = record.Activity{At: now, Waits: r.waits(), Lanes: laneActivities(attempts), Since: since}
+		a = record.Activity{At: now, Waits: r.waits(), Lanes: laneActivities(attempts), Paces: paces(attempts), Since: since}
 		return nil
 	})
 	return a, err
@@ -98,6 +98,22 @@ func laneActivities(latest []attempt) []record.LaneActivity {
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		of[name].Wait, of[name].Run = record.NewRuns(waited[name]), record.NewRuns(ran[name])
 		all = append(all, *of[name])
+	}
+	return all
+}
+
+// paces measures attempts that succeeded, by when they ended.
+func paces(attempts []attempt) []record.Pace {
+	waited, ran := make(map[time.Time][]time.Duration), make(map[time.Time][]time.Duration)
+	for _, a := range attempts {
+		if a.Outcome == job.OutcomeSucceeded {
+			at := a.EndedAt.Truncate(record.PaceStretch)
+			waited[at], ran[at] = append(waited[at], a.Waited), append(ran[at], a.Ran())
+		}
+	}
+	var all []record.Pace
+	for _, at := range slices.SortedFunc(maps.Keys(waited), time.Time.Compare) {
+		all = append(all, record.Pace{At: at, Wait: record.NewRuns(waited[at]), Run: record.NewRuns(ran[at])})
 	}
 	return all
 }

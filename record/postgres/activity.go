@@ -40,13 +40,14 @@ func (r *Record) Activity(ctx context.Context) (record.Activity, error) {
 	var a record.Activity
 	var back reach
 	args := pgx.NamedArgs{
-		"since": record.ActivitySince, "look": record.MaxAttempts, "paces": record.MaxPaces, "heads": record.MaxHeads,
+		"since": record.ActivitySince, "look": record.MaxAttempts, "paces": record.MaxPaces, "heads": record.MaxHeads, "stretch": record.PaceStretch,
 	}
 	err := r.send(ctx,
 		call{statement: "clock", read: oneRow(&a.At)},
 		call{statement: "waits", args: args, read: readWaits(&a)},
 		call{statement: "attempts_lately", args: args, read: readAttemptsLately(&a, &back)},
 		call{statement: "paces", args: args, read: readPaces(&a)},
+		call{statement: "paces_lately", args: args, read: readPacesLately(&a)},
 	)
 	if err != nil {
 		return record.Activity{}, fmt.Errorf("postgres: read what goes on: %w", err)
@@ -101,6 +102,19 @@ func readPaces(a *record.Activity) func(pgx.Rows) error {
 					a.Lanes[i].Wait, a.Lanes[i].Run = wait, run
 				}
 			}
+			return nil
+		})
+		return err
+	}
+}
+
+// readPacesLately reads how long attempts took, by when they ended.
+func readPacesLately(a *record.Activity) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var p record.Pace
+		_, err := pgx.ForEachRow(rows, []any{&p.At, &p.Wait.Pictures, &p.Wait.Median, &p.Wait.P95, &p.Run.Median, &p.Run.P95}, func() error {
+			p.At, p.Run.Pictures = p.At.UTC(), p.Wait.Pictures
+			a.Paces = append(a.Paces, p)
 			return nil
 		})
 		return err

@@ -1,6 +1,8 @@
 package recordtest
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -78,14 +80,23 @@ func (f *fixture) endAttempts() {
 
 func activityPaces(f *fixture) {
 	var waited, ran []time.Duration
+	waitedBy, ranBy := make(map[time.Time][]time.Duration), make(map[time.Time][]time.Duration)
 	for _, t := range f.create(3) {
 		c := f.claim(t, never)
 		f.succeed(c)
 		a := f.lastAttempt(c)
 		waited, ran = append(waited, a.Waited), append(ran, a.Ran())
+		at := a.EndedAt.Truncate(record.PaceStretch)
+		waitedBy[at], ranBy[at] = append(waitedBy[at], a.Waited), append(ranBy[at], a.Ran())
 	}
 	f.fail(f.claim(f.create(1)[0], never))
-	got := f.activity().Lanes[0]
+	all := f.activity()
+	var paces []record.Pace
+	for _, at := range slices.SortedFunc(maps.Keys(waitedBy), time.Time.Compare) {
+		paces = append(paces, record.Pace{At: at, Wait: record.NewRuns(waitedBy[at]), Run: record.NewRuns(ranBy[at])})
+	}
+	f.wantEqual("how long they waited and ran, by when they ended", all.Paces, paces)
+	got := all.Lanes[0]
 	f.wantEqual("how long they waited and ran", []record.Runs{got.Wait, got.Run}, []record.Runs{record.NewRuns(waited), record.NewRuns(ran)})
 }
 

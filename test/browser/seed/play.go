@@ -81,7 +81,9 @@ type step struct {
 	unasked bool // no request was sent
 }
 
-func reason(code job.Code, message string) *job.Error { return &job.Error{Code: code, Message: message} }
+func reason(code job.Code, message string) *job.Error {
+	return &job.Error{Code: code, Message: message}
+}
 
 // steps are the ways in which attempts go wrong.
 var steps = []step{
