@@ -156,7 +156,7 @@ func TestPaces(t *testing.T) {
 	d := chart.Paces("p", at, 5*time.Minute, paces, 600*time.Second, time.Duration.String)
 	want := []chart.Group{{
 		Hint: "09:55: 2 pictures, waited 10s, 95 % within 1m40s; took 1s, 95 % within 1s",
-		Bars: []chart.Bar{{X: 84.5, W: 2.8333, Y: 49.291, H: 45.355, Kind: chart.Plain}, {X: 87.6667, W: 2.8333, Y: 138, H: 2, Kind: chart.Good}},
+		Bars: []chart.Bar{{X: 86.05, W: 2.55, Y: 49.291, H: 45.355, Kind: chart.Plain}, {X: 88.9, W: 2.55, Y: 138, H: 2, Kind: chart.Good}},
 	}}
 	if diff := cmp.Diff(want, d.Groups, cmpopts.EquateApprox(0, 0.01)); diff != "" {
 		t.Errorf("bars (-want +got):\n%s", diff)

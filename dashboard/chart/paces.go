@@ -19,6 +19,7 @@ const (
 	pacesTop    = 14  // pixels above the plot
 	pacesPlot   = 126 // pixels
 	pacesHeight = pacesTop + pacesPlot + 18
+	pacesLeft   = 10.0 // percent of the width, for the words of the axis
 )
 
 // Paces draws an hour until a time, in stretches of a length: of each the bar from the
@@ -45,12 +46,13 @@ func Paces(id string, until time.Time, stretch time.Duration, paces []Pace, olde
 			d.Texts = append(d.Texts, Text{Y: y - 3, Anchor: "start", Text: t.name})
 		}
 	}
-	width := share(float64(stretch), float64(time.Hour))
+	across := func(of time.Duration) float64 { return (100 - pacesLeft) * float64(of) / float64(time.Hour) }
+	width := across(stretch)
 	for _, p := range paces {
 		if p.At.Before(from) || p.At.After(last) {
 			continue
 		}
-		x := share(float64(p.At.Sub(from)), float64(time.Hour))
+		x := pacesLeft + across(p.At.Sub(from))
 		d.Groups = append(d.Groups, Group{
 			Hint: fmt.Sprintf("%s: %d pictures, waited %s, 95 %% within %s; took %s, 95 %% within %s",
 				clock(p.At), p.Pictures, say(p.WaitMedian), say(p.WaitP95), say(p.RunMedian), say(p.RunP95)),
@@ -67,7 +69,10 @@ func Paces(id string, until time.Time, stretch time.Duration, paces []Pace, olde
 		d.Marks = []Mark{{X: 99, Y: height(oldest), Hint: hint}}
 		d.Desc += " " + hint
 	}
-	d.Texts = append(d.Texts, hours(from, time.Hour, pacesHeight-3)...)
+	for _, t := range hours(from, time.Hour, pacesHeight-3) {
+		t.X = pacesLeft + (100-pacesLeft)*t.X/100
+		d.Texts = append(d.Texts, t)
+	}
 	return d
 }
 
