@@ -47,6 +47,9 @@ func (p *Producer) Retry(ctx context.Context, j job.Job, r Retry) (job.Job, erro
 		ExpiresIn: j.ExpiresAt.Sub(j.CreatedAt), IdempotencyKey: r.IdempotencyKey, Fingerprint: r.Fingerprint,
 		MaxWaiting: r.MaxWaiting, PriceMicros: r.PriceMicros, ByHand: byHand(r.ByHand, j),
 	}
+	if r.ByHand != nil {
+		again.Bulk = r.ByHand.Bulk
+	}
 	s.Input.Count, s.Input.Retry, s.Input.CostLimitMicros = len(again.Images), again, r.CostLimitMicros
 	return p.Submit(ctx, s.withCopies())
 }

@@ -79,8 +79,9 @@ type Input struct {
 
 // A Retry says which pictures of another job a job draws again.
 type Retry struct {
-	Of     string `json:"of"`     // the other job's id
-	Images []int  `json:"images"` // their indexes there, one for each picture of this job
+	Of     string `json:"of"`             // the other job's id
+	Images []int  `json:"images"`         // their indexes there, one for each picture of this job
+	Bulk   string `json:"bulk,omitempty"` // the id of the bulk that made it; empty for none
 }
 
 // MaxCount is the most pictures that one job may ask for.

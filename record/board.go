@@ -71,6 +71,10 @@ type SearchQuery struct {
 	Lane  string   // where it waits; or else where it was last claimed, or has waited if it never was
 	Model string   // that draws it
 
+	// Jobs that ended then or later match whatever Statuses says; the zero time for
+	// none. See Bulk.
+	EndedSince time.Time
+
 	Cursor string // Next of the page before; empty for the first page
 	Limit  int    // jobs on a page; above 0
 }

@@ -83,6 +83,9 @@ type Act struct {
 	Role   string // the operator's role at that time
 	Action string // one of the constants above, or of those for jobs
 	Reason string // in the operator's own words; empty with a login or logout
+	// Bulk is the id of the bulk that cancels or retries a job; empty for none. Entries
+	// of the audit have it in their Detail.
+	Bulk string `json:",omitempty"`
 }
 
 // A HandPause is the pause of a lane by an operator. It is zero if there is none.

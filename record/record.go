@@ -275,4 +275,5 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	WebhookKeeper
 	Operators
 	Ignorer
+	BulkKeeper
 }

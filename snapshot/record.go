@@ -305,3 +305,43 @@ func (r *Record) Models(ctx context.Context) ([]record.ModelState, error) {
 func (r *Record) Outcomes(ctx context.Context, since time.Duration) (record.Outcomes, error) {
 	return r.record.Outcomes(ctx, since)
 }
+
+// MeasureBulk implements record.Record.
+func (r *Record) MeasureBulk(ctx context.Context, q record.SearchQuery) (record.BulkMeasure, error) {
+	return r.record.MeasureBulk(ctx, q)
+}
+
+// StartBulk implements record.Record.
+func (r *Record) StartBulk(ctx context.Context, d record.BulkDraft, a record.Act) (record.Bulk, error) {
+	return r.record.StartBulk(ctx, d, a)
+}
+
+// AbortBulk implements record.Record.
+func (r *Record) AbortBulk(ctx context.Context, id string, a record.Act) (record.Bulk, error) {
+	return r.record.AbortBulk(ctx, id, a)
+}
+
+// Bulk implements record.Record.
+func (r *Record) Bulk(ctx context.Context, id string) (record.Bulk, error) {
+	return r.record.Bulk(ctx, id)
+}
+
+// Bulks implements record.Record.
+func (r *Record) Bulks(ctx context.Context, before string, limit int) ([]record.Bulk, error) {
+	return r.record.Bulks(ctx, before, limit)
+}
+
+// OpenBulks implements record.Record.
+func (r *Record) OpenBulks(ctx context.Context, limit int) ([]record.Bulk, error) {
+	return r.record.OpenBulks(ctx, limit)
+}
+
+// BulkTargets implements record.Record.
+func (r *Record) BulkTargets(ctx context.Context, b record.Bulk, limit int) (record.BulkTargets, error) {
+	return r.record.BulkTargets(ctx, b, limit)
+}
+
+// AdvanceBulk implements record.Record.
+func (r *Record) AdvanceBulk(ctx context.Context, b record.Bulk, s record.BulkStep) (record.Bulk, error) {
+	return r.record.AdvanceBulk(ctx, b, s)
+}

@@ -1,8 +1,8 @@
 // Package sweep finds what crashes left behind, and mends it: tasks that never
 // reached their queue or are gone from it, images whose worker died, jobs past
 // their deadline, jobs past retention, and what is stored for no job. It also
-// gives images a place on a lane that serves them, and evens out what waits on
-// the lanes of a model. It asks for the next sweep as long as there is work.
+// gives images a place on a lane that serves them, evens out what waits on the
+// lanes of a model, and goes on with operators' bulks. It asks for the next sweep as long as there is work.
 package sweep
 
 import (
@@ -65,6 +65,7 @@ type Swept struct {
 	Sums     int `json:"sums"`     // sums of hours that began more than 400 days ago
 	Audits   int `json:"audits"`   // entries of the audit that are past their time
 	Budgets  int `json:"budgets"`  // periods of budgets that ended more than 400 days ago
+	Bulked   int `json:"bulked"`   // jobs that bulks came to
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -116,6 +117,7 @@ type Sweeper struct {
 	Budgets   record.BudgetBook
 	Log       *slog.Logger
 	Webhooks  WebhookProducer // nil in a service that has no queue for webhooks: they wait
+	Retrier   Retrier         // of jobs that a bulk retries
 
 	now func() time.Time // nil is time.Now; which jobs are past retention, the record's clock tells
 }
@@ -137,7 +139,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	end := time.Now().Add(timeLimit)
 	mending, cancel := context.WithDeadline(ctx, end.Add(pageLimit))
 	defer cancel()
-	placing, releasing := newPlacing(s), &releasing{Sweeper: s}
+	placing, releasing, bulking := newPlacing(s), &releasing{Sweeper: s}, newBulking(s)
 	for _, step := range []struct {
 		name  string
 		count *int
@@ -151,6 +153,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"send", &swept.Sent, s.send},
 		{"renew", &swept.Renewed, s.renew},
 		{"tell", &swept.Told, s.tell},
+		{"go on with bulks", &swept.Bulked, bulking.step},
 		{"remove sums", &swept.Sums, s.sums(daily)},
 		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
 		{"remove orphans", &swept.Orphans, s.orphans(daily)},
@@ -171,7 +174,10 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}
-	if err != nil || b.Waiting+b.Processing+b.Untold > 0 { // if it is not known what is left, there may be something
+	if bulking.unfinished {
+		errs = append(errs, s.askForBulks(ctx))
+	}
+	if err != nil || bulking.unfinished || b.Waiting+b.Processing+b.Untold > 0 { // if it is not known what is left, there may be something
 		errs = append(errs, s.askForNext(ctx, b.Held > 0, placing.unfinished || mayFree(b)))
 	}
 	return swept, errors.Join(errs...)
@@ -207,7 +213,7 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (record.Backlog, erro
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
 		"moved", swept.Moved, "released", swept.Released, "settled", swept.Settled, "told", swept.Told,
-		"sums", swept.Sums, "audits", swept.Audits, "budgets", swept.Budgets,
+		"sums", swept.Sums, "audits", swept.Audits, "budgets", swept.Budgets, "bulked", swept.Bulked,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {

@@ -67,7 +67,8 @@ func (r *Record) searched(q record.SearchQuery) []*entry {
 // that has a stored picture.
 func (e *entry) matches(q record.SearchQuery, stored bool) bool {
 	j := e.snapshot()
-	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, j.Status)) &&
+	since := !q.EndedSince.IsZero() && !j.CompletedAt.Before(q.EndedSince)
+	return (len(q.Statuses) == 0 || slices.Contains(q.Statuses, j.Status) || since) &&
 		strings.Contains(record.SearchText(j.Input.Prompt), q.Folded()) &&
 		j.CostMicros() >= q.MinCostMicros &&
 		slices.ContainsFunc(e.Images, func(i *image) bool {

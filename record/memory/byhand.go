@@ -21,7 +21,7 @@ func (r *Record) CancelByHand(ctx context.Context, id string, a record.Act) (j j
 			return record.ErrEnded
 		}
 		n := r.cancel(e, now, c)
-		r.note(a, id, map[string]string{"pictures": strconv.Itoa(n)}, now, c)
+		r.noteJob(a, id, map[string]string{"pictures": strconv.Itoa(n)}, now, c)
 		j = e.snapshot()
 		return nil
 	})
@@ -64,8 +64,16 @@ func (r *Record) ReplayWebhookByHand(ctx context.Context, jobID, id string, a re
 // noteCreated writes a job that is made by hand to the audit.
 func (r *Record) noteCreated(d record.Draft, now time.Time, c *change) {
 	if by := d.ByHand; by != nil {
-		r.note(by.Act, by.Of, map[string]string{"as": d.ID, "pictures": strconv.Itoa(d.Input.Count)}, now, c)
+		r.noteJob(by.Act, by.Of, map[string]string{"as": d.ID, "pictures": strconv.Itoa(d.Input.Count)}, now, c)
 	}
+}
+
+// noteJob writes an act to the audit that may be a part of a bulk.
+func (r *Record) noteJob(a record.Act, id string, detail map[string]string, now time.Time, c *change) {
+	if a.Bulk != "" {
+		detail["bulk"], a.Bulk = a.Bulk, ""
+	}
+	r.note(a, id, detail, now, c)
 }
 
 // Inspect implements record.Operators.

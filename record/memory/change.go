@@ -27,6 +27,8 @@ type change struct {
 
 	Ignored []record.IgnoredError `json:"ignored,omitempty"`
 	Noticed []record.ErrorName    `json:"noticed,omitempty"` // that are not ignored any more
+
+	Bulks []record.Bulk `json:"bulks,omitempty"`
 }
 
 type turnLine struct {
@@ -60,7 +62,7 @@ type budgetLine struct {
 
 func (c *change) empty() bool {
 	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours)+len(c.Budgets) == 0 &&
-		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions)+len(c.Ignored)+len(c.Noticed) == 0
+		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions)+len(c.Ignored)+len(c.Noticed)+len(c.Bulks) == 0
 }
 
 // The setters make a change and note it in c. All changes go through them, also
@@ -155,6 +157,11 @@ func (r *Record) forgetIgnored(name record.ErrorName, c *change) {
 	c.Noticed = append(c.Noticed, name)
 }
 
+func (r *Record) setBulk(b record.Bulk, c *change) {
+	r.bulks[b.ID] = b
+	c.Bulks = append(c.Bulks, b)
+}
+
 // fillIn gives an entry what it may lack if the journal is one of before there was
 // that.
 func (e *entry) fillIn() {
@@ -214,6 +221,9 @@ func (r *Record) apply(kept change) error {
 	for _, name := range kept.Noticed {
 		r.forgetIgnored(name, &c)
 	}
+	for _, b := range kept.Bulks {
+		r.setBulk(b, &c)
+	}
 	return nil
 }
 
@@ -248,7 +258,7 @@ func (r *Record) state() []change {
 	for name, b := range r.budgets {
 		rest.Budgets = append(rest.Budgets, budgetLine{Name: name, Budget: b})
 	}
-	rest.Ignored = slices.Collect(maps.Values(r.ignored))
+	rest.Ignored, rest.Bulks = slices.Collect(maps.Values(r.ignored)), slices.Collect(maps.Values(r.bulks))
 	all := []change{rest}
 	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {
 		all = append(all, change{Jobs: []*entry{r.jobs[id]}})

@@ -45,6 +45,7 @@ type Record struct {
 	tries    map[string]loginTry // to log in, by id
 	sessions map[string]time.Time
 	ignored  map[record.ErrorName]record.IgnoredError
+	bulks    map[string]record.Bulk // by id
 }
 
 var _ record.Record = (*Record)(nil)
@@ -64,7 +65,7 @@ func New(options ...Option) *Record {
 		turns: make(map[class]float64), tenants: make(map[tenantName]tenant), lanes: make(map[string]lane),
 		hours: make(map[hourName]record.Sums), budgets: make(map[budgetName]budget), journal: &journal.Journal[change]{},
 		tries: make(map[string]loginTry), sessions: make(map[string]time.Time),
-		ignored: make(map[record.ErrorName]record.IgnoredError),
+		ignored: make(map[record.ErrorName]record.IgnoredError), bulks: make(map[string]record.Bulk),
 	}
 	for _, o := range options {
 		o(r)

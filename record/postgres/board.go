@@ -30,7 +30,7 @@ func searchArgs(q record.SearchQuery, limit int, stored bool) (args pgx.NamedArg
 	return pgx.NamedArgs{
 		"tenant": q.Tenant, "statuses": names, "text": q.Folded(), "code": string(q.Code), "lane": q.Lane, "model": q.Model,
 		"cost": q.MinCostMicros, "stored": stored, "look": q.Look(), "limit": limit,
-		"from": uuidArg(ids.From), "to": uuidArg(ids.To), "before": uuidArg(ids.Before),
+		"ended_since": timeArg(q.EndedSince), "from": uuidArg(ids.From), "to": uuidArg(ids.To), "before": uuidArg(ids.Before),
 	}, ok
 }
 

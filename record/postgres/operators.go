@@ -13,7 +13,7 @@ import (
 
 // actArgs returns the arguments of a statement that writes an act to the audit.
 func actArgs(a record.Act) pgx.NamedArgs {
-	return pgx.NamedArgs{"who": a.Who, "role": a.Role, "action": a.Action, "reason": a.Reason}
+	return pgx.NamedArgs{"who": a.Who, "role": a.Role, "action": a.Action, "reason": a.Reason, "bulk": a.Bulk}
 }
 
 // PauseByHand implements record.Operators.

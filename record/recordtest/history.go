@@ -53,7 +53,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
-			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "operators": h.compareOperators,
+			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "bulk": h.bulk, "operators": h.compareOperators,
 			"cancelByHand": h.cancelByHand, "deleteByHand": h.deleteByHand, "replayByHand": h.replayByHand, "createByHand": h.createByHand,
 			"inspect": h.inspect, "get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
 		})
@@ -122,6 +122,7 @@ func kind(err error) string {
 		nil, record.ErrNotFound, record.ErrIdempotencyMismatch, record.ErrNothingDue, record.ErrHeld, record.ErrClaimLost,
 		record.ErrLanePaused, record.ErrWaiting, record.ErrNotPaused, record.ErrEnded, record.ErrNotEnded, record.ErrNotIgnored,
 		record.ErrBudgetChanged,
+		record.ErrBulkEnded, record.ErrBulkMoved,
 	} {
 		if errors.Is(err, known) {
 			return fmt.Sprint(known)

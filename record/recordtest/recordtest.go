@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Audit", auditTests},
 		{"Logins", loginTests},
 		{"IgnoreError", ignoreTests},
+		{"Bulks", bulkTests},
 		{"Overview", overviewTests},
 		{"ByHand", byHandTests},
 		{"Inspect", inspectTests},

@@ -35,12 +35,17 @@ func (o *operatorJobs) Render(j job.Job) ([]byte, error) {
 // Retry draws again what failed or was canceled, within the bounds of the job's
 // tenant.
 func (o *operatorJobs) Retry(ctx context.Context, j job.Job, a record.Act) (job.Job, error) {
+	again, err := o.retry(ctx, j, a, "")
+	return again, refusal(err)
+}
+
+// retry does it, once for a key unless that is empty.
+func (o *operatorJobs) retry(ctx context.Context, j job.Job, a record.Act, key string) (job.Job, error) {
 	t := o.tenant(j.Tenant)
-	again, err := o.producer.Retry(ctx, j, enqueue.Retry{
-		Weight: t.Weight, MaxWaiting: t.MaxWaiting, CostLimitMicros: t.MaxCostMicros,
+	return o.producer.Retry(ctx, j, enqueue.Retry{
+		Weight: t.Weight, MaxWaiting: t.MaxWaiting, CostLimitMicros: t.MaxCostMicros, IdempotencyKey: key,
 		PriceMicros: o.price(j.Input.Model, j.Input.ImageSize), ByHand: &a,
 	})
-	return again, refusal(err)
 }
 
 // Redraw accepts a job with edits, likewise.
@@ -92,6 +97,7 @@ func refusal(err error) error {
 	}
 	full, isFull := errors.AsType[*enqueue.FullError](err)
 	cost, isCost := errors.AsType[*enqueue.CostError](err)
+	budget, isBudget := errors.AsType[*enqueue.BudgetError](err)
 	_, isGone := errors.AsType[*job.NoUploadError](err)
 	switch {
 	case isFull:
@@ -101,6 +107,12 @@ func refusal(err error) error {
 			job.USD(cost.LimitMicros), cost.Count, job.USD(cost.PriceMicros))
 	case isGone:
 		return say("An input picture of the job is not stored any more, so that it cannot be drawn again.")
+	case isBudget:
+		return say("The budget %q has no room for it, and refuses what it has no room for. Raise BUDGET or the tenant's in TENANTS, or wait for the next period.", budget.Scope)
+	case errors.Is(err, enqueue.ErrNoLane):
+		return say("No lane serves the job's model. Add one to LANES, or name the model in a lane's \"also_serves\".")
+	case errors.Is(err, enqueue.ErrNoPrice):
+		return say("A budget is set, and the price of the job's model is not known.")
 	case errors.Is(err, enqueue.ErrNotEnded):
 		return record.ErrNotEnded
 	case errors.Is(err, enqueue.ErrNothingToRetry):

@@ -80,7 +80,9 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
 		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: log},
 	}
-	board, err := newDashboard(cfg, lanes, published, pictures, &operatorJobs{cfg, published, producer, hooks.queue, s.sweeper}, log)
+	operators := &operatorJobs{cfg, published, producer, hooks.queue, s.sweeper}
+	s.sweeper.Retrier = &bulkRetrier{operators}
+	board, err := newDashboard(cfg, lanes, published, pictures, operators, log)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

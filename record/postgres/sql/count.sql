@@ -6,7 +6,7 @@ SELECT count(*) FILTER (WHERE wanted), coalesce(max(n), 0), (array_agg(created_a
 FROM (
     SELECT created_at, n, wanted, more FROM (
         SELECT c.id, c.created_at, row_number() OVER newest AS n, lead(c.id) OVER newest IS NOT NULL AS more,
-               (cardinality(@statuses::text[]) = 0 OR c.status = ANY (@statuses::text[]))
+               (cardinality(@statuses::text[]) = 0 OR c.status = ANY (@statuses::text[]) OR coalesce(c.completed_at >= @ended_since::timestamptz, false))
                AND (@text::text = '' OR strpos(coalesce(c.search_text, ''), @text) > 0)
                AND (NOT @stored::boolean OR c.succeeded > 0)
                AND (@code::text = '' OR c.failed > 0 OR c.completed_at IS NULL)

@@ -1,0 +1,4 @@
+-- Reads bulks before an id, the latest first.
+SELECT id::text, action, search, query, expected_jobs, expected_more, expected_pictures, expected_micros, who, role, reason,
+       started_at, state, moved_at, ended_at, aborted_by, abort_reason, cursor, steps, tries, done, skipped, failed, samples
+FROM bulks WHERE id < @before::uuid ORDER BY bulks.id DESC LIMIT @limit
