@@ -273,7 +273,7 @@ func TestPagesHaveNothingInline(t *testing.T) {
 	s := setup(t)
 	j := s.create("web", "a", "m", 2).ID
 	c := s.logIn("ada")
-	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend", "/jobs?q=oops:1", "/jobs/" + j, "/jobs/" + j + "/raw", "/jobs/" + j + "/draw", "/jobs/" + j + "/cancel", "/budgets/service/raise"} {
+	for _, p := range []string{"", "/lanes", "/audit", "/lanes/a/pause", "/nothing", "/errors", "/errors/ignore?code=blocked", "/gallery", "/spend", "/jobs?q=oops:1", "/jobs/" + j, "/jobs/" + j + "/raw", "/jobs/" + j + "/draw", "/jobs/" + j + "/cancel", "/budgets/service/raise", "/bulks", "/bulks/new?action=cancel&q=tenant:web"} {
 		page := text(t, s.do(request{method: "GET", path: path + p, cookie: c}))
 		want(t, page, "-<script>", "-style=", "-onclick", "-javascript:", "-<style")
 	}

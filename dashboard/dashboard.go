@@ -51,12 +51,20 @@ type Record interface { //nolint:interfacebloat // one record, one method for ea
 	CancelByHand(ctx context.Context, id string, a record.Act) (job.Job, error)
 	Budgets(ctx context.Context) ([]record.BudgetState, error)
 	RaiseBudget(ctx context.Context, raise record.BudgetRaise, a record.Act) error
+	MeasureBulk(ctx context.Context, q record.SearchQuery) (record.BulkMeasure, error)
+	StartBulk(ctx context.Context, d record.BulkDraft, a record.Act) (record.Bulk, error)
+	AbortBulk(ctx context.Context, id string, a record.Act) (record.Bulk, error)
+	Bulk(ctx context.Context, id string) (record.Bulk, error)
+	Bulks(ctx context.Context, before string, limit int) ([]record.Bulk, error)
 }
 
-// Sweeps asks for a sweep, which moves what waits to where it can be drawn.
+// Sweeps asks for a sweep, which moves what waits to where it can be drawn, and goes on
+// with bulks.
 type Sweeps interface {
 	// AskForSweepSoon asks for a sweep within about a minute of now.
 	AskForSweepSoon(ctx context.Context, now time.Time) error
+	// AskForSweepAt asks for a sweep at a time.
+	AskForSweepAt(ctx context.Context, at time.Time) error
 }
 
 // Options are what the dashboard works with.
@@ -96,12 +104,16 @@ type Dashboard struct {
 	tallies  shared[map[job.Status]record.Tally]
 	jobs     shared[record.Inspection]
 	budgets  shared[[]record.BudgetState]
-	pages    pages
-	assets   assets
-	mux      *http.ServeMux // of paths
-	origins  *http.CrossOriginProtection
-	tries    *httprate.RateLimiter // by address; in front of what the record counts
-	hashing  chan struct{}         // a place for each password that may be compared at once
+
+	bulkLists shared[[]record.Bulk]
+	bulks     shared[record.Bulk]
+
+	pages   pages
+	assets  assets
+	mux     *http.ServeMux // of paths
+	origins *http.CrossOriginProtection
+	tries   *httprate.RateLimiter // by address; in front of what the record counts
+	hashing chan struct{}         // a place for each password that may be compared at once
 }
 
 // New returns the handler of all pages.
@@ -114,6 +126,7 @@ func New(options Options) *Dashboard {
 		lately:  &shared[lately]{lasts: readingLasts}, spending: &shared[spending]{lasts: spendingLasts},
 	}
 	d.lists.lasts, d.jobs.lasts, d.tallies.lasts, d.budgets.lasts = readingLasts, readingLasts, countsLast, readingLasts
+	d.bulkLists.lasts, d.bulks.lasts = readingLasts, readingLasts
 	d.policy = policy(options.Pictures)
 	d.pages = loadPages(d.assets)
 	paths := make(map[string]map[string]route)
@@ -161,6 +174,8 @@ func (d *Dashboard) table() []route {
 		{get, "/gallery/{id}/{index}/download", Viewer, (*Dashboard).downloadPicture}, // who sees pictures; see Pictures
 		{get, "/spend", Viewer, (*Dashboard).spendPage},
 		{get, "/spend.csv", Viewer, (*Dashboard).spendCSV},
+		{get, "/bulks", Viewer, (*Dashboard).bulksPage},
+		{get, "/bulks/{id}", Viewer, (*Dashboard).bulkPage},
 
 		// What can be done.
 		{post, "/logout", Viewer, (*Dashboard).logOut},
@@ -174,6 +189,10 @@ func (d *Dashboard) table() []route {
 		{post, "/errors/ignore", Operator, (*Dashboard).ignoreErrors},
 		{get, "/errors/notice", Operator, (*Dashboard).noticePage},
 		{post, "/errors/notice", Operator, (*Dashboard).noticeErrors},
+		{get, "/bulks/new", Operator, (*Dashboard).newBulkPage},
+		{post, "/bulks/new", Operator, (*Dashboard).startBulk},
+		{get, "/bulks/{id}/abort", Operator, (*Dashboard).abortPage},
+		{post, "/bulks/{id}/abort", Operator, (*Dashboard).abortBulk},
 		{get, "/jobs/{id}/cancel", Operator, asks(cancelJob)},
 		{post, "/jobs/{id}/cancel", Operator, does(cancelJob)},
 		{get, "/jobs/{id}/retry", Operator, asks(retryJob)},

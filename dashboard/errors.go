@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ai-worker/ai-worker/dashboard/chart"
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -21,8 +22,10 @@ const errorsLimit = 100
 var errorSpans = []struct {
 	Name, Words string
 	length      time.Duration
+	ago         string // as the search box takes it
 }{
-	{"hour", "the last hour", time.Hour}, {"day", "the last 24 hours", 24 * time.Hour}, {"week", "the last 7 days", 7 * 24 * time.Hour},
+	{"hour", "the last hour", time.Hour, "1h"}, {"day", "the last 24 hours", 24 * time.Hour, "24h"},
+	{"week", "the last 7 days", 7 * 24 * time.Hour, "7d"},
 }
 
 // An errorsView is groups of attempts that failed alike.
@@ -54,6 +57,7 @@ type groupView struct {
 	Last     *moment
 	Hours    template.HTML // a chart; empty if nothing is known
 	JobID    string
+	Retry    string               // path of the dry run that retries its jobs; empty if no search finds them
 	Ignore   string               // path of the form that ignores it
 	Notice   string               // and of the one that ends that
 	Ignored  *record.IgnoredError // nil if it is not ignored, or is above what it is ignored for
@@ -88,6 +92,9 @@ func (d *Dashboard) errorsPage(v *visit) error {
 		view.Since = at(found.Since, now)
 	}
 	view.sort(found, ignored)
+	for i := range view.Shown {
+		view.Shown[i].Retry = retryGroup(view.Shown[i].Name, looked.ago)
+	}
 	d.write(v, http.StatusOK, page{name: "errors", Title: "Errors", Read: true, Main: view})
 	return nil
 }
@@ -131,6 +138,20 @@ func viewGroup(n int, g record.ErrorGroup, now time.Time) groupView {
 		Ignore: Path + "/errors/ignore?" + nameQuery(g.Name()), Notice: Path + "/errors/notice?" + nameQuery(g.Name()),
 		Hours: chart.Spark(fmt.Sprint("group-", n), title, now, g.Hours[:]).HTML(),
 	}
+}
+
+// retryGroup returns the dry run of the jobs that were asked for so long ago or later,
+// and whose pictures failed as the group's attempts did. Words of the provider are not
+// searched by. It returns nothing if no picture ends so.
+func retryGroup(n record.ErrorName, ago string) string {
+	if n.Outcome == job.OutcomeLost || n.Outcome == job.OutcomeGivenBack || strings.Contains(n.Lane, `"`) {
+		return ""
+	}
+	text := "status:failed,partial code:" + quoted(string(n.Outcome)) + " after:" + ago
+	if n.Lane != "" {
+		text += " lane:" + quoted(n.Lane)
+	}
+	return bulkLink(record.BulkRetry, text)
 }
 
 // nameQuery returns the part of an address that names a group.

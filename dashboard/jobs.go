@@ -33,6 +33,8 @@ type jobsView struct {
 	Since       *moment // how far back, if the page is short and there is more
 	Cost        bool    // jobs are found by what they cost, so that none was looked for without
 	Waiting     *record.Backlog
+
+	CancelAll, RetryAll string // paths of the dry runs; empty if there can be none
 }
 
 // A stateLink leads to the jobs of one state.
@@ -80,6 +82,14 @@ func (d *Dashboard) jobsPage(v *visit) error {
 		view.Next = jobsPath(s.Text, found.Next)
 		if len(found.Jobs) < jobsLimit {
 			view.Since = at(found.Since, now)
+		}
+	}
+	if s.Text != "" && len(s.Faults) == 0 && len(view.Rows) > 0 && v.who.Role.may(Operator) {
+		if _, able := record.BulkCancel.Narrow(s.Query); able {
+			view.CancelAll = bulkLink(record.BulkCancel, s.Text)
+		}
+		if _, able := record.BulkRetry.Narrow(s.Query); able {
+			view.RetryAll = bulkLink(record.BulkRetry, s.Text)
 		}
 	}
 	if err := d.countStates(v, &view); err != nil {

@@ -68,6 +68,7 @@ func links(here string) []link {
 	all := []link{
 		{Key: "o", Path: Path, Name: "Overview"},
 		{Key: "j", Path: Path + "/jobs", Name: "Jobs"},
+		{Key: "b", Path: Path + "/bulks", Name: "Bulks"},
 		{Key: "g", Path: Path + "/gallery", Name: "Gallery"},
 		{Key: "e", Path: Path + "/errors", Name: "Errors"},
 		{Key: "l", Path: Path + "/lanes", Name: "Lanes"},
@@ -148,6 +149,9 @@ func said(code string) string {
 		"raised":  "The budget is changed, from the next reservation on. What has room now is released within two minutes.",
 		"ignored": "The errors are ignored, and listed below the others until then.",
 		"noticed": "The errors are ignored no more.",
+
+		"bulk":    "The bulk is started. The first step comes within seconds.",
+		"aborted": "The bulk does no more from the next job on.",
 
 		"canceled": "The job is canceled. Pictures that there are stay.",
 		"retried":  "This is the job that draws again what failed or was canceled.",

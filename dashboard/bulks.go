@@ -1,0 +1,173 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/ai-worker/ai-worker/record"
+)
+
+// bulksLimit is how many bulks a page of the list has.
+const bulksLimit = 50
+
+// A bulksView is a page of the list of bulks.
+type bulksView struct {
+	Rows        []bulkView
+	Later       bool   // this is not the first page
+	First, Next string // paths of other pages; Next is empty if there is none
+}
+
+// A bulkView is a bulk as pages show it.
+type bulkView struct {
+	Bulk    record.Bulk
+	Path    string
+	State   state
+	Open    bool   // it has not ended
+	Abort   string // path of the form; empty if it cannot be aborted, or not by who looks
+	Jobs    string // path of the search, as it is now
+	Started *moment
+	Moved   *moment
+	Ended   *moment // nil until it has ended
+	Of      int     // jobs, at least as many as it has met
+	Samples []sampleView
+}
+
+// A sampleView is jobs that were skipped or failed for one reason.
+type sampleView struct {
+	record.BulkSample
+
+	Path string // of the latest of them
+}
+
+func bulkPath(id string) string { return Path + "/bulks/" + id }
+
+// bulksPage shows bulks, the latest first.
+func (d *Dashboard) bulksPage(v *visit) error {
+	before := cutText(v.r.URL.Query().Get("before"))
+	all, err := d.bulkLists.get(v.r.Context(), before, func(ctx context.Context) ([]record.Bulk, error) {
+		return d.options.Record.Bulks(ctx, before, bulksLimit+1)
+	})
+	if err != nil {
+		return errAway(err)
+	}
+	view := bulksView{Later: before != "", First: Path + "/bulks"}
+	if len(all) > bulksLimit {
+		all = all[:bulksLimit]
+		view.Next = Path + "/bulks?before=" + all[bulksLimit-1].ID
+	}
+	for _, b := range all {
+		view.Rows = append(view.Rows, viewBulk(v, b, time.Now()))
+	}
+	d.write(v, http.StatusOK, page{name: "bulks", Title: "Bulks", Live: true, Main: view})
+	return nil
+}
+
+// bulkPage shows a bulk, and how far it is.
+func (d *Dashboard) bulkPage(v *visit) error {
+	b, err := d.readBulk(v)
+	if err != nil {
+		return err
+	}
+	view := viewBulk(v, b, time.Now())
+	d.write(v, http.StatusOK, page{name: "bulk", Title: "Bulk " + string(b.Action) + " " + shortID(b.ID), Live: view.Open, Main: view})
+	return nil
+}
+
+// readBulk returns the bulk that a path names.
+func (d *Dashboard) readBulk(v *visit) (record.Bulk, error) {
+	id := v.r.PathValue("id")
+	b, err := d.bulks.get(v.r.Context(), id, func(ctx context.Context) (record.Bulk, error) { return d.options.Record.Bulk(ctx, id) })
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		return b, errNotFound
+	case err != nil:
+		return b, errAway(err)
+	}
+	return b, nil
+}
+
+func viewBulk(v *visit, b record.Bulk, now time.Time) bulkView {
+	view := bulkView{
+		Bulk: b, Path: bulkPath(b.ID), State: bulkState(b.State), Open: b.EndedAt.IsZero(), Jobs: jobsPath(b.Text, ""),
+		Started: at(b.At, now), Moved: at(b.MovedAt, now), Of: max(b.Expected.Jobs, b.Met()),
+	}
+	if !view.Open {
+		view.Ended, view.Of = at(b.EndedAt, now), max(1, view.Of)
+	}
+	if b.State == record.BulkRunning && v.who.Role.may(Operator) {
+		view.Abort = view.Path + "/abort"
+	}
+	for _, s := range b.Samples {
+		view.Samples = append(view.Samples, sampleView{s, jobPath(s.JobID)})
+	}
+	return view
+}
+
+// bulkState returns the state of a bulk.
+func bulkState(s record.BulkState) state {
+	return map[record.BulkState]state{
+		record.BulkRunning: {"running", "▶", "busy"}, record.BulkAborting: {"aborting", "◷", "warn"},
+		record.BulkDone: {"done", "●", "good"}, record.BulkAborted: {"aborted", "○", "off"},
+	}[s]
+}
+
+// abortPage asks why a bulk is to be aborted.
+func (d *Dashboard) abortPage(v *visit) error { return d.askToAbort(v, http.StatusOK, "", "") }
+
+func (d *Dashboard) askToAbort(v *visit, status int, reason, wrong string) error {
+	b, err := d.readBulk(v)
+	if err != nil {
+		return err
+	}
+	if b.State != record.BulkRunning {
+		return errBulkEnded
+	}
+	d.write(v, status, page{name: "act", Title: "Abort bulk " + shortID(b.ID), Main: actForm{
+		Verb: "Abort", Thing: "bulk", Path: v.r.URL.Path, Back: bulkPath(b.ID), Reason: reason, Wrong: wrong,
+		What: "From the next job on, nothing more is done. What was done to " + countOf(b.Done, "job") + " stays.",
+	}})
+	return nil
+}
+
+var errBulkEnded = errConflict("The bulk is not running: it has ended, or somebody was faster.")
+
+// abortBulk aborts a bulk.
+func (d *Dashboard) abortBulk(v *visit) error {
+	reason, wrong := readReason(v.r)
+	if wrong != "" {
+		return d.askToAbort(v, http.StatusUnprocessableEntity, reason, wrong)
+	}
+	_, err := d.options.Record.AbortBulk(v.r.Context(), v.r.PathValue("id"), v.act(record.ActionAbortBulk, reason))
+	d.forgetBulks()
+	switch {
+	case errors.Is(err, record.ErrNotFound):
+		return errNotFound
+	case errors.Is(err, record.ErrBulkEnded):
+		return errBulkEnded
+	case err != nil:
+		return errAway(err)
+	}
+	d.askForBulkSweep(v.r.Context()) // which ends it
+	return v.redirect(bulkPath(v.r.PathValue("id")) + "?done=aborted")
+}
+
+// forgetBulks makes pages read bulks anew.
+func (d *Dashboard) forgetBulks() {
+	d.bulks.forget()
+	d.bulkLists.forget()
+}
+
+// sweepAfter is how long after a bulk was started the sweep comes that goes on with it.
+const sweepAfter = 2 * time.Second
+
+// askForBulkSweep asks for a sweep within seconds. If none can be asked for, one comes
+// that was asked for before, or the daily one.
+func (d *Dashboard) askForBulkSweep(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if err := d.options.Sweeps.AskForSweepAt(ctx, time.Now().Truncate(time.Second).Add(sweepAfter)); err != nil {
+		d.options.Log.WarnContext(ctx, "dashboard: no sweep could be asked for", "error", err)
+	}
+}
