@@ -132,3 +132,31 @@ func TestAGroupOfErrorsIsRetried(t *testing.T) {
 		want(t, s.get(dry, c), "status:failed,partial code:blocked after:24h lane:", "1 picture in 1 job", "Retry 1 job<")
 	})
 }
+
+// A recorded bulk notes how many sweeps were asked for before.
+type startedBulks struct {
+	dashboard.Record
+
+	site  *site
+	asked int32
+}
+
+func (r *startedBulks) StartBulk(ctx context.Context, d record.BulkDraft, a record.Act) (record.Bulk, error) {
+	r.asked = r.site.sweeps.n.Load()
+	return r.Record.StartBulk(ctx, d, a)
+}
+
+// A sweep is asked for before a bulk is recorded: a process that dies right after that
+// leaves no bulk that nobody goes on with.
+func TestABulkHasASweepBeforeItIsRecorded(t *testing.T) {
+	s := setup(t)
+	rec := &startedBulks{Record: s.kept, site: s}
+	s.options.Record = rec
+	s.start()
+	c := s.logIn("otto")
+	s.create("web", "a", "m", 1)
+	form := formOf(s.get(path+"/bulks/new?action=cancel&q=tenant:web", c))
+	if resp := s.do(request{method: "POST", path: path + "/bulks/new", cookie: c, form: form}); resp.StatusCode != http.StatusSeeOther || rec.asked == 0 {
+		t.Errorf("answered %s, after %d sweeps", resp.Status, rec.asked)
+	}
+}

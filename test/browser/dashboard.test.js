@@ -87,3 +87,33 @@ test('keys lead to pages', async () => {
   await page.getByRole('dialog').getByText('These keys').waitFor();
   await context.close();
 });
+
+test('what a search finds is retried in bulk after a dry run, and a bulk is aborted', async () => {
+  const context = await openContext(browser);
+  const page = await context.newPage();
+  const start = async (search) => {
+    await page.goto(`${board}/jobs?q=${encodeURIComponent(search)}`);
+    await page.getByRole('link', {name: 'Retry all of these…'}).click();
+    await page.getByLabel('Why').fill('the key was wrong');
+  };
+  await start('status:failed after:2h');
+  await page.getByText(/2 pictures in 1 job, \$[\d.]+ by list price, about \d+ s/).waitFor();
+  await checkPage(page, 'dashboard dry run');
+  await page.getByRole('button', {name: 'Retry 1 job'}).click();
+  await page.getByRole('progressbar', {name: 'Progress'}).waitFor();
+  await checkPage(page, 'dashboard bulk');
+  await page.getByRole('region', {name: 'Progress'}).getByText('done', {exact: true}).waitFor(); // without a reload
+  await page.getByText('1 of 1 jobs').waitFor();
+
+  await start('status:canceled');
+  await page.getByRole('button', {name: /^Retry 1 job/}).click();
+  await page.goto(`${page.url().replace(/\?.*/, '')}/abort`);
+  if (await page.getByLabel('Why').count() > 0) { // else the bulk was faster
+    await page.getByLabel('Why').fill('enough');
+    await page.getByRole('button', {name: 'Abort bulk'}).click();
+  }
+  await page.goto(`${board}/bulks`);
+  await page.getByRole('row').filter({hasText: 'status:canceled'}).getByText(/abort|done/).first().waitFor();
+  await checkPage(page, 'dashboard bulks');
+  await context.close();
+});
