@@ -53,30 +53,32 @@ const (
 	MinIDPart = 8
 )
 
-// A SearchQuery says which jobs Search returns. What is empty is not asked for.
+// A SearchQuery says which jobs Search returns. What is empty is not asked for. Bulks
+// are kept with theirs.
 type SearchQuery struct {
-	ID       string // the whole id or its beginning, of MinIDPart hex digits or more
-	Tenant   string
-	Statuses []job.Status // any of these
+	ID       string       `json:"id,omitempty"` // the whole id or its beginning, of MinIDPart hex digits or more
+	Tenant   string       `json:"tenant,omitempty"`
+	Statuses []job.Status `json:"statuses,omitempty"` // any of these
 	// Recorded at After or later, and before Before, by the time in the id: that of
 	// the instance that took the request, to the millisecond.
-	After, Before time.Time
+	After  time.Time `json:"after,omitzero"`
+	Before time.Time `json:"before,omitzero"`
 	// The job's pictures cost at least so much so far, in millionths of a US dollar,
 	// without what brought none.
-	MinCostMicros int64
-	Text          string // a part of the prompt, in any case; see SearchText
+	MinCostMicros int64  `json:"min_cost_micros,omitempty"`
+	Text          string `json:"text,omitempty"` // a part of the prompt, in any case; see SearchText
 
 	// These are of one and the same image of the job.
-	Code  job.Code // of its error
-	Lane  string   // where it waits; or else where it was last claimed, or has waited if it never was
-	Model string   // that draws it
+	Code  job.Code `json:"code,omitempty"`  // of its error
+	Lane  string   `json:"lane,omitempty"`  // where it waits; or else where it was last claimed, or has waited if it never was
+	Model string   `json:"model,omitempty"` // that draws it
 
 	// Jobs that ended then or later match whatever Statuses says; the zero time for
 	// none. See Bulk.
-	EndedSince time.Time
+	EndedSince time.Time `json:"ended_since,omitzero"`
 
-	Cursor string // Next of the page before; empty for the first page
-	Limit  int    // jobs on a page; above 0
+	Cursor string `json:"cursor,omitempty"` // Next of the page before; empty for the first page
+	Limit  int    `json:"limit,omitempty"`  // jobs on a page; above 0
 }
 
 // A SearchPage is what Search returns at once.

@@ -173,10 +173,10 @@ const (
 
 // A BulkSample is jobs of a bulk that were skipped or failed for one reason.
 type BulkSample struct {
-	Outcome BulkOutcome
-	Reason  string
-	Jobs    int
-	JobID   string // the latest of them
+	Outcome BulkOutcome `json:"outcome"`
+	Reason  string      `json:"reason"`
+	Jobs    int         `json:"jobs"`
+	JobID   string      `json:"job_id"` // the latest of them
 }
 
 // A BulkStep is what a sweep did.

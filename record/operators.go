@@ -85,7 +85,7 @@ type Act struct {
 	Reason string // in the operator's own words; empty with a login or logout
 	// Bulk is the id of the bulk that cancels or retries a job; empty for none. Entries
 	// of the audit have it in their Detail.
-	Bulk string `json:",omitempty"`
+	Bulk string `json:"bulk,omitempty"`
 }
 
 // A HandPause is the pause of a lane by an operator. It is zero if there is none.
