@@ -71,7 +71,7 @@ func (d *Dashboard) bulkPage(v *visit) error {
 		return err
 	}
 	view := viewBulk(v, b, time.Now())
-	d.write(v, http.StatusOK, page{name: "bulk", Title: "Bulk " + string(b.Action) + " " + shortID(b.ID), Live: view.Open, Main: view})
+	d.write(v, http.StatusOK, page{name: "bulk", Title: "Bulk " + string(b.Action) + " " + shortID(b.ID), Live: true, Main: view})
 	return nil
 }
 

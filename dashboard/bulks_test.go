@@ -82,6 +82,13 @@ func TestOperatorsStartAndAbortBulks(t *testing.T) {
 		}
 	}
 	want(t, s.get(path+"/bulks/"+b.ID, c), "aborting", "Aborted by otto", "-Abort…")
+
+	if _, err := s.kept.AdvanceBulk(t.Context(), b, record.BulkStep{End: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	resp := s.do(request{method: "GET", path: path + "/bulks/" + b.ID, cookie: c, header: map[string]string{"Accept": "text/x-fragment"}})
+	want(t, text(t, resp), "aborted", "Ended", "-<html") // a page that is looked at gets the end as a part of it
 }
 
 // A dry run says what is wrong with a search, and what cannot be told. Nothing is started

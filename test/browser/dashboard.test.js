@@ -102,7 +102,7 @@ test('what a search finds is retried in bulk after a dry run, and a bulk is abor
   await page.getByRole('button', {name: 'Retry 1 job'}).click();
   await page.getByRole('progressbar', {name: 'Progress'}).waitFor();
   await checkPage(page, 'dashboard bulk');
-  await page.getByRole('region', {name: 'Progress'}).getByText('done', {exact: true}).waitFor(); // without a reload
+  await page.locator('.state', {hasText: 'done'}).waitFor(); // without a reload
   await page.getByText('1 of 1 jobs').waitFor();
 
   await start('status:canceled');
