@@ -174,8 +174,10 @@ const (
 
 // An Activity is what goes on, besides what an operator knows from counters.
 type Activity struct {
-	At    time.Time // the record's time, to compare times with
-	Waits []Wait    // by lane, model and priority; images that no lane serves come first
+	At time.Time // the record's time, to compare times with
+	// Waits is by lane, model and priority; images that no lane serves come first.
+	// Those that a budget holds are in none: they wait for no lane.
+	Waits []Wait
 
 	Lanes []LaneActivity // that had attempts, by name
 	// Paces is how long attempts of all lanes waited and ran that succeeded, by when
@@ -188,7 +190,7 @@ type Activity struct {
 
 // A Wait is what waits on one lane of one model and priority.
 type Wait struct {
-	Lane     string // empty for parked images: no lane serves their model; HeldLane for held ones
+	Lane     string // empty for parked images: no lane serves their model
 	Model    string
 	Priority job.Priority
 	// Images is how many wait, or the first MaxHeads of them in the order of turns.

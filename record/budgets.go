@@ -75,9 +75,6 @@ func (b BudgetBook) tell(s BudgetState) {
 		slog.Float64("reserved_usd", float64(s.ReservedMicros)/1e6))
 }
 
-// HeldLane stands for the lane of images that are held.
-const HeldLane = "(held)"
-
 // MaxHeld is how many held images of a scope Budgets counts, at most.
 const MaxHeld = 10_000
 

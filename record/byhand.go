@@ -68,7 +68,7 @@ const MaxActs = 20
 type ImagePlace struct {
 	Model string // that draws it
 	// Lane is where it waits, or else where it was last claimed, or where it
-	// waited if it never was. It is empty for a parked image, and HeldLane for a held one.
+	// waited if it never was. It is empty for a parked or held image.
 	Lane string
 	// LeaseEnds is until when a delivery holds it; zero unless it is processing.
 	LeaseEnds time.Time

@@ -56,8 +56,8 @@ func (r *Record) Activity(ctx context.Context) (a record.Activity, err error) {
 // waits returns what waits, by lane, model and priority.
 func (r *Record) waits() []record.Wait {
 	groups := make(map[record.Wait][]place)
-	for _, p := range r.places(func(p place) bool { return p.image.queued() }) {
-		name := record.Wait{Lane: p.image.waitsOn(), Model: p.image.Model, Priority: p.entry.Job.Priority}
+	for _, p := range r.places(func(p place) bool { return p.image.queued() && p.image.Image.HeldBy == "" }) {
+		name := record.Wait{Lane: p.image.Task.Lane, Model: p.image.Model, Priority: p.entry.Job.Priority}
 		groups[name] = append(groups[name], p)
 	}
 	var all []record.Wait

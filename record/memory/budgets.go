@@ -46,14 +46,6 @@ func (n budgetName) state(b budget) record.BudgetState {
 	}
 }
 
-// waitsOn returns the lane on which the image waits, or holds its task.
-func (i *image) waitsOn() string {
-	if i.queued() && i.Image.HeldBy != "" {
-		return record.HeldLane
-	}
-	return i.Task.Lane
-}
-
 // rooms returns what is known of the periods.
 func (r *Record) rooms(b record.Budgets) []record.BudgetRoom {
 	rooms := make([]record.BudgetRoom, len(b.Periods))

@@ -102,7 +102,7 @@ func (r *Record) Inspect(ctx context.Context, id string) (in record.Inspection, 
 
 // inspect returns where the image is.
 func (i *image) inspect() record.ImagePlace {
-	p := record.ImagePlace{Model: i.Model, Lane: i.waitsOn(), Unsent: i.queued() && !i.Enqueued}
+	p := record.ImagePlace{Model: i.Model, Lane: i.Task.Lane, Unsent: i.queued() && !i.Enqueued}
 	if !i.queued() && i.ClaimLane != "" {
 		p.Lane = i.ClaimLane
 	}

@@ -25,6 +25,7 @@ var budgetTests = []contractTest{
 	{"are raised once if two do so at once, and not after their end", budgetRaiseGuard},
 	{"forget periods of long ago", budgetRetire},
 	{"hold at once what is created at once", budgetAtOnce},
+	{"keep what they hold away from all lanes", budgetPlaces},
 	{"show in an outlook what would be held", budgetOutlook},
 }
 
@@ -410,4 +411,14 @@ func budgetRetire(f *fixture) {
 	}
 	f.succeed(c) // settles nothing that is there
 	f.wantBudget(ofTenant, price, 0, 0)
+}
+
+func budgetPlaces(f *fixture) {
+	d := budgeted(2, within(1, 0, 40))
+	f.submit(d)
+	in := f.inspection(d.ID)
+	f.wantEqual("where the images are", []string{in.Places[0].Lane, in.Places[1].Lane}, []string{lane, ""})
+	for _, w := range f.activity().Waits {
+		f.wantEqual("the lane that something waits for", w.Lane, lane)
+	}
 }

@@ -14,7 +14,7 @@ SELECT id::text, created_at, n, wanted, more FROM (
            AND (@code = '' AND @lane::text = '' AND @model::text = '' OR EXISTS (
                SELECT FROM images i WHERE i.job_id = c.id
                  AND (@code = '' OR i.error_code = @code)
-                 AND (@lane = '' OR coalesce(CASE WHEN i.status <> 'queued' THEN i.claim_lane END, i.task_lane) = @lane)
+                 AND (@lane = '' OR coalesce(CASE WHEN i.status <> 'queued' THEN i.claim_lane END, nullif(i.task_lane, '(held)')) = @lane)
                  AND (@model = '' OR i.model = @model)
                  AND (NOT @stored OR i.status = 'succeeded')
                OFFSET 0
