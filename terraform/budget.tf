@@ -1,10 +1,10 @@
 # Google Cloud's own count of the project, which Gemini's bill is part of if its
 # key belongs to this project. The spend alert is quicker, and knows pictures
-# only.
+# only, in US dollars.
 resource "google_billing_budget" "this" {
-  count = var.budget == null ? 0 : 1
+  count = var.billing_budget == null ? 0 : 1
 
-  billing_account = var.budget.billing_account
+  billing_account = var.billing_budget.billing_account
   display_name    = var.name
 
   budget_filter {
@@ -12,8 +12,7 @@ resource "google_billing_budget" "this" {
   }
   amount {
     specified_amount {
-      currency_code = "USD"
-      units         = tostring(floor(var.budget.monthly_usd))
+      units = tostring(var.billing_budget.monthly_amount) # Google takes no other currency than the account's
     }
   }
   dynamic "threshold_rules" {

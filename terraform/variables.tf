@@ -435,17 +435,21 @@ variable "alerts" {
   nullable = false
 }
 
-variable "budget" {
-  description = "A budget of the whole project, which needs rights on the billing account."
+variable "billing_budget" {
+  description = "Google Cloud tells of what the whole project costs in a month. It needs rights on the billing account, and is in that account's currency."
   type = object({
     billing_account = string # 000000-000000-000000
-    monthly_usd     = number
+    monthly_amount  = number # whole units of the currency
   })
   default = null
 
   validation {
-    condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.budget.billing_account))
-    error_message = "budget: billing_account must look like 012345-6789AB-CDEF01; `gcloud billing accounts list` shows it."
+    condition     = var.billing_budget == null ? true : can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.billing_budget.billing_account))
+    error_message = "billing_budget: billing_account must look like 012345-6789AB-CDEF01; `gcloud billing accounts list` shows it."
+  }
+  validation {
+    condition     = var.billing_budget == null ? true : var.billing_budget.monthly_amount >= 1 && floor(var.billing_budget.monthly_amount) == var.billing_budget.monthly_amount
+    error_message = "billing_budget: monthly_amount must be a whole number from 1, in the currency of the billing account."
   }
 }
 

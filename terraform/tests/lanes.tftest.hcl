@@ -124,11 +124,11 @@ run "deployed_by_terraform" {
 
 run "a_private_api_for_vercel" {
   variables {
-    api           = { public = false }
-    vercel        = { team = "acme", project = "shop", environments = ["production", "preview"] }
-    build_account = "ai-worker-build@my-project.iam.gserviceaccount.com"
-    alert_emails  = ["oncall@example.com"]
-    budget        = { billing_account = "012345-6789AB-CDEF01", monthly_usd = 100 }
+    api            = { public = false }
+    vercel         = { team = "acme", project = "shop", environments = ["production", "preview"] }
+    build_account  = "ai-worker-build@my-project.iam.gserviceaccount.com"
+    alert_emails   = ["oncall@example.com"]
+    billing_budget = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 100 }
   }
   assert {
     condition     = length(google_cloud_run_v2_service_iam_member.api_public) == 0

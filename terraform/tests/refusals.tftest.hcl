@@ -290,12 +290,20 @@ run "build_account_that_is_none" {
   expect_failures = [var.build_account]
 }
 
-run "budget_without_an_account" {
+run "billing_budget_without_an_account" {
   command = plan
   variables {
-    budget = { billing_account = "mine", monthly_usd = 10 }
+    billing_budget = { billing_account = "mine", monthly_amount = 10 }
   }
-  expect_failures = [var.budget]
+  expect_failures = [var.billing_budget]
+}
+
+run "billing_budget_of_cents" {
+  command = plan
+  variables {
+    billing_budget = { billing_account = "012345-6789AB-CDEF01", monthly_amount = 0.5 }
+  }
+  expect_failures = [var.billing_budget]
 }
 
 run "api_url_without_https" {

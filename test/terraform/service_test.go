@@ -39,11 +39,12 @@ func variables() object {
 			"account_id": "0123456789abcdef0123456789abcdef", "bucket": "pictures",
 			"public_url": "https://pictures.example.com",
 		},
-		"lanes":         object{"default": object{"rpm": 60, "concurrency": 25}},
-		"alert_emails":  []string{"oncall@example.com"},
-		"budget":        object{"billing_account": "012345-6789AB-CDEF01", "monthly_usd": 100},
-		"vercel":        object{"team": "acme", "project": "shop"},
-		"build_account": "ai-worker-build@my-project.iam.gserviceaccount.com",
+		"lanes":          object{"default": object{"rpm": 60, "concurrency": 25}},
+		"alert_emails":   []string{"oncall@example.com"},
+		"budget":         object{"usd": 50, "per": "day"},
+		"billing_budget": object{"billing_account": "012345-6789AB-CDEF01", "monthly_amount": 100},
+		"vercel":         object{"team": "acme", "project": "shop"},
+		"build_account":  "ai-worker-build@my-project.iam.gserviceaccount.com",
 	}
 }
 
