@@ -50,8 +50,9 @@ func Inspect(ctx context.Context, pool *pgxpool.Pool) (Facts, error) {
 	return f, f.compare(ctx, conn.Conn())
 }
 
-// isPooler reports whether an address is a known pooler's. It knows Neon by its
-// names, and Supabase and PgBouncer by their ports.
+// isPooler reports whether an address is a known transaction pooler's. It knows
+// Neon by its names, and Supabase and PgBouncer by their ports. Supabase's
+// session pooler has the port 5432, and holds a session's lock.
 func isPooler(host string, port uint16) bool {
 	return strings.Contains(host, "-pooler.") || port == 6543 || port == 6432
 }

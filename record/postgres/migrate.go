@@ -40,11 +40,15 @@ const codeLockTimeout = "55P03"
 // Migrate brings the database at url to the newest schema, and returns the
 // names of the migrations that it applied. Several instances may run it at the
 // same time. It needs a direct connection and not a transaction pooler's,
-// because it takes a lock for the length of its session.
+// because it takes a lock for the length of its session; it fails with
+// ErrPooler, and changes nothing, if url leads to one.
 func Migrate(ctx context.Context, url string) ([]string, error) {
 	cfg, err := pgxpool.ParseConfig(url) // as in NewPool, so that one url with pool settings suits both
 	if err != nil {
 		return nil, ErrBadURL
+	}
+	if err := refusePooler(ctx, cfg.ConnConfig); err != nil {
+		return nil, err
 	}
 	db := stdlib.OpenDB(*cfg.ConnConfig)
 	defer db.Close()

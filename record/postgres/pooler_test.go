@@ -32,6 +32,12 @@ const poolerConnections = 3
 // client prepares is not there on the server's next connection.
 func newPooled(t *testing.T, database string) string {
 	t.Helper()
+	return newPooledBy(t, database, "transaction")
+}
+
+// newPooledBy does the same for another mode of the pooler.
+func newPooledBy(t *testing.T, database, mode string) string {
+	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
 		if program = "/usr/sbin/pgbouncer"; !executable(program) {
@@ -44,7 +50,7 @@ func newPooled(t *testing.T, database string) string {
 	}
 	for range 5 {
 		port := freePort(t)
-		if err = startPooler(t, program, u, port); err == nil {
+		if err = startPooler(t, program, u, port, mode); err == nil {
 			u.Host = net.JoinHostPort("127.0.0.1", port)
 			return u.String()
 		}
@@ -70,7 +76,7 @@ func freePort(t *testing.T) string {
 }
 
 // startPooler starts the pooler, and returns once it serves.
-func startPooler(t *testing.T, program string, database *url.URL, port string) error {
+func startPooler(t *testing.T, program string, database *url.URL, port, mode string) error {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "pgbouncer.") //nolint:usetesting // the pooler's user cannot see into a test's directory
 	if err != nil {
@@ -86,9 +92,9 @@ listen_addr = 127.0.0.1
 listen_port = %s
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = %s
 default_pool_size = %d
-`, database.Hostname(), database.Port(), database.User.Username(), password, port, poolerConnections)
+`, database.Hostname(), database.Port(), database.User.Username(), password, port, mode, poolerConnections)
 	if err := errors.Join(os.Chmod(dir, 0o755), os.WriteFile(config, []byte(text), 0o644)); err != nil {
 		return err
 	}
@@ -187,5 +193,24 @@ func TestInspectTellsHowStatementsArePlanned(t *testing.T) {
 		if err != nil || got.Planning != tt.want {
 			t.Errorf("%s: %q, %v; want %q", name, got.Planning, err, tt.want)
 		}
+	}
+}
+
+// Migrations need their session. The pooler is found out by what it does, and by
+// its address where that is known.
+func TestMigrateRefusesATransactionPooler(t *testing.T) {
+	t.Parallel()
+	direct := newEmptyURL(t)
+	for _, url := range []string{
+		newPooled(t, direct),
+		"postgres://u:p@ep-a-pooler.eu-central-1.aws.neon.tech/jobs",
+		"postgres://u:p@aws-0-eu-central-1.pooler.supabase.com:6543/postgres",
+	} {
+		if applied, err := postgres.Migrate(t.Context(), url); !errors.Is(err, postgres.ErrPooler) || len(applied) > 0 {
+			t.Errorf("applied %v, error %v", applied, err)
+		}
+	}
+	if _, err := postgres.Migrate(t.Context(), newPooledBy(t, direct, "session")); err != nil {
+		t.Errorf("behind a session pooler: %v", err)
 	}
 }
