@@ -1,7 +1,8 @@
 # What must be there before the service's own root can be applied: a bucket for
 # its state, a place for its image, and an account that builds the image.
-# Applied once per project, by an owner of it. Its own state is small and stays
-# in this folder; docs/deploy.md says how to move it into the bucket.
+# Applied once per service, by an owner of the project. Its own state is small and
+# stays in this folder; docs/deploy.md says how to move it into the bucket. A
+# second service in the project has a workspace of its own.
 
 terraform {
   required_version = ">= 1.11.0"
@@ -41,6 +42,18 @@ variable "name" {
   }
 }
 
+variable "settle_seconds" {
+  description = "How long to wait until an API that was enabled can be used."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.settle_seconds >= 0 && var.settle_seconds <= 600 && floor(var.settle_seconds) == var.settle_seconds
+    error_message = "settle_seconds must be a whole number from 0 to 600."
+  }
+}
+
 resource "google_project_service" "this" {
   for_each = toset([
     "artifactregistry.googleapis.com",
@@ -49,12 +62,41 @@ resource "google_project_service" "this" {
     "iam.googleapis.com",
     "iamcredentials.googleapis.com",
     "logging.googleapis.com",
+    "secretmanager.googleapis.com", # a plan of the service looks for secrets that are there
     "serviceusage.googleapis.com",
     "storage.googleapis.com",
   ])
 
   service            = each.key
   disable_on_destroy = false
+}
+
+# Waits after an API is enabled, as in the service's root.
+resource "terraform_data" "apis_usable" {
+  triggers_replace = sort(keys(google_project_service.this))
+
+  provisioner "local-exec" {
+    interpreter = ["sh", "-c"]
+    command     = "sleep ${var.settle_seconds}"
+  }
+}
+
+# Notes whose state this is, as in the service's root.
+resource "terraform_data" "deployment" {
+  input = "${var.project}/${var.name}"
+
+  lifecycle {
+    ignore_changes = [input]
+  }
+}
+
+resource "terraform_data" "checked" {
+  lifecycle {
+    precondition {
+      condition     = terraform_data.deployment.output == "${var.project}/${var.name}"
+      error_message = "This state is that of ${terraform_data.deployment.output}, and project and name say ${var.project}/${var.name}: all of the first would be deleted. For a second service use a workspace of its own: terraform -chdir=terraform/bootstrap workspace new ${var.name}"
+    }
+  }
 }
 
 resource "google_storage_bucket" "state" {
@@ -78,7 +120,7 @@ resource "google_storage_bucket" "state" {
   lifecycle {
     prevent_destroy = true
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }
 
 # What `gcloud builds submit` sends.
@@ -97,7 +139,7 @@ resource "google_storage_bucket" "source" {
       type = "Delete"
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }
 
 resource "google_artifact_registry_repository" "images" {
@@ -129,14 +171,14 @@ resource "google_artifact_registry_repository" "images" {
       older_than = "2592000s" # 30 days
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }
 
 resource "google_service_account" "build" {
   account_id   = "${var.name}-build"
   display_name = "${var.name} build"
   description  = "Cloud Build builds and deploys ${var.name} as this account"
-  depends_on   = [google_project_service.this]
+  depends_on   = [terraform_data.apis_usable]
 }
 
 # The smoke test of a deploy proves who it is with an identity token of its own.
@@ -159,6 +201,18 @@ resource "google_storage_bucket_iam_member" "build" {
   member = google_service_account.build.member
 }
 
+# And what it sends if no bucket is named: gcloud then makes one for the project.
+resource "google_project_iam_member" "build_source" {
+  project = var.project
+  role    = "roles/storage.objectViewer"
+  member  = google_service_account.build.member
+
+  condition {
+    title      = "source-of-builds"
+    expression = "resource.name.startsWith(\"projects/_/buckets/${var.project}_cloudbuild/\")"
+  }
+}
+
 # The log of a build can be written to the project only.
 resource "google_project_iam_member" "build_log" {
   project = var.project
@@ -179,6 +233,6 @@ output "next" {
       "--gcs-source-staging-dir=gs://${google_storage_bucket.source.name}/source",
       "--substitutions=_DEPLOY=false,_REGION=${var.region},_REPOSITORY=${google_artifact_registry_repository.images.repository_id},_BUILD_ACCOUNT=${google_service_account.build.account_id}",
     ])
-    use_the_state_bucket = "terraform -chdir=terraform init -backend-config=bucket=${google_storage_bucket.state.name}"
+    use_the_state_bucket = "terraform -chdir=terraform init -backend-config=bucket=${google_storage_bucket.state.name} -backend-config=prefix=${var.name}"
   }
 }
