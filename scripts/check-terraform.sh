@@ -71,5 +71,5 @@ for root in terraform/bootstrap terraform terraform/r2; do
   fi
 done
 
-TEST_TERRAFORM=$terraform go test -count=1 -timeout=15m ./test/terraform
+TEST_TERRAFORM=$terraform go test -count=1 -timeout=40m ./test/terraform
 TEST_TERRAFORM=$terraform go test -count=1 -timeout=15m -run='^TestTerraform$' ./test/emulator

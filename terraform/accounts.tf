@@ -2,22 +2,26 @@
 # secret or service, and nothing on the project.
 
 resource "google_service_account" "this" {
-  for_each = {
-    api     = "Takes jobs and puts their tasks on the queues"
-    worker  = "Draws, stores and records pictures, and sweeps"
-    tasks   = "Cloud Tasks and Cloud Scheduler call the worker as this account"
-    migrate = "Brings the database to the newest schema"
-  }
+  for_each = merge(
+    {
+      api     = "Takes jobs and puts their tasks on the queues"
+      worker  = "Draws, stores and records pictures, and sweeps"
+      tasks   = "Cloud Tasks and Cloud Scheduler call the worker as this account"
+      migrate = "Brings the database to the newest schema"
+    },
+    { for key, d in local.dashboard : key => "Serves the operators' pages" },
+  )
 
   account_id   = "${var.name}-${each.key}"
   display_name = "${var.name} ${each.key}"
   description  = each.value
-  depends_on   = [google_project_service.this]
+  depends_on   = [terraform_data.apis_usable]
 }
 
 locals {
-  # Both create tasks: the API for new jobs, the worker to reschedule.
-  enqueuers = ["api", "worker"]
+  # All create tasks: the API for new jobs, the worker to reschedule, the
+  # dashboard for what operators draw again, tell again or resume.
+  enqueuers = concat(["api", "worker"], keys(local.dashboard))
 }
 
 # Who creates a task that is delivered as an account must be allowed to act as
@@ -72,9 +76,20 @@ resource "google_secret_manager_secret_iam_member" "reader" {
     for account, names in local.secrets_of : { for name in names : "${account} ${name}" => { account = account, name = name } }
   ]...)
 
-  secret_id = google_secret_manager_secret.this[each.value.name].id
+  secret_id = "projects/${var.project}/secrets/${local.secret_ids[each.value.name]}"
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.this[each.value.account].member
+}
+
+# Waits after rights on secrets were granted. Cloud Run refuses a revision whose
+# account it does not yet see to have them.
+resource "terraform_data" "rights_felt" {
+  triggers_replace = { for key, r in google_secret_manager_secret_iam_member.reader : key => r.id }
+
+  provisioner "local-exec" {
+    interpreter = ["sh", "-c"]
+    command     = "sleep ${var.settle_seconds}"
+  }
 }
 
 resource "google_cloud_run_v2_service_iam_member" "worker_invoker" {
@@ -85,7 +100,7 @@ resource "google_cloud_run_v2_service_iam_member" "worker_invoker" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "api_public" {
-  count = var.api.public ? 1 : 0
+  count = var.api.public && !var.api.invoker_iam_disabled ? 1 : 0
 
   name     = google_cloud_run_v2_service.api.name
   location = var.region

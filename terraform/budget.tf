@@ -27,5 +27,5 @@ resource "google_billing_budget" "this" {
       monitoring_notification_channels = slice(local.channels, 0, min(5, length(local.channels))) # it takes five
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }

@@ -55,25 +55,30 @@ resource "google_monitoring_dashboard" "this" {
     mosaicLayout = {
       columns = 48
       tiles = [
-        for i, c in local.charts : {
-          xPos   = (i % 2) * 24
-          yPos   = floor(i / 2) * 16
-          width  = 24
-          height = 16
-          widget = {
-            title = c.title
-            xyChart = {
-              dataSets = [{
-                plotType        = "LINE"
-                targetAxis      = "Y1"
-                timeSeriesQuery = { prometheusQuery = c.query }
-              }]
-              thresholds = c.line == null ? [] : [{ value = c.line }]
+        # Google leaves out what is zero or empty when it is asked, so that it is
+        # left out here, too. Otherwise each plan would put it back.
+        for i, c in local.charts : merge(
+          { for name, at in { xPos = (i % 2) * 24, yPos = floor(i / 2) * 16 } : name => at if at > 0 },
+          {
+            width  = 24
+            height = 16
+            widget = {
+              title = c.title
+              xyChart = merge(
+                {
+                  dataSets = [{
+                    plotType        = "LINE"
+                    targetAxis      = "Y1"
+                    timeSeriesQuery = { prometheusQuery = c.query }
+                  }]
+                },
+                { for name, values in { thresholds = c.line == null ? [] : [{ value = c.line }] } : name => values if length(values) > 0 },
+              )
             }
-          }
-        }
+          },
+        )
       ]
     }
   })
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }

@@ -1,7 +1,8 @@
-# Brings the database to the newest schema. An apply that changes the image
-# runs it and waits for it, before the services get that image; if it fails,
-# they keep the one they have. Migrations leave the schema usable by the
-# version before.
+# Brings the database to the newest schema. An apply that makes it, or changes
+# `image` or the database, runs it and waits for it, before the services get the
+# image; if it fails, they keep the one they have. Where `image` is not set, the
+# deploy by Cloud Build has run it already. Migrations leave the schema usable by
+# the version before.
 resource "google_cloud_run_v2_job" "migrate" {
   name                = "${var.name}-migrate"
   location            = var.region
@@ -9,13 +10,13 @@ resource "google_cloud_run_v2_job" "migrate" {
   labels              = local.labels
 
   # A new name is a new run.
-  run_execution_token = substr(sha256(jsonencode([local.image, local.env["migrate"]])), 0, 12)
+  run_execution_token = substr(sha256(jsonencode([var.image, local.env["migrate"]])), 0, 12)
 
   template {
     template {
       service_account = google_service_account.this["migrate"].email
       max_retries     = 1 # goose takes a lock, and does each migration in a transaction
-      timeout         = "1800s"
+      timeout         = "${local.deadlines.migrate}s"
 
       containers {
         image = local.image
@@ -42,10 +43,16 @@ resource "google_cloud_run_v2_job" "migrate" {
     }
   }
 
-  lifecycle {
-    ignore_changes = [client, client_version]
+  # An apply waits as long as both tries may take.
+  timeouts {
+    create = "${ceil(local.deadlines.migrate * 2 / 60) + 10}m"
+    update = "${ceil(local.deadlines.migrate * 2 / 60) + 10}m"
   }
-  depends_on = [google_secret_manager_secret_iam_member.reader]
+
+  lifecycle {
+    ignore_changes = [client, client_version, template[0].labels]
+  }
+  depends_on = [terraform_data.rights_felt]
 }
 
 # Says what is wrong with the service and how to mend it; run by hand, and by
@@ -64,7 +71,7 @@ resource "google_cloud_run_v2_job" "doctor" {
 
       containers {
         image = local.image
-        args  = ["doctor"]
+        args  = concat(["doctor"], var.worker.internal ? ["--setup"] : []) # it does not reach an internal worker
 
         dynamic "env" {
           for_each = local.env["worker"]
@@ -88,7 +95,7 @@ resource "google_cloud_run_v2_job" "doctor" {
   }
 
   lifecycle {
-    ignore_changes = [client, client_version]
+    ignore_changes = [client, client_version, template[0].labels]
   }
-  depends_on = [google_secret_manager_secret_iam_member.reader]
+  depends_on = [terraform_data.rights_felt]
 }

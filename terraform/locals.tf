@@ -7,12 +7,14 @@ data "google_artifact_registry_docker_image" "live" {
   count = var.image == null ? 1 : 0
 
   location      = var.region
-  repository_id = var.repository
+  repository_id = local.repository
   image_name    = "ai-worker:live"
 }
 
 locals {
   image = var.image == null ? data.google_artifact_registry_docker_image.live[0].self_link : var.image
+
+  repository = coalesce(var.repository, var.name)
 
   # Addresses that Cloud Run gives to services of these names. To be known
   # before the services are, they are put together here.
@@ -31,6 +33,8 @@ locals {
     # After which Cloud Run cuts a request to the API, even in the middle of an
     # event. The program ends a stream after 14 minutes (handlers.MaxStream).
     stream = 900
+    # One try of the migrations: an index of a large table takes its time.
+    migrate = 1800
   }
   deadlines_nest = (
     local.deadlines.gemini < local.deadlines.delivery &&

@@ -8,11 +8,6 @@ output "worker_url" {
   value       = local.worker_url
 }
 
-output "image" {
-  description = "What runs."
-  value       = local.image
-}
-
 output "queues" {
   description = "Each lane's queue."
   value       = { for name, q in google_cloud_tasks_queue.lane : name => q.id }
@@ -20,16 +15,16 @@ output "queues" {
 
 locals {
   # Of cloudbuild.yaml.
-  substitutions = {
+  substitutions = merge({
     _REGION         = var.region
-    _REPOSITORY     = var.repository
+    _REPOSITORY     = local.repository
     _WORKER_SERVICE = google_cloud_run_v2_service.worker.name
     _API_SERVICE    = google_cloud_run_v2_service.api.name
     _MIGRATE_JOB    = google_cloud_run_v2_job.migrate.name
     _DOCTOR_JOB     = google_cloud_run_v2_job.doctor.name
     _QUEUE          = google_cloud_tasks_queue.lane[keys(var.lanes)[0]].name
-    _BUILD_ACCOUNT  = split("@", coalesce(var.build_account, "${var.repository}-build@"))[0]
-  }
+    _BUILD_ACCOUNT  = split("@", coalesce(var.build_account, "${local.repository}-build@"))[0]
+  }, { for s in google_cloud_run_v2_service.dashboard : "_DASHBOARD_SERVICE" => s.name })
 }
 
 output "next" {
@@ -44,12 +39,17 @@ output "next" {
     see_the_lanes    = "curl -s ${local.api_url}/health/lanes"
     deploy = join(" ", [
       "gcloud builds submit --project=${var.project} --config=cloudbuild.yaml",
-      "--gcs-source-staging-dir=gs://${var.project}-${var.repository}-source/source",
+      "--gcs-source-staging-dir=gs://${var.project}-${local.repository}-source/source",
       "--substitutions=${join(",", [for name, value in local.substitutions : "${name}=${value}"])}",
     ])
     stop_a_queue   = "gcloud tasks queues pause ${google_cloud_tasks_queue.lane[keys(var.lanes)[0]].name} --project=${var.project} --location=${var.region}"
     open_dashboard = "https://console.cloud.google.com/monitoring/dashboards/builder/${reverse(split("/", google_monitoring_dashboard.this.id))[0]}?project=${var.project}"
   }
+}
+
+output "dashboard_url" {
+  description = "Where operators look, if `dashboard` is set."
+  value       = one([for s in google_cloud_run_v2_service.dashboard : "${local.dashboard_url}/admin/queues"])
 }
 
 output "vercel" {

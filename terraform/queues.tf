@@ -31,7 +31,7 @@ resource "google_cloud_tasks_queue" "lane" {
   lifecycle {
     create_before_destroy = true
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }
 
 # While there is work, each sweep puts the next one here, for ten minutes later.
@@ -56,7 +56,7 @@ resource "google_cloud_tasks_queue" "sweep" {
   lifecycle {
     create_before_destroy = true
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }
 
 # Each try to tell a receiver is a task here, for the time of the try. The worker
@@ -84,5 +84,5 @@ resource "google_cloud_tasks_queue" "webhook" {
   lifecycle {
     create_before_destroy = true
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }

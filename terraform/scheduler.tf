@@ -21,5 +21,5 @@ resource "google_cloud_scheduler_job" "sweep" {
     retry_count = 1 # the next sweep finds the same
   }
 
-  depends_on = [google_project_service.this, google_cloud_run_v2_service_iam_member.worker_invoker]
+  depends_on = [terraform_data.apis_usable, google_cloud_run_v2_service_iam_member.worker_invoker]
 }

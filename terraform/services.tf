@@ -4,6 +4,7 @@ resource "google_cloud_run_v2_service" "worker" {
   description         = "Draws pictures. Cloud Tasks calls it, one request per picture."
   deletion_protection = var.deletion_protection
   labels              = local.labels
+  ingress             = var.worker.internal ? "INGRESS_TRAFFIC_INTERNAL_ONLY" : "INGRESS_TRAFFIC_ALL" # in either case Cloud Tasks' account only
 
   template {
     service_account                  = google_service_account.this["worker"].email
@@ -57,8 +58,15 @@ resource "google_cloud_run_v2_service" "worker" {
     }
   }
 
+  # A roll-back deploys an older image anew, so that nothing is ever pinned.
+  # What was pinned by hand, or is a canary, an apply gives to the latest.
+  traffic {
+    type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+    percent = 100
+  }
+
   lifecycle {
-    ignore_changes = [client, client_version] # whose tool deployed last
+    ignore_changes = [client, client_version, template[0].labels] # gcloud writes its own
 
     precondition {
       condition     = local.in_flight <= local.capacity
@@ -70,7 +78,7 @@ resource "google_cloud_run_v2_service" "worker" {
     }
   }
 
-  depends_on = [google_cloud_run_v2_job.migrate, google_secret_manager_secret_iam_member.reader]
+  depends_on = [google_cloud_run_v2_job.migrate, terraform_data.rights_felt]
 }
 
 resource "google_cloud_run_v2_service" "api" {
@@ -137,9 +145,16 @@ resource "google_cloud_run_v2_service" "api" {
     }
   }
 
-  lifecycle {
-    ignore_changes = [client, client_version]
+  invoker_iam_disabled = var.api.public && var.api.invoker_iam_disabled
+
+  traffic {
+    type    = "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST"
+    percent = 100
   }
 
-  depends_on = [google_cloud_run_v2_job.migrate, google_secret_manager_secret_iam_member.reader]
+  lifecycle {
+    ignore_changes = [client, client_version, template[0].labels]
+  }
+
+  depends_on = [google_cloud_run_v2_job.migrate, terraform_data.rights_felt]
 }

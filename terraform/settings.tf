@@ -46,6 +46,20 @@ locals {
     length(var.api.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.api.cors_origins) },
   )
 
+  dashboard_settings = {
+    ROLE                 = "dashboard"
+    ENABLE_DASHBOARD     = "true"
+    DASHBOARD_PICTURES   = try(var.dashboard.pictures, "operator")
+    DASHBOARD_LOGS_URL   = "https://console.cloud.google.com/logs/query;query=jsonPayload.job_id%3D%22{job_id}%22;startTime={from};endTime={to}?project=${var.project}"
+    MAX_WAITING_PICTURES = tostring(var.max_waiting_pictures)
+    GOMEMLIMIT           = "${floor(try(var.dashboard.memory_mib, 512) * 0.85)}MiB"
+  }
+
+  iap_settings = !local.behind_iap ? {} : {
+    DASHBOARD_IAP_AUDIENCE = "/projects/${data.google_project.this.number}/locations/${var.region}/services/${var.name}-dashboard"
+    DASHBOARD_IAP_ROLES    = join(",", [for who, role in var.dashboard.iap : "${who}:${role}"])
+  }
+
   lane_settings = merge([
     for l in slice(values(var.lanes), 0, 1) : {
       GEMINI_MODEL       = coalesce(l.model, var.model)
@@ -79,11 +93,12 @@ locals {
   # Settings that are secrets, by the secret that holds them.
   secret_settings = merge(
     {
-      database-url   = "DATABASE_URL"
-      redis-url      = "REDIS_URL"
-      r2-credentials = "R2_CREDENTIALS"
-      api-keys       = "API_KEYS"
-      webhook-secret = "WEBHOOK_SECRET"
+      database-url    = "DATABASE_URL"
+      redis-url       = "REDIS_URL"
+      r2-credentials  = "R2_CREDENTIALS"
+      api-keys        = "API_KEYS"
+      webhook-secret  = "WEBHOOK_SECRET"
+      dashboard-users = "DASHBOARD_USERS"
     },
     { for lane, secret in local.lane_secrets : secret => local.key_settings[lane] },
   )
@@ -94,14 +109,14 @@ locals {
       for name in names : lookup(local.secret_settings, name, "DATABASE_URL") => {
         value = null
         secret = [{
-          secret  = google_secret_manager_secret.this[name].secret_id
-          version = google_secret_manager_secret_version.this[name].version
+          secret  = local.secret_ids[name]
+          version = local.secret_versions[name]
         }]
       }
     }
   }
 
-  env = {
+  env = merge(local.env_of_dashboard, {
     worker = merge(local.secrets_as_settings["worker"], {
       for name, value in merge(local.settings, local.worker_settings) : name => { value = value, secret = [] }
     })
@@ -109,5 +124,10 @@ locals {
       for name, value in merge(local.settings, local.api_settings) : name => { value = value, secret = [] }
     })
     migrate = local.secrets_as_settings["migrate"]
+  })
+  env_of_dashboard = {
+    for key, d in local.dashboard : key => merge(local.secrets_as_settings[key], {
+      for name, value in merge(local.settings, local.dashboard_settings, local.iap_settings) : name => { value = value, secret = [] }
+    })
   }
 }

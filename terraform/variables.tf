@@ -11,7 +11,10 @@ variable "region" {
 }
 
 variable "name" {
-  description = "Begins the name of everything, so that two services, such as staging and production, fit into one project."
+  description = <<-EOT
+    Begins the name of everything, so that two services, such as staging and production, fit into one project. Each has a
+    state of its own: see the prefix in versions.tf. One that was applied cannot be renamed.
+  EOT
   type        = string
   default     = "ai-worker"
   nullable    = false
@@ -37,10 +40,9 @@ variable "image" {
 }
 
 variable "repository" {
-  description = "Artifact Registry repository that bootstrap made; where the image tagged `live` is looked up."
+  description = "Artifact Registry repository that bootstrap made; where the image tagged `live` is looked up. It has the service's name, unless given."
   type        = string
-  default     = "ai-worker"
-  nullable    = false
+  default     = null
 }
 
 # ---- Quotas ----------------------------------------------------------------
@@ -138,42 +140,56 @@ variable "seconds_per_picture" {
 
 # ---- Secrets ---------------------------------------------------------------
 
-variable "secrets" {
+variable "secrets_file" {
   description = <<-EOT
-    Values of secrets, none of which gets into the state: database-url, redis-url, r2-credentials (ID:SECRET),
-    api-keys, gemini-api-key-LANE for each lane, migrate-database-url if migrate_database_url is set, and
-    webhook-secret if webhooks is.
-    Needed when a secret is made and when its number in secret_versions is raised; best kept in a file that only
-    you can read, and given as TF_VAR_secrets.
+    Path of a JSON file with values of secrets, which only you can read. None of them gets into the state or a plan:
+    database-url, redis-url, r2-credentials (ID:SECRET), api-keys, gemini-api-key-LANE for each lane,
+    migrate-database-url if migrate_database_url is set, webhook-secret if webhooks is, dashboard-users for a dashboard
+    with passwords; and salt, 32 random characters or more that stay as they are (openssl rand -hex 32).
+    A value that differs from the one before becomes a new version, and takes effect with the apply. What the file
+    does not name stays as it is, so that later applies need no file.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.secrets_file == null ? true : can({ for name, value in jsondecode(file(var.secrets_file)) : name => tostring(value) })
+    error_message = "secrets_file must be the path of a JSON file, an object of texts. A path that does not begin with / is looked for in the folder of this configuration."
+  }
+}
+
+variable "existing_secrets" {
+  description = <<-EOT
+    Secrets of this project that are there already, by the name that they have in secrets_file: { redis-url = "redis-url",
+    gemini-api-key-default = "gemini-api-key" }. They get no value here; the services may read them. A new version of
+    one takes effect with the next apply.
   EOT
   type        = map(string)
   default     = {}
   nullable    = false
-  ephemeral   = true
-  sensitive   = true
 
   validation {
-    condition     = alltrue([for name, value in var.secrets : trimspace(value) != ""])
-    error_message = "secrets: a value is empty. Leave out what is not to be changed."
-  }
-  validation {
-    condition = length(setsubtract(keys(var.secrets), concat(
-      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys", "webhook-secret"],
+    condition = length(setsubtract(keys(var.existing_secrets), concat(
+      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys", "webhook-secret", "dashboard-users"],
       [for lane in keys(var.lanes) : "gemini-api-key-${lane}"],
     ))) == 0
-    error_message = "secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, webhook-secret, and gemini-api-key-LANE for each of lanes."
+    error_message = "existing_secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, webhook-secret, dashboard-users, and gemini-api-key-LANE for each of lanes."
+  }
+  validation {
+    condition     = alltrue([for id in values(var.existing_secrets) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
+    error_message = "existing_secrets: a value must be the name of a secret of this project, without its path and version."
   }
 }
 
-variable "secret_versions" {
-  description = "To rotate a secret, put its new value into secrets and raise its number here, which is 1 unless given."
-  type        = map(number)
-  default     = {}
+variable "old_secrets_days" {
+  description = "A value that was replaced is destroyed after so many days. Until then it can be enabled again."
+  type        = number
+  default     = 30
   nullable    = false
 
   validation {
-    condition     = alltrue([for n in values(var.secret_versions) : n >= 1 && floor(n) == n])
-    error_message = "secret_versions: the numbers must be whole, from 1."
+    condition     = var.old_secrets_days >= 1 && var.old_secrets_days <= 1000 && floor(var.old_secrets_days) == var.old_secrets_days
+    error_message = "old_secrets_days must be a whole number from 1 to 1000."
   }
 }
 
@@ -289,16 +305,25 @@ variable "budget" {
 # ---- Services --------------------------------------------------------------
 
 variable "worker" {
-  description = "Size of the worker. An instance holds up to `concurrency` pictures at a time."
+  description = <<-EOT
+    Size of the worker. An instance holds up to `concurrency` pictures at a time. An internal one is reached from inside
+    the project only, by Cloud Tasks and Cloud Scheduler among others. Cloud Build's smoke test then does not reach it, nor
+    does doctor, which leaves out what runs and how its work is going.
+  EOT
   type = object({
     max_instances = optional(number, 10)
     concurrency   = optional(number, 40)
     cpu           = optional(number, 1)
     memory_mib    = optional(number, 1024)
+    internal      = optional(bool, false)
   })
   default  = {}
   nullable = false
 
+  validation {
+    condition     = !var.worker.internal || var.build_account == null
+    error_message = "worker: internal is for services that only Terraform deploys: Cloud Build, which build_account is for, tries the worker from outside."
+  }
   validation {
     condition     = contains([1, 2, 4, 8], var.worker.cpu)
     error_message = "worker: cpu must be 1, 2, 4 or 8: with less than one, Cloud Run sends an instance one request at a time."
@@ -324,6 +349,9 @@ variable "api" {
     concurrency   = optional(number, 250)
     memory_mib    = optional(number, 1024)
     cors_origins  = optional(list(string), [])
+    # Where the organisation forbids allUsers (domain restricted sharing): Cloud Run asks nobody for an identity then, by
+    # a setting of the service instead of a right. Only who may set rights on services may set it.
+    invoker_iam_disabled = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -339,6 +367,37 @@ variable "api" {
   validation {
     condition     = alltrue([for o in var.api.cors_origins : can(regex("^(https://[a-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?)$", o)) && !endswith(o, ":443") && !endswith(o, ":80")])
     error_message = "api: each of cors_origins must be an exact origin, such as https://app.example.com: https, in lower case, without a path, without the port that goes without saying, and without *, by which any page of the web could read a job whose token it came by."
+  }
+}
+
+variable "dashboard" {
+  description = <<-EOT
+    The operators' pages (docs/dashboard.md) as a service of its own; none, unless given. Without iap, operators log in
+    with a password, and it takes the secret dashboard-users. iap puts it behind Google's Identity-Aware Proxy, which
+    needs an organisation: the role of each account or domain, such as { "ada@example.com" = "admin",
+    "example.com" = "viewer" }. Before iap is first set, the proxy's own account has to be made:
+    gcloud beta services identity create --service=iap.googleapis.com
+  EOT
+  type = object({
+    iap                  = optional(map(string))
+    pictures             = optional(string, "operator") # the least role that sees callers' pictures
+    max_instances        = optional(number, 2)
+    memory_mib           = optional(number, 512)
+    invoker_iam_disabled = optional(bool, false) # as that of api
+  })
+  default = null
+
+  validation {
+    condition     = try(var.dashboard.iap, null) == null ? true : length(var.dashboard.iap) > 0 && alltrue([for who, role in var.dashboard.iap : can(regex("^([^@:,\\s]+@)?[a-z0-9-]+(\\.[a-z0-9-]+)+$", who)) && contains(["viewer", "operator", "admin"], role)])
+    error_message = "dashboard: iap must have the role of each email or domain: viewer, operator or admin."
+  }
+  validation {
+    condition     = var.dashboard == null ? true : contains(["viewer", "operator"], var.dashboard.pictures)
+    error_message = "dashboard: pictures must be viewer or operator."
+  }
+  validation {
+    condition     = try(var.dashboard.iap, null) == null || !try(var.dashboard.invoker_iam_disabled, false)
+    error_message = "dashboard: invoker_iam_disabled lets everybody past Google's proxy; leave it out where iap is set."
   }
 }
 
@@ -430,9 +489,15 @@ variable "alerts" {
     no_success_minutes = optional(number, 30) # there is work, and no picture comes out
     server_errors      = optional(number, 5)  # answers of 500 and above in 5 minutes
     daily_spend_usd    = optional(number, 50) # of pictures, by the tokens of the answers
+    budget_percent     = optional(number, 80) # of a budget, of all or of a tenant: 50, 80 or 100
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = contains([50, 80, 100], var.alerts.budget_percent)
+    error_message = "alerts: budget_percent must be 50, 80 or 100, at which the program says so."
+  }
 }
 
 variable "billing_budget" {
@@ -450,6 +515,18 @@ variable "billing_budget" {
   validation {
     condition     = var.billing_budget == null ? true : var.billing_budget.monthly_amount >= 1 && floor(var.billing_budget.monthly_amount) == var.billing_budget.monthly_amount
     error_message = "billing_budget: monthly_amount must be a whole number from 1, in the currency of the billing account."
+  }
+}
+
+variable "settle_seconds" {
+  description = "How long to wait until an API that was enabled, or a right that was granted, is felt everywhere. An apply that does neither does not wait."
+  type        = number
+  default     = 90
+  nullable    = false
+
+  validation {
+    condition     = var.settle_seconds >= 0 && var.settle_seconds <= 600 && floor(var.settle_seconds) == var.settle_seconds
+    error_message = "settle_seconds must be a whole number from 0 to 600."
   }
 }
 

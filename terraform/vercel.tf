@@ -12,7 +12,7 @@ resource "google_service_account" "vercel" {
   account_id   = "${var.name}-vercel"
   display_name = "${var.name} vercel"
   description  = "The Vercel project ${each.value.team}/${each.value.project} calls the API as this account"
-  depends_on   = [google_project_service.this]
+  depends_on   = [terraform_data.apis_usable]
 }
 
 resource "google_iam_workload_identity_pool" "vercel" {
@@ -20,7 +20,7 @@ resource "google_iam_workload_identity_pool" "vercel" {
 
   workload_identity_pool_id = "${var.name}-vercel"
   display_name              = "${var.name} vercel"
-  depends_on                = [google_project_service.this]
+  depends_on                = [terraform_data.apis_usable]
 }
 
 resource "google_iam_workload_identity_pool_provider" "vercel" {

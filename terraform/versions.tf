@@ -11,9 +11,9 @@ terraform {
     }
   }
 
-  backend "gcs" {
-    prefix = "ai-worker" # the bucket is given to `terraform init`, see bootstrap's output
-  }
+  # Bucket and prefix are given to `terraform init`; bootstrap's output has the
+  # command. The prefix is the service's name, so that each has its own state.
+  backend "gcs" {}
 }
 
 provider "google" {

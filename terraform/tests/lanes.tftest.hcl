@@ -7,7 +7,8 @@ mock_provider "google" {
 variables {
   project = "my-project"
   r2      = { account_id = "0123456789abcdef0123456789abcdef", bucket = "pictures" }
-  secrets = { database-url = "postgres://db.example.com/jobs" }
+
+  settle_seconds = 0
 }
 
 run "one_lane_in_the_plain_settings" {
@@ -41,8 +42,13 @@ run "one_lane_in_the_plain_settings" {
     condition     = toset([for m in google_cloud_run_v2_service_iam_member.worker_invoker[*] : m.role]) == toset(["roles/run.invoker"]) && length(google_cloud_run_v2_service_iam_member.build) == 0
     error_message = "Somebody besides Cloud Tasks may call the worker."
   }
+  # Two tries of half an hour each.
   assert {
-    condition     = endswith(output.image, "@sha256:1111111111111111111111111111111111111111111111111111111111111111")
+    condition     = google_cloud_run_v2_job.migrate.template[0].template[0].timeout == "1800s" && google_cloud_run_v2_job.migrate.template[0].template[0].max_retries == 1 && google_cloud_run_v2_job.migrate.timeouts.create == "70m" && google_cloud_run_v2_job.migrate.timeouts.update == "70m"
+    error_message = "An apply gives up while migrations still run."
+  }
+  assert {
+    condition     = endswith(google_cloud_run_v2_service.worker.template[0].containers[0].image, "@sha256:1111111111111111111111111111111111111111111111111111111111111111")
     error_message = "Without an image, it is not the one tagged live."
   }
 }
@@ -200,5 +206,85 @@ run "tenants_with_limits" {
       { web = { weight = 2, max_cost_usd = 5 }, batch = { max_waiting_pictures = 500 } }
     ]
     error_message = "The API does not get the limits, or gets some that are not set."
+  }
+}
+
+run "without_a_dashboard" {
+  assert {
+    condition     = length(google_cloud_run_v2_service.dashboard) == 0 && !contains(keys(google_service_account.this), "dashboard") && output.dashboard_url == null
+    error_message = "What a dashboard needs is there without one."
+  }
+}
+
+run "a_dashboard_with_passwords" {
+  variables {
+    dashboard = {}
+  }
+  assert {
+    condition     = toset([for key in keys(google_secret_manager_secret_iam_member.reader) : key if startswith(key, "dashboard ")]) == toset(["dashboard database-url", "dashboard redis-url", "dashboard r2-credentials", "dashboard dashboard-users"])
+    error_message = "The dashboard reads more secrets than it needs, or fewer."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.dashboard["dashboard"].member == "allUsers" && !google_cloud_run_v2_service.dashboard["dashboard"].iap_enabled
+    error_message = "Nobody reaches the page that asks for a password."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.dashboard["dashboard"].template[0].scaling[0].min_instance_count == 0
+    error_message = "The dashboard costs something while nobody looks."
+  }
+}
+
+run "a_dashboard_behind_googles_proxy" {
+  variables {
+    dashboard     = { iap = { "ada@example.com" = "admin", "example.com" = "viewer" } }
+    build_account = "ai-worker-build@my-project.iam.gserviceaccount.com"
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.dashboard["dashboard"].member == "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com" && google_cloud_run_v2_service.dashboard["dashboard"].iap_enabled
+    error_message = "Somebody gets past the proxy."
+  }
+  assert {
+    condition     = toset([for m in google_iap_web_cloud_run_service_iam_member.operator : m.member]) == toset(["user:ada@example.com", "domain:example.com"])
+    error_message = "The proxy lets others in than those with a role."
+  }
+  assert {
+    condition     = !contains(keys(google_secret_manager_secret.this), "dashboard-users") && contains(keys(google_project_service.this), "iap.googleapis.com")
+    error_message = "It asks for passwords, or the proxy's API is not enabled."
+  }
+  assert {
+    condition     = contains(keys(google_cloud_run_v2_service_iam_member.build), "dashboard roles/run.developer") && contains(keys(google_service_account_iam_member.build_acts_as), "dashboard") && strcontains(output.next.deploy, ",_DASHBOARD_SERVICE=ai-worker-dashboard,")
+    error_message = "Cloud Build cannot deploy it."
+  }
+}
+
+run "an_organisation_that_forbids_allusers" {
+  variables {
+    api       = { invoker_iam_disabled = true }
+    dashboard = { invoker_iam_disabled = true }
+  }
+  assert {
+    condition     = length(google_cloud_run_v2_service_iam_member.api_public) + length(google_cloud_run_v2_service_iam_member.dashboard) == 0 && google_cloud_run_v2_service.api.invoker_iam_disabled && google_cloud_run_v2_service.dashboard["dashboard"].invoker_iam_disabled
+    error_message = "It gives a right that the organisation refuses, or nobody reaches the services."
+  }
+}
+
+# Supabase's session pooler holds a session's lock.
+run "migrations_behind_a_session_pooler" {
+  variables {
+    secrets_file = "./tests/secrets/direct.json"
+  }
+  assert {
+    condition     = google_secret_manager_secret.this["database-url"].annotations.fingerprint != "1" && google_secret_manager_secret.this["redis-url"].annotations.fingerprint == "1"
+    error_message = "A value has no fingerprint, or one that was not given changed."
+  }
+}
+
+run "a_worker_for_the_project_only" {
+  variables {
+    worker = { internal = true }
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.worker.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && google_cloud_run_v2_service.api.ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY" && contains(google_cloud_run_v2_job.doctor.template[0].template[0].containers[0].args, "--setup")
+    error_message = "The worker is reached from outside, the API is not, or doctor looks for what it does not reach."
   }
 }

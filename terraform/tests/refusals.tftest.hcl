@@ -258,28 +258,92 @@ run "budget_that_does_nothing_at_its_limit" {
   expect_failures = [var.budget]
 }
 
-run "secret_version_of_zero" {
+run "file_of_secrets_that_is_not_there" {
   command = plan
   variables {
-    secret_versions = { redis-url = 0 }
+    secrets_file = "no-such-file.json"
   }
-  expect_failures = [var.secret_versions]
+  expect_failures = [var.secrets_file]
 }
 
-run "secret_that_nothing_reads" {
+run "file_of_secrets_that_is_no_json" {
   command = plan
   variables {
-    secrets = { gemini-api-key-defalt = "key" }
+    secrets_file = "versions.tf"
   }
-  expect_failures = [var.secrets]
+  expect_failures = [var.secrets_file]
 }
 
-run "secret_without_a_value" {
+run "existing_secret_that_nothing_reads" {
   command = plan
   variables {
-    secrets = { redis-url = "" }
+    existing_secrets = { gemini-api-key-defalt = "gemini-api-key" }
   }
-  expect_failures = [var.secrets]
+  expect_failures = [var.existing_secrets]
+}
+
+run "existing_secret_by_its_path" {
+  command = plan
+  variables {
+    existing_secrets = { redis-url = "projects/my-project/secrets/redis-url" }
+  }
+  expect_failures = [var.existing_secrets]
+}
+
+run "old_secrets_for_no_day" {
+  command = plan
+  variables {
+    old_secrets_days = 0
+  }
+  expect_failures = [var.old_secrets_days]
+}
+
+run "settled_at_once_and_a_half" {
+  command = plan
+  variables {
+    settle_seconds = 0.5
+  }
+  expect_failures = [var.settle_seconds]
+}
+
+run "dashboard_for_nobody" {
+  command = plan
+  variables {
+    dashboard = { iap = {} }
+  }
+  expect_failures = [var.dashboard]
+}
+
+run "dashboard_with_a_role_that_is_none" {
+  command = plan
+  variables {
+    dashboard = { iap = { "ada@example.com" = "owner" } }
+  }
+  expect_failures = [var.dashboard]
+}
+
+run "dashboard_around_its_proxy" {
+  command = plan
+  variables {
+    dashboard = { iap = { "ada@example.com" = "admin" }, invoker_iam_disabled = true }
+  }
+  expect_failures = [var.dashboard]
+}
+
+run "dashboard_with_pictures_for_all" {
+  command = plan
+  variables {
+    dashboard = { pictures = "everybody" }
+  }
+  expect_failures = [var.dashboard]
+}
+
+run "alert_at_a_percentage_that_is_never_said" {
+  command = plan
+  variables {
+    alerts = { budget_percent = 90 }
+  }
+  expect_failures = [var.alerts]
 }
 
 run "build_account_that_is_none" {
@@ -352,4 +416,62 @@ run "origin_as_no_browser_writes_it" {
     api = { cors_origins = ["https://app.example.com:443"] }
   }
   expect_failures = [var.api]
+}
+
+run "secrets_without_salt" {
+  command = plan
+  variables {
+    secrets_file = "./tests/secrets/without-salt.json"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "secret_that_nothing_reads" {
+  command = plan
+  variables {
+    secrets_file = "./tests/secrets/unknown.json"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "secret_without_a_value" {
+  command = plan
+  variables {
+    secrets_file = "./tests/secrets/empty.json"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "migrations_behind_neons_pooler" {
+  command = plan
+  variables {
+    secrets_file = "./tests/secrets/pooled-neon.json"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "migrations_behind_supabases_pooler" {
+  command = plan
+  variables {
+    secrets_file = "./tests/secrets/pooled-supabase.json"
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "secret_that_is_given_and_is_there" {
+  command = plan
+  variables {
+    secrets_file     = "./tests/secrets/direct.json"
+    existing_secrets = { database-url = "database-url" }
+  }
+  expect_failures = [terraform_data.checked]
+}
+
+run "internal_worker_that_cloud_build_deploys" {
+  command = plan
+  variables {
+    worker        = { internal = true }
+    build_account = "ai-worker-build@my-project.iam.gserviceaccount.com"
+  }
+  expect_failures = [var.worker]
 }

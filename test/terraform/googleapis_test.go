@@ -13,14 +13,17 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // googleAPIs stands in for the Google APIs that the configuration uses, each
 // under a path of its own, such as /run/v2/. It keeps the objects that it is
-// sent. It makes those of Google's checks that a wrong configuration would
-// fail. It answers every request that it does not know with an error.
+// sent, and answers as Google does: without zero values, see withoutZeros. It
+// makes those of Google's checks that a wrong configuration would fail. It
+// answers every request that it does not know with an error.
 type googleAPIs struct {
 	*httptest.Server
+	quirks
 
 	mu       sync.Mutex
 	objects  map[string]object // by API and resource name: run/projects/p/…
@@ -29,6 +32,11 @@ type googleAPIs struct {
 	made     int               // objects that were named by the server
 
 	migrationFails bool
+
+	enabled map[string]time.Time // when each API was enabled
+	granted map[string]time.Time // when each right was granted, see grant
+	late    map[string]object    // answers of operations that are not done, by name
+	asked   map[string]int       // how often somebody asked for each of them
 }
 
 type object = map[string]any
@@ -38,9 +46,17 @@ const (
 	projectNumber = "123456789012"
 )
 
-func newGoogleAPIs(t *testing.T) *googleAPIs {
+func newGoogleAPIs(t *testing.T, q quirks) *googleAPIs {
 	t.Helper()
-	g := &googleAPIs{objects: make(map[string]object), policies: make(map[string]object)}
+	g := &googleAPIs{
+		quirks: q, objects: make(map[string]object), policies: make(map[string]object), enabled: make(map[string]time.Time),
+		granted: make(map[string]time.Time), late: make(map[string]object), asked: make(map[string]int),
+	}
+	if !q.emptyProject {
+		for _, name := range apisOfBootstrap(t) {
+			g.enabled[name] = time.Time{}
+		}
+	}
 	g.objects["cloudresourcemanager/projects/"+projectID] = object{
 		"projectId": projectID, "projectNumber": projectNumber, "name": projectID, "lifecycleState": "ACTIVE",
 	}
@@ -53,6 +69,7 @@ func newGoogleAPIs(t *testing.T) *googleAPIs {
 			t.Logf("%s %s: %d %v", r.Method, r.URL, status, answer)
 			answer = object{"error": object{"code": status, "message": answer["message"]}}
 		}
+		answer = withoutZeros(answer).(object)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		if err := json.NewEncoder(w).Encode(answer); err != nil {
@@ -70,7 +87,7 @@ func (g *googleAPIs) endpoints() map[string]string {
 		"artifact_registry": "artifactregistry/v1", "billing_budgets": "billingbudgets/v1",
 		"billing": "cloudbilling/v1", "cloud_billing": "cloudbilling/v1", "cloud_run_v2": "run/v2",
 		"cloud_scheduler": "cloudscheduler/v1", "cloud_tasks": "cloudtasks/v2", "iam": "iam/v1", "iam_beta": "iam/v1",
-		"logging": "logging/v2", "monitoring": "monitoring", "resource_manager": "cloudresourcemanager/v1",
+		"iap": "iap/v1", "logging": "logging/v2", "monitoring": "monitoring", "resource_manager": "cloudresourcemanager/v1",
 		"cloud_resource_manager": "cloudresourcemanager/v1",
 		"secret_manager":         "secretmanager/v1", "service_usage": "serviceusage/v1", "storage": "storage/v1",
 	} {
@@ -88,6 +105,9 @@ func (g *googleAPIs) serve(r *http.Request) (int, object) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	api, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if status, problem := g.checkEnabled(api); status != 0 {
+		return status, problem
+	}
 	for _, version := range []string{"v1/", "v2/", "v3/"} {
 		name = strings.TrimPrefix(name, version)
 	}
@@ -96,6 +116,9 @@ func (g *googleAPIs) serve(r *http.Request) (int, object) {
 	var body object
 	if r.Body != nil {
 		_ = json.NewDecoder(r.Body).Decode(&body) // none
+	}
+	if strings.Contains(key, "/operations/") {
+		return g.operation(key)
 	}
 	if base, verb, found := cutVerb(key); found {
 		return g.act(r.Method, base, verb, body)
@@ -120,8 +143,12 @@ func (g *googleAPIs) serve(r *http.Request) (int, object) {
 		if _, ok := g.objects[key]; !ok {
 			return failure(http.StatusNotFound, "%s not found", key)
 		}
-		delete(g.objects, key)
-		return http.StatusOK, operation(api, object{})
+		for name := range g.objects {
+			if name == key || strings.HasPrefix(name, key+"/") {
+				delete(g.objects, name)
+			}
+		}
+		return http.StatusOK, g.answer(api, object{})
 	default:
 		return failure(http.StatusMethodNotAllowed, "%s", r.Method)
 	}
@@ -147,10 +174,13 @@ func (g *googleAPIs) act(method, key, verb string, body object) (int, object) {
 	case "enable":
 		if name, isAPI := strings.CutPrefix(key, "serviceusage/"); isAPI {
 			g.objects[key] = object{"name": name, "state": "ENABLED", "config": object{"name": path.Base(name)}}
-			return http.StatusOK, operation("run", object{})
+			if _, known := g.enabled[path.Base(name)]; !known {
+				g.enabled[path.Base(name)] = time.Now()
+			}
+			return http.StatusOK, g.answer("serviceusage", object{})
 		}
 	case "getIamPolicy", "setIamPolicy":
-		if !exists && !strings.HasPrefix(key, "cloudresourcemanager/") {
+		if !exists && !strings.HasPrefix(key, "cloudresourcemanager/") && !strings.HasPrefix(key, "iap/") {
 			return failure(http.StatusNotFound, "%s not found", key)
 		}
 		if verb == "setIamPolicy" {
@@ -158,6 +188,7 @@ func (g *googleAPIs) act(method, key, verb string, body object) (int, object) {
 				return failure(http.StatusBadRequest, "%s", problem)
 			}
 			g.policies[key] = body["policy"].(object)
+			g.grant(key, g.policies[key])
 		}
 		policy := maps.Clone(g.policies[key])
 		if policy == nil {
@@ -179,6 +210,9 @@ func (g *googleAPIs) act(method, key, verb string, body object) (int, object) {
 	if !exists || !known {
 		return failure(http.StatusNotFound, "%s:%s not found", key, verb)
 	}
+	if verb == "destroy" && g.objects[path.Dir(path.Dir(key))]["versionDestroyTtl"] != nil {
+		state, o["scheduledDestroyTime"] = "DISABLED", "2026-01-31T00:00:00Z"
+	}
 	o["state"] = state
 	return http.StatusOK, o
 }
@@ -188,6 +222,12 @@ func (g *googleAPIs) checkPolicy(policy object) string {
 	bindings, _ := policy["bindings"].([]any)
 	for _, b := range bindings {
 		for _, m := range b.(object)["members"].([]any) {
+			if m == "allUsers" && g.allUsersForbidden {
+				return "One or more users named in the policy do not belong to a permitted customer."
+			}
+			if strings.Contains(m.(string), "@gcp-sa-") {
+				continue
+			}
 			email, isAccount := strings.CutPrefix(m.(string), "serviceAccount:")
 			if _, ok := g.objects["iam/projects/"+projectID+"/serviceAccounts/"+email]; isAccount && !ok {
 				return fmt.Sprintf("Service account %s does not exist.", email)
@@ -260,7 +300,7 @@ func (g *googleAPIs) create(api, collection string, query map[string][]string, b
 	if problem := g.migrate(kind, body); problem != nil {
 		return http.StatusOK, problem
 	}
-	return http.StatusOK, operation(api, body)
+	return http.StatusOK, g.answer(api, body)
 }
 
 // check refuses what Google would refuse.
@@ -290,7 +330,16 @@ func (g *googleAPIs) check(kind string, body object) (int, object) {
 			if v := g.objects[version]; v == nil || v["state"] != "ENABLED" {
 				return failure(http.StatusBadRequest, "%s: %s is not there or not enabled", name, version)
 			}
+			if !g.feels(path.Dir(path.Dir(version)), "roles/secretmanager.secretAccessor", "serviceAccount:"+fmt.Sprint(template["serviceAccount"])) {
+				return failure(http.StatusForbidden, "Permission denied on secret: %s for Revision service account %s", version, template["serviceAccount"])
+			}
 		}
+	case "budgets":
+		amount := body["amount"].(object)["specifiedAmount"].(object)
+		if currency, given := amount["currencyCode"]; given && currency != accountCurrency {
+			return failure(http.StatusBadRequest, "Request contains an invalid argument: the currency must be the billing account's.")
+		}
+		amount["currencyCode"] = accountCurrency
 	}
 	return 0, nil
 }
@@ -324,8 +373,12 @@ func (g *googleAPIs) fill(kind, name string, body object) {
 		maps.Copy(body, object{"uid": "u", "etag": "e", "terminalCondition": ready, "generation": "1", "observedGeneration": "1"})
 		if kind == "services" {
 			body["uri"] = "https://" + path.Base(name) + "-hash.a.run.app"
-			body["traffic"] = []any{object{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": 100}}
-			body["ingress"] = "INGRESS_TRAFFIC_ALL"
+			if body["traffic"] == nil {
+				body["traffic"] = []any{object{"type": "TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST", "percent": float64(100)}}
+			}
+			if body["ingress"] == nil {
+				body["ingress"] = "INGRESS_TRAFFIC_ALL"
+			}
 			c := container(body["template"].(object))
 			if c["ports"] == nil {
 				c["ports"] = []any{object{"name": "http1", "containerPort": 8080}}
@@ -371,13 +424,16 @@ func (g *googleAPIs) read(key string) (int, object) {
 		delete(o, "data") // of a secret's version
 		return http.StatusOK, o
 	}
-	if !strings.HasSuffix(key, "/services") && !strings.HasSuffix(key, "/dockerImages") &&
+	if version, isLatest := strings.CutSuffix(key, "/versions/latest"); isLatest {
+		return g.latest(version)
+	}
+	if !strings.HasSuffix(key, "/services") && !strings.HasSuffix(key, "/secrets") && !strings.HasSuffix(key, "/dockerImages") &&
 		!strings.HasSuffix(key, "/anywhereCaches/") {
 		return failure(http.StatusNotFound, "%s not found", key)
 	}
 	var items []any
 	for _, name := range slices.Sorted(maps.Keys(g.objects)) {
-		if strings.HasPrefix(name, key+"/") {
+		if path.Dir(name) == key || strings.HasSuffix(key, "/") && strings.HasPrefix(name, key) {
 			items = append(items, g.objects[name])
 		}
 	}
@@ -409,21 +465,16 @@ func (g *googleAPIs) update(api, key, mask string, body object) (int, object) {
 			return http.StatusOK, problem
 		}
 	}
-	return http.StatusOK, operation(api, changed)
+	return http.StatusOK, g.answer(api, changed)
 }
 
-// operation returns o as an API answers with it. Some APIs answer with an
-// operation; here it is always done already.
-func operation(api string, o object) object {
-	switch api {
-	case "run", "artifactregistry":
-		return object{"name": "projects/p/locations/l/operations/1", "done": true, "response": o}
-	case "iam":
-		if name, _ := o["name"].(string); strings.Contains(name, "/workloadIdentityPools/") || len(o) == 0 {
-			return object{"name": name + "/operations/1", "done": true, "response": o}
-		}
+// latest answers with a secret's newest version.
+func (g *googleAPIs) latest(secret string) (int, object) {
+	n := 0
+	for g.objects[secret+"/versions/"+strconv.Itoa(n+1)] != nil {
+		n++
 	}
-	return o
+	return g.read(secret + "/versions/" + strconv.Itoa(n))
 }
 
 // environment returns the environment of a service's container, including the

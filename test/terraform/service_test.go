@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -52,7 +53,7 @@ func variables() object {
 // key, a new image and a migration that fails, back to nothing.
 func TestServiceFromNothingToNothing(t *testing.T) {
 	t.Parallel()
-	g := newGoogleAPIs(t)
+	g := newGoogleAPIs(t, quirks{})
 	r := newRoot(t, "terraform", g)
 	g.put("iam/projects/my-project/serviceAccounts/ai-worker-build@my-project.iam.gserviceaccount.com", object{})
 
@@ -104,19 +105,32 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 			},
 		})
 	})
-	t.Run("a secret is rotated by its number", func(t *testing.T) {
-		vars["secret_versions"] = object{"gemini-api-key-second": 2}
-		r.vars(t, vars)
-		r.apply(t, 0, map[string]string{"gemini-api-key-second": "AIzahunter2c"})
+	t.Run("a corrected secret takes effect", func(t *testing.T) {
+		values := map[string]string{"gemini-api-key-second": "AIzahunter2c"}
+		r.with(t, values, func() string { return r.run(t, 2, "plan", "-detailed-exitcode", "-out=planned") })
+		if plan := r.run(t, 0, "show", "-json", "planned"); strings.Contains(plan, "hunter2") {
+			t.Error("a plan holds a secret")
+		}
+		r.apply(t, 0, values)
 		r.checkSettled(t)
 		checkState(t, r)
 		if got := g.environment(t, "ai-worker")["GEMINI_API_KEY_SECOND"]; got != "AIzahunter2c" {
 			t.Errorf("the worker has the key %q", got)
 		}
 		old := g.get("secretmanager/projects/my-project/secrets/ai-worker-gemini-api-key-second/versions/1")
-		if old["state"] != "DISABLED" {
-			t.Errorf("the old key is %v", old["state"])
+		if old["state"] != "DISABLED" || old["scheduledDestroyTime"] == nil {
+			t.Errorf("the old key is %v", old)
 		}
+		if got := g.names("versions"); len(got) != 7 {
+			t.Errorf("other secrets have new versions, too: %v", got)
+		}
+	})
+	t.Run("another service on the same state deletes nothing", func(t *testing.T) {
+		r.vars(t, merged(vars, "name", "staging"))
+		if out := r.with(t, secretValues(), func() string { return r.run(t, 1, "plan") }); !strings.Contains(out, "This state is that of my-project/ai-worker") {
+			t.Errorf("it was refused for another reason:\n%s", out)
+		}
+		r.vars(t, vars)
 	})
 	t.Run("webhooks are a variable and a secret", func(t *testing.T) {
 		vars["webhooks"] = true
@@ -130,16 +144,6 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 			if err != nil || cfg.WebhookSecret != "whsec_hunter2" || cfg.Tasks.WebhookQueue != "projects/my-project/locations/europe-west1/queues/ai-worker-webhook-v1" {
 				t.Errorf("%s has the queue %q, %v", service, cfg.Tasks.WebhookQueue, err)
 			}
-		}
-	})
-	t.Run("a number without a value is refused", func(t *testing.T) {
-		r.vars(t, merged(vars, "secret_versions", object{"gemini-api-key-second": 2, "redis-url": 2}))
-		if out := r.apply(t, 1, nil); !strings.Contains(out, "is required") {
-			t.Errorf("it was refused for another reason:\n%s", out)
-		}
-		r.vars(t, vars)
-		if got := g.environment(t, "ai-worker")["REDIS_URL"]; got != secretValues()["redis-url"] {
-			t.Errorf("the worker has the Redis %q", got)
 		}
 	})
 	t.Run("a migration that fails leaves what runs", func(t *testing.T) {
@@ -198,23 +202,134 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 	})
 }
 
-// If no image is set, the services run the one that Cloud Build tagged.
+// If no image is set, the services run the one that Cloud Build tagged. Cloud Build
+// and Terraform do not undo what the other did.
 func TestServiceRunsWhatCloudBuildDeployed(t *testing.T) {
 	t.Parallel()
-	g := newGoogleAPIs(t)
+	g := newGoogleAPIs(t, quirks{})
 	r := newRoot(t, "terraform", g)
-	images := "artifactregistry/projects/my-project/locations/europe-west1/repositories/ai-worker/dockerImages/"
-	for _, image := range []object{{"uri": imageA, "tags": []any{"live", "build-1"}}, {"uri": imageB, "tags": []any{"build-2"}}} {
-		image["name"] = strings.TrimPrefix(images, "artifactregistry/") + filepath.Base(image["uri"].(string))
-		image["uploadTime"], image["updateTime"] = "2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"
-		g.put(images+filepath.Base(image["uri"].(string)), image)
+	g.deploy(imageB)
+	g.deploy(imageA)
+	vars := object{"project": projectID, "r2": variables()["r2"], "dashboard": object{}}
+	r.vars(t, vars)
+	r.apply(t, 0, withSecret(secretValues(), "dashboard-users", hashed))
+	services := []string{"ai-worker", "ai-worker-api", "ai-worker-dashboard"}
+	check := func(what, image string) {
+		t.Helper()
+		r.checkSettled(t)
+		for _, service := range services {
+			if got := g.image(service); got != image || !g.servesLatest(service) {
+				t.Errorf("%s, %s runs %s", what, service, got)
+			}
+		}
 	}
-	r.vars(t, object{"project": projectID, "r2": variables()["r2"]})
-	r.apply(t, 0, secretValues())
+	check("after the first apply", imageA)
+	g.deploy(imageB)
+	check("after a deploy", imageB)
+	g.deploy(imageA) // scripts/rollback.sh deploys the older image anew
+	check("after a roll-back", imageA)
+	g.deploy(imageB)
+	check("after the next deploy", imageB)
+
+	for _, service := range services {
+		g.pin(service, service+"-00001-abc")
+	}
+	before := len(g.since(0))
+	r.apply(t, 0, nil)
+	check("after an apply that found a pinned revision", imageB)
+	if slices.Contains(g.since(before), "RUN migrate") {
+		t.Error("it migrated again")
+	}
+
+	vars["api"] = object{"memory_mib": 2048}
+	r.vars(t, vars)
+	r.apply(t, 0, nil)
+	check("after an apply that changes a service", imageB)
+}
+
+// An organisation forbids allUsers, rights and APIs take a while to be felt,
+// operations take theirs, and some secrets are there already.
+func TestFirstApplyInAnOrganisation(t *testing.T) {
+	t.Parallel()
+	g := newGoogleAPIs(t, quirks{lag: 2 * time.Second, slowOperations: true, allUsersForbidden: true})
+	r := newRoot(t, "terraform", g)
+	r.env = append(r.env, "TF_VAR_settle_seconds=3")
+	g.put("iam/projects/my-project/serviceAccounts/ai-worker-build@my-project.iam.gserviceaccount.com", object{})
+	values, existing := withSecret(secretValues(), "dashboard-users", hashed), object{}
+	for name, id := range map[string]string{"redis-url": "redis-url", "gemini-api-key-default": "gemini-api-key"} {
+		g.addSecret(id, values[name])
+		existing[name] = id
+		delete(values, name)
+	}
+	vars := variables()
+	vars["existing_secrets"] = existing
+	vars["dashboard"] = object{"invoker_iam_disabled": true}
+	r.vars(t, vars)
+	if out := r.apply(t, 1, values); !strings.Contains(out, "do not belong to a permitted customer") || strings.Contains(out, "Error 403") {
+		t.Fatalf("it failed for another reason:\n%s", out)
+	}
+	vars["api"] = object{"invoker_iam_disabled": true}
+	r.vars(t, vars)
+	r.apply(t, 0, nil)
 	r.checkSettled(t)
-	for _, service := range []string{"ai-worker", "ai-worker-api"} {
-		if got := g.image(service); got != imageA {
-			t.Errorf("%s runs %s", service, got)
+	checkState(t, r)
+	checkSettings(t, g, []lane.Lane{{
+		Name: "default", Model: "gemini-nano-banana-2.1", RPM: 60, Concurrency: 25,
+		Queue: "projects/my-project/locations/europe-west1/queues/ai-worker-default-v1",
+	}})
+	checkDashboard(t, g)
+
+	t.Run("a new version of an existing secret takes effect", func(t *testing.T) {
+		g.addSecret("redis-url", "rediss://default:hunter2b@redis.example.com:6379")
+		r.apply(t, 0, nil)
+		r.checkSettled(t)
+		if got := g.environment(t, "ai-worker")["REDIS_URL"]; !strings.Contains(got, "hunter2b") {
+			t.Errorf("the worker has the Redis %q", got)
+		}
+	})
+}
+
+// Without a value for each secret, nothing is made.
+func TestSecretWithoutAValueIsRefused(t *testing.T) {
+	t.Parallel()
+	g := newGoogleAPIs(t, quirks{})
+	r := newRoot(t, "terraform", g)
+	r.vars(t, object{"project": projectID, "image": imageA, "r2": variables()["r2"]})
+	values := secretValues()
+	delete(values, "redis-url")
+	if out := r.apply(t, 1, values); !strings.Contains(out, "There is no value yet for ai-worker-redis-url.") {
+		t.Errorf("it was refused for another reason:\n%s", out)
+	}
+	if changes := g.since(0); len(changes) > 0 {
+		t.Errorf("it did %v", changes)
+	}
+}
+
+// hashed is a user of the dashboard's, with the hash of hunter2.
+const hashed = "ada:admin:$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+// withSecret returns a copy of secrets with one more.
+func withSecret(secrets map[string]string, name, value string) map[string]string {
+	secrets = maps.Clone(secrets)
+	secrets[name] = value
+	return secrets
+}
+
+// checkDashboard loads the settings that the dashboard was given, as the program
+// does when it starts. It must have no key that it does not need.
+func checkDashboard(t *testing.T, g *googleAPIs) {
+	t.Helper()
+	env := g.environment(t, "ai-worker-dashboard")
+	cfg, err := config.Load(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatalf("the dashboard does not start: %v", err)
+	}
+	if !cfg.Dashboard.Enabled || len(cfg.Dashboard.Users) != 1 || cfg.Tasks.SweepQueue == "" {
+		t.Errorf("it has the users %v and the queue %q", cfg.Dashboard.Users, cfg.Tasks.SweepQueue)
+	}
+	for _, name := range []string{"GEMINI_API_KEY", "API_KEYS"} {
+		if env[name] != "" {
+			t.Errorf("it has %s", name)
 		}
 	}
 }

@@ -56,7 +56,11 @@ func environment(t *testing.T, role string) map[string]bool {
 	t.Helper()
 	settings, secrets := read(t, "terraform/settings.tf"), read(t, "terraform/secrets.tf")
 	env := make(map[string]bool)
-	of := value(t, secrets, role)
+	list, plain := role, []string{"settings", role + "_settings", "lane_settings"}
+	if role == string(config.RoleDashboard) { // there may be none
+		list, plain = role+"_secrets", append(plain, "iap_settings")
+	}
+	of := value(t, secrets, list)
 	for _, secret := range names(of, `"([a-z0-9-]+)"`) {
 		for _, name := range names(value(t, settings, secret), `"([A-Z][A-Z0-9_]*)"`) {
 			env[name] = true
@@ -66,7 +70,7 @@ func environment(t *testing.T, role string) map[string]bool {
 		env["GEMINI_API_KEY"] = true
 	}
 	// If a setting is in both, the plain setting wins, as in local.env.
-	for _, local := range []string{"settings", role + "_settings", "lane_settings"} {
+	for _, local := range plain {
 		for _, name := range names(value(t, settings, local), assigned) {
 			env[name] = false
 		}
@@ -79,7 +83,7 @@ func environment(t *testing.T, role string) map[string]bool {
 func TestServicesGetTheirSettings(t *testing.T) {
 	t.Parallel()
 	settings := declared()
-	for _, role := range []config.Role{config.RoleAPI, config.RoleWorker} {
+	for _, role := range []config.Role{config.RoleAPI, config.RoleWorker, config.RoleDashboard} {
 		env := environment(t, string(role))
 		for name, secret := range env {
 			s, known := settings[name]

@@ -38,7 +38,7 @@ func newCopy(t *testing.T, name string) *root {
 		}
 	}
 	return &root{dir: filepath.Join(dir, name), terraform: terraform, env: append(os.Environ(),
-		"TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1",
+		"TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1", "TF_VAR_settle_seconds=0",
 	)}
 }
 
@@ -92,17 +92,32 @@ func (r *root) run(t *testing.T, code int, args ...string) string {
 // apply applies the configuration, with secrets if there are any.
 func (r *root) apply(t *testing.T, code int, secrets map[string]string) string {
 	t.Helper()
+	return r.with(t, secrets, func() string { return r.run(t, code, "apply", "-auto-approve") })
+}
+
+// with calls do with a file of secrets, if there are any, and removes the file.
+func (r *root) with(t *testing.T, secrets map[string]string, do func() string) string {
+	t.Helper()
 	if secrets == nil {
-		return r.run(t, code, "apply", "-auto-approve")
+		return do()
 	}
-	text, err := json.Marshal(secrets)
+	given := maps.Clone(secrets)
+	given["salt"] = "hunter2-" + strings.Repeat("salt", 8)
+	text, err := json.Marshal(given)
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := filepath.Join(t.TempDir(), "secrets.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	env := r.env
-	r.env = append(slices.Clone(env), "TF_VAR_secrets="+string(text))
-	defer func() { r.env = env }()
-	return r.run(t, code, "apply", "-auto-approve")
+	r.env = append(slices.Clone(env), "TF_VAR_secrets_file="+file)
+	defer func() {
+		r.env = env
+		_ = os.Remove(file)
+	}()
+	return do()
 }
 
 // checkSettled fails if a plan still has something to change.

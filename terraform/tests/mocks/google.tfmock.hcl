@@ -29,3 +29,23 @@ mock_resource "google_cloud_tasks_queue" {
 mock_resource "google_monitoring_dashboard" {
   defaults = { id = "projects/123456789012/dashboards/board" }
 }
+
+# All secrets have their values already.
+mock_data "google_secret_manager_secrets" {
+  defaults = {
+    secrets = [
+      { secret_id = "ai-worker-database-url" },
+      { secret_id = "ai-worker-migrate-database-url" },
+      { secret_id = "ai-worker-redis-url" },
+      { secret_id = "ai-worker-r2-credentials" },
+      { secret_id = "ai-worker-api-keys" },
+      { secret_id = "ai-worker-webhook-secret" },
+      { secret_id = "ai-worker-dashboard-users" },
+      { secret_id = "ai-worker-gemini-api-key-default" },
+      { secret_id = "ai-worker-gemini-api-key-a" },
+      { secret_id = "ai-worker-gemini-api-key-b" },
+      { secret_id = "ai-worker-gemini-api-key-pro-4k" },
+      { secret_id = "ai-worker-gemini-api-key-second" },
+    ]
+  }
+}
