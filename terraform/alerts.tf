@@ -6,7 +6,7 @@ resource "google_monitoring_notification_channel" "email" {
   display_name = each.key
   type         = "email"
   labels       = { email_address = each.key }
-  depends_on   = [google_project_service.this]
+  depends_on   = [terraform_data.apis_usable]
 }
 
 locals {
@@ -14,7 +14,7 @@ locals {
 
   queues = join("|", [for q in google_cloud_tasks_queue.lane : q.name])
 
-  playbook = { for name in ["oldest-waiting", "lane-broken", "server-errors", "no-success", "spend"] :
+  playbook = { for name in ["oldest-waiting", "lane-broken", "server-errors", "no-success", "spend", "budget"] :
     name => file("${path.module}/../docs/playbooks/${name}.md")
   }
 
@@ -23,14 +23,20 @@ locals {
     "oldest-waiting" = {
       title    = "a picture has waited for over ${var.alerts.waiting_minutes} minutes"
       severity = "WARNING"
-      filter   = "jsonPayload.message=\"swept\" AND jsonPayload.oldest_waiting_seconds>${var.alerts.waiting_minutes * 60}"
+      filter   = "${local.worker_log} AND jsonPayload.message=\"swept\" AND jsonPayload.oldest_waiting_seconds>${var.alerts.waiting_minutes * 60}"
       labels   = { waiting = "EXTRACT(jsonPayload.waiting)" }
     }
     "lane-broken" = {
       title    = "a lane is broken"
       severity = "CRITICAL"
-      filter   = "jsonPayload.message=\"lane paused\" AND jsonPayload.broken=true"
+      filter   = "${local.worker_log} AND jsonPayload.message=\"lane paused\" AND jsonPayload.broken=true"
       labels   = { reason = "EXTRACT(jsonPayload.error)" }
+    }
+    "budget" = {
+      title    = "a budget is used up to ${var.alerts.budget_percent} %"
+      severity = "WARNING"
+      filter   = "${local.services_log} AND jsonPayload.message=\"budget threshold\" AND jsonPayload.percent>=${var.alerts.budget_percent}"
+      labels   = { budget = "EXTRACT(jsonPayload.budget)", percent = "EXTRACT(jsonPayload.percent)" }
     }
   }
 
@@ -41,7 +47,7 @@ locals {
       severity = "ERROR"
       query = join("", [
         "sum by (service_name) (increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",",
-        "service_name=~\"${var.name}(-api)?\",response_code_class=\"5xx\"}[5m])) > ${var.alerts.server_errors}",
+        "service_name=~\"${var.name}(-api|-dashboard)?\",response_code_class=\"5xx\"}[5m])) > ${var.alerts.server_errors}",
       ])
     }
     # Work waits on a queue, and nothing comes out.
@@ -78,7 +84,7 @@ resource "google_monitoring_alert_policy" "log" {
   conditions {
     display_name = each.value.title
     condition_matched_log {
-      filter           = "${local.worker_log} AND ${each.value.filter}"
+      filter           = each.value.filter
       label_extractors = each.value.labels
     }
   }
@@ -121,5 +127,5 @@ resource "google_monitoring_alert_policy" "metric" {
     content   = local.playbook[each.key]
     mime_type = "text/markdown"
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }

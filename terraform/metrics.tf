@@ -9,6 +9,13 @@ locals {
     "resource.labels.location=\"${var.region}\"",
   ])
 
+  # Pictures are reserved by whoever takes a job or draws one.
+  services_log = join(" AND ", [
+    "resource.type=\"cloud_run_revision\"",
+    "resource.labels.service_name=~\"^${var.name}(-api|-dashboard)?$\"",
+    "resource.labels.location=\"${var.region}\"",
+  ])
+
   # Their names in PromQL.
   metric = { for key, m in google_logging_metric.this : key => "logging_googleapis_com:user_${replace(m.name, "-", "_")}" }
 }
@@ -44,7 +51,7 @@ resource "google_logging_metric" "this" {
       }
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }
 
 resource "google_logging_metric" "values" {
@@ -80,5 +87,5 @@ resource "google_logging_metric" "values" {
       bounds = each.value.bounds
     }
   }
-  depends_on = [google_project_service.this]
+  depends_on = [terraform_data.apis_usable]
 }

@@ -63,7 +63,7 @@ func TestStreamsEndBeforeCloudRunCutsThem(t *testing.T) {
 func TestLogLinesAreThePrograms(t *testing.T) {
 	t.Parallel()
 	config := read(t, "terraform/metrics.tf") + read(t, "terraform/alerts.tf")
-	program := read(t, "worker/attempt.go") + read(t, "worker/lanes.go") + read(t, "sweep/sweep.go")
+	program := read(t, "worker/attempt.go") + read(t, "worker/lanes.go") + read(t, "sweep/sweep.go") + read(t, "record/budgets.go")
 	for _, pattern := range []string{`jsonPayload\.message=\\"([^"\\]+)\\"`, `jsonPayload\.([a-z_]+)[>)=]`} {
 		found := regexp.MustCompile(pattern).FindAllStringSubmatch(config, -1)
 		if len(found) == 0 {
