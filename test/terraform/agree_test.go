@@ -76,3 +76,30 @@ func TestLogLinesAreThePrograms(t *testing.T) {
 		}
 	}
 }
+
+// What Cloud Run starts with secrets waits until its rights are felt, and nothing
+// is made right after an API was enabled. On a slow machine an apply would not show
+// it.
+func TestWhatIsGrantedIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../terraform/*.tf")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no configuration: %v", err)
+	}
+	found := 0
+	for _, file := range append(files, "../../terraform/bootstrap/main.tf") {
+		text := read(t, strings.TrimPrefix(filepath.ToSlash(file), "../../"))
+		if regexp.MustCompile(`depends_on +=.*google_project_service`).MatchString(text) {
+			t.Errorf("%s does not wait until an API can be used: depend on terraform_data.apis_usable", file)
+		}
+		for _, block := range regexp.MustCompile(`(?ms)^resource "google_cloud_run_v2_(?:service|job)" .*?^}`).FindAllString(text, -1) {
+			found++
+			if !strings.Contains(block, "terraform_data.rights_felt") {
+				t.Errorf("%s: this does not depend on terraform_data.rights_felt: %.60s", file, block)
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("found %d services and jobs", found)
+	}
+}

@@ -251,9 +251,9 @@ func TestServiceRunsWhatCloudBuildDeployed(t *testing.T) {
 // operations take theirs, and some secrets are there already.
 func TestFirstApplyInAnOrganisation(t *testing.T) {
 	t.Parallel()
-	g := newGoogleAPIs(t, quirks{lag: 2 * time.Second, slowOperations: true, allUsersForbidden: true})
+	g := newGoogleAPIs(t, quirks{lag: 4 * time.Second, slowOperations: true, allUsersForbidden: true})
 	r := newRoot(t, "terraform", g)
-	r.env = append(r.env, "TF_VAR_settle_seconds=3")
+	r.env = append(r.env, "TF_VAR_settle_seconds=5")
 	g.put("iam/projects/my-project/serviceAccounts/ai-worker-build@my-project.iam.gserviceaccount.com", object{})
 	values, existing := withSecret(secretValues(), "dashboard-users", hashed), object{}
 	for name, id := range map[string]string{"redis-url": "redis-url", "gemini-api-key-default": "gemini-api-key"} {
