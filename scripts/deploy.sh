@@ -4,9 +4,9 @@
 #   PROJECT=my-project scripts/deploy.sh REGION-docker.pkg.dev/P/R/ai-worker:TAG VERSION
 #
 # The steps: migrate → candidates without traffic → smoke test → doctor →
-# traffic → the tag `live`, which Terraform reads. After a failure, the latest
-# revision of both services has all traffic again, and it runs the image of
-# before.
+# a share of the traffic for a while, if CANARY says so → all traffic → the tag
+# `live`, which Terraform reads. After a failure, the latest revision of each
+# service has all traffic again, and it runs the image of before.
 #
 # The database is not rolled back. So a migration must leave a schema that the
 # previous image can work with.
@@ -17,35 +17,20 @@
 set -euo pipefail
 
 if [ $# -ne 2 ]; then
-  echo "usage: [SETTING=…] $0 IMAGE VERSION; the settings are at the top of the script" >&2
+  echo "usage: [SETTING=…] $0 IMAGE VERSION; the settings are here and in cloud.sh" >&2
   exit 2
 fi
 image=$1
 version=$2
+readonly name=deploy
 
-say() { echo "==> $*"; }
+# shellcheck source=scripts/cloud.sh
+. "$(dirname "$0")/cloud.sh"
 
-fail() {
-  echo "deploy: $*" >&2
-  exit 1
-}
-
-for program in gcloud curl; do
-  command -v "$program" >/dev/null || fail "$program is not installed"
-done
-
-PROJECT=${PROJECT:-$(gcloud config get project)}
-REGION=${REGION:-europe-west1}
-WORKER_SERVICE=${WORKER_SERVICE:-ai-worker}
-API_SERVICE=${API_SERVICE:-ai-worker-api}
-MIGRATE_JOB=${MIGRATE_JOB:-ai-worker-migrate}
-DOCTOR_JOB=${DOCTOR_JOB:-ai-worker-doctor}
 GEMINI_RPM=${GEMINI_RPM:-}           # a new quota, until the next `terraform apply`
-QUEUE=${QUEUE:-ai-worker-default-v1} # the queue whose rate changes with it
 DEPLOY=${DEPLOY:-true}               # false: only tag the image, before Terraform has made the services with it
-
-readonly tag=candidate
-readonly where="--project=$PROJECT --region=$REGION --quiet"
+CANARY=${CANARY:-}                   # percent of the traffic that the new version gets first
+CANARY_MINUTES=${CANARY_MINUTES:-10} # for which it is watched; 0: until canary.sh promotes it or goes back
 
 # ---- Undoing ----------------------------------------------------------------
 
@@ -55,6 +40,16 @@ undo=() # commands, newest first
 # before notes the command that undoes the next step. It is noted before that
 # step, because the step may fail half-way.
 before() { undo=("$1" ${undo[@]+"${undo[@]}"}); }
+
+# Revisions that shall not stay once they are replaced: they never had all
+# traffic, and a roll-back to what ran before must not find them.
+discard=()
+discard_revisions() {
+  local revision
+  for revision in ${discard[@]+"${discard[@]}"}; do
+    run revisions delete "$revision" || echo "deploy: $revision could not be deleted; a roll-back may find it" >&2
+  done
+}
 
 # shellcheck disable=SC2317,SC2329 # the trap calls it
 finish() {
@@ -70,6 +65,7 @@ finish() {
   if [ -n "$incomplete" ]; then
     echo "deploy: the ROLL-BACK IS INCOMPLETE. What failed, to be done by hand:$incomplete" >&2
   elif [ ${#undo[@]} -gt 0 ]; then
+    discard_revisions
     echo "deploy: $version was rolled back; what ran before runs again" >&2
   fi
   exit 1
@@ -78,19 +74,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# ---- Google Cloud -----------------------------------------------------------
-
-run() {
-  # shellcheck disable=SC2086 # flags
-  gcloud run "$@" $where
-}
-
-# version_of prints the digest of the image with a tag, if there is one.
-# (`images describe` would also need the permission to read Artifact Analysis.)
-version_of() { # version_of IMAGE TAG
-  gcloud artifacts docker tags list "$1" --project="$PROJECT" \
-    --format='csv[no-heading](tag.basename(),version.basename())' | sed -n "s/^$2,//p"
-}
+# ---- What runs --------------------------------------------------------------
 
 # pin prints an image with its digest in place of its tag. So the same image is
 # deployed even if somebody moves the tag meanwhile.
@@ -102,91 +86,89 @@ pin() { # pin IMAGE
   echo "${1%:*}@$digest"
 }
 
-# tag_live gives the image the tag by which Terraform finds it. (`docker tags
-# add` would delete the tag in between, which the builder's role does not
-# allow.)
-tag_live() {
-  local host project repository package action=create
-  IFS=/ read -r host project repository package <<<"${image%@*}"
-  [ -z "$(version_of "${image%@*}" live)" ] || action=update
-  gcloud artifacts tags "$action" live --version="${image#*@}" --package="$package" --repository="$repository" \
-    --location="${host%-docker.pkg.dev}" --project="$project" --quiet
-}
-
 # serving prints the revision that has all traffic. That may not be the latest
 # one: a deploy that was killed leaves its candidate behind.
 serving() { # serving SERVICE
-  local revision
-  revision=$(run services describe "$1" --flatten='status.traffic[]' \
-    --format='csv[no-heading](status.traffic.percent,status.traffic.revisionName)' | sed -n 's/^100,//p')
-  [ -n "$revision" ] || fail "no revision of $1 has all of its traffic: see to that first"
-  echo "$revision"
-}
-
-image_of() { # image_of REVISION
-  local digest
-  digest=$(run revisions describe "$1" --format='value(status.imageDigest)')
-  [ -n "$digest" ] || fail "cannot tell the image of $1"
-  echo "$digest"
-}
-
-# settings_of prints the plain settings of a revision, NAME,VALUE a line.
-settings_of() { # settings_of REVISION
-  run revisions describe "$1" --flatten='spec.containers[].env[]' \
-    --format='csv[no-heading](spec.containers.env.name,spec.containers.env.value)'
-}
-
-# address_of prints the address of a service's candidate.
-address_of() { # address_of SERVICE
-  run services describe "$1" --flatten='status.traffic[]' \
-    --format='csv[no-heading](status.traffic.tag,status.traffic.url)' | sed -n "s/^$tag,//p"
-}
-
-# identity prints a token for a service. A user cannot choose the audience of a
-# token; Cloud Run accepts a user's token all the same.
-identity() { # identity URL
-  gcloud auth print-identity-token --audiences="$1" 2>/dev/null || gcloud auth print-identity-token
+  local traffic
+  traffic=$(traffic_of "$1")
+  case $traffic in
+    100,*) echo "${traffic#100,}" ;;
+    *) fail "no revision of $1 has all of its traffic, but $(tr '\n' ' ' <<<"$traffic"): is a canary under way?" \
+      "\`scripts/canary.sh promote\` gives it all, \`scripts/canary.sh abort\` none" ;;
+  esac
 }
 
 # ---- Smoke test -------------------------------------------------------------
 
-# ask sends a request to a candidate. Cloud Run looks for its token in this
-# header first. So Authorization is free for the token that the service itself
-# asks for.
-ask() { # ask TOKEN URL [CURL-ARGUMENT…]
-  curl --silent --show-error --max-time 20 --retry 5 \
-    --header "X-Serverless-Authorization: Bearer $1" "${@:2}"
-}
-
 smoke_test() { # smoke_test SERVICE
-  local address audience token answer
-  address=$(address_of "$1")
-  [ -n "$address" ] || fail "$1 has no revision with the tag $tag"
-  # The audience is the address of the service itself, not that of the tag.
-  audience=$(run services describe "$1" --format='value(status.url)')
-  token=$(identity "$audience")
-
-  # It may take a moment until a tag's address is known everywhere.
-  answer=$(ask "$token" "$address/health" --fail --retry-all-errors --include | tr -d '\r') ||
-    fail "$1: /health does not answer"
-  grep -q '"status":"healthy"' <<<"$answer" || fail "$1 is not healthy: $answer"
+  local address answer
+  answer=$(ask_health "$1")
   grep -qixF "X-Version: $version" <<<"$answer" || fail "$1 is to be version $version, and says $answer"
   [ "$1" = "$WORKER_SERVICE" ] || return 0
 
   # The content type shows that the answer is the service's own, and not
   # Google's.
-  answer=$(ask "$token" "$address/tasks/generate" --output /dev/null --write-out '%{http_code} %{content_type}' \
+  address=$(address_of "$1")
+  answer=$(ask "$(identity "$(run services describe "$1" --format='value(status.url)')")" "$address/tasks/generate" \
+    --output /dev/null --write-out '%{http_code} %{content_type}' \
     --header 'Authorization: Bearer not.from.cloud-tasks' --header 'Content-Type: application/json' --data '{}') ||
     fail "$1: /tasks/generate does not answer"
   [ "$answer" = "401 application/problem+json" ] ||
     fail "$1 is to refuse with 401 what is not from Cloud Tasks, and answers $answer"
 }
 
+# ---- Canary -----------------------------------------------------------------
+
+# start_canary gives the candidates their share of what callers and Cloud Tasks
+# send. Operators' pages are not shared out.
+start_canary() {
+  local service
+  since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+  for service in "$WORKER_SERVICE" "$API_SERVICE"; do
+    step="give the candidate of $service $CANARY % of its traffic"
+    say "$step"
+    run services update-traffic "$service" --to-revisions="LATEST=$CANARY"
+  done
+}
+
+# watch_canary looks twice a minute at the candidates' health and errors.
+watch_canary() {
+  local look i
+  step="watch the canary"
+  say "$step for $CANARY_MINUTES minutes"
+  for ((look = 0; look < 2 * CANARY_MINUTES; look++)); do
+    sleep 30
+    for i in 0 1; do judge "$i"; done
+  done
+  for i in 0 1; do
+    say "the canary of ${services[i]} got $(requests_of "${candidates[i]}" "$since") requests, and had" \
+      "$(errors_of "${candidates[i]}" "$since") errors"
+  done
+}
+
+# judge fails if a candidate is not healthy, or has three errors or more and
+# twice as many as the version of before had for as much traffic: what hits
+# both is not the canary's fault.
+judge() { # judge INDEX
+  local errors usual
+  ask_health "${services[$1]}" >/dev/null
+  errors=$(errors_of "${candidates[$1]}" "$since")
+  [ "$errors" -ge 3 ] || return 0
+  usual=$(errors_of "${revisions[$1]}" "$since")
+  [ $((errors * (100 - CANARY))) -le $((2 * usual * CANARY)) ] ||
+    fail "${candidates[$1]} has $errors errors in its log with $CANARY % of the traffic, and ${revisions[$1]} $usual"
+}
+
 # ---- The deploy -------------------------------------------------------------
 
-[ -n "$PROJECT" ] || fail "PROJECT is missing: the project that the services are in"
-if [ -n "$GEMINI_RPM" ] && ! { [[ $GEMINI_RPM =~ ^[1-9][0-9]{0,4}$ ]] && [ "$GEMINI_RPM" -le 30000 ]; }; then
-  fail "GEMINI_RPM must be a whole number from 1 to 30000"
+check_number() { # check_number SETTING VALUE FROM TO
+  { [[ $2 =~ ^(0|[1-9][0-9]{0,4})$ ]] && [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; } ||
+    fail "$1 must be a whole number from $3 to $4"
+}
+[ -z "$GEMINI_RPM" ] || check_number GEMINI_RPM "$GEMINI_RPM" 1 30000
+if [ -n "$CANARY" ]; then
+  check_number CANARY "$CANARY" 1 99
+  check_number CANARY_MINUTES "$CANARY_MINUTES" 0 30 # Cloud Build's time is for the tests as well
 fi
 
 step="look up the image"
@@ -195,23 +177,31 @@ say "$image, version $version"
 
 if [ "$DEPLOY" = false ]; then
   step="tag the image"
-  tag_live
+  tag_live "$image"
   say "tagged, and not deployed"
   exit
 fi
 
 step="look up what runs"
-worker_revision=$(serving "$WORKER_SERVICE")
-api_revision=$(serving "$API_SERVICE")
-worker_before=$(image_of "$worker_revision")
-api_before=$(image_of "$api_revision")
+find_services
+revisions=() # that serve, of each of the services
+images=()
+leftover=()
+for service in "${services[@]}"; do
+  revision=$(serving "$service")
+  revisions+=("$revision")
+  images+=("$(image_of "$revision")")
+  latest=$(latest_of "$service")
+  [ "$latest" = "$revision" ] || leftover+=("$latest") # of a deploy that was killed
+done
+worker_before=${images[0]}
 
 # A new quota changes a setting of the services and of doctor, and the queue's
 # rate.
 quota=""
 quota_before=""
 if [ -n "$GEMINI_RPM" ]; then
-  settings=$'\n'$(settings_of "$worker_revision")$'\n'
+  settings=$'\n'$(settings_of "${revisions[0]}")$'\n'
   [[ $settings != *$'\n'LANES,* ]] ||
     fail "GEMINI_RPM is for one lane, and $WORKER_SERVICE has LANES: set each lane's rpm in Terraform"
   [[ $settings == *$'\n'CLOUD_TASKS_QUEUE,*"/queues/$QUEUE"$'\n'* ]] ||
@@ -231,20 +221,22 @@ before "gcloud run jobs update $MIGRATE_JOB --image=$worker_before $where"
 run jobs update "$MIGRATE_JOB" --image="$image"
 run jobs execute "$MIGRATE_JOB" --wait
 
-# The worker comes first: it must understand the tasks that the API creates.
-for service in "$WORKER_SERVICE" "$API_SERVICE"; do
+# The worker comes first: it must understand the tasks that the others create.
+candidates=()
+for ((i = 0; i < ${#services[@]}; i++)); do
+  service=${services[i]}
   step="start the candidate of $service"
   say "$step"
-  previous=$worker_before
-  [ "$service" = "$WORKER_SERVICE" ] || previous=$api_before
   # The order matters: the latest revision is the candidate until there is
   # another.
-  before "gcloud run services update $service --image=$previous $quota_before $where &&
+  before "gcloud run services update $service --image=${images[i]} $quota_before $where &&
   gcloud run services update-traffic $service --to-latest --remove-tags=$tag $where"
   # --tag is not used here: with it, gcloud would name the revision, and
   # Terraform would see a name that it has not given.
   run services update "$service" --image="$image" --no-traffic ${quota:+"$quota"}
   run services update-traffic "$service" --update-tags="$tag=LATEST"
+  candidates+=("$(latest_of "$service")")
+  discard+=("${candidates[i]}")
 
   step="smoke-test $service"
   say "$step"
@@ -255,10 +247,9 @@ if [ -n "$quota" ]; then
   # Until the step is done, each worker's pacer keeps to its own quota.
   step="set the rate of $QUEUE"
   say "$step"
-  rate=$(LC_ALL=C awk -v rpm="$GEMINI_RPM" 'BEGIN { printf "%.9g", rpm / 60 }')
   update="gcloud tasks queues update $QUEUE --project=$PROJECT --location=$REGION --quiet"
   before "$update --max-dispatches-per-second=$rate_before"
-  $update --max-dispatches-per-second="$rate"
+  $update --max-dispatches-per-second="$(rate_for "$GEMINI_RPM")"
 fi
 
 step="let doctor look"
@@ -269,12 +260,25 @@ run jobs update "$DOCTOR_JOB" --image="$image" ${quota:+"$quota"}
 # before.
 run jobs execute "$DOCTOR_JOB" --args=doctor,--setup --wait
 
-for service in "$WORKER_SERVICE" "$API_SERVICE"; do
+if [ -n "$CANARY" ]; then
+  start_canary
+  if [ "$CANARY_MINUTES" -eq 0 ]; then
+    trap - EXIT
+    say "$version has $CANARY % of the traffic, until \`scripts/canary.sh promote\` (_CANARY=promote) gives it all," \
+      "or \`scripts/canary.sh abort\` (_CANARY=abort) none; \`terraform apply\` would give it all as well"
+    exit
+  fi
+  watch_canary
+fi
+
+for service in "${services[@]}"; do
   step="move the traffic of $service"
   say "$step"
   run services update-traffic "$service" --to-latest --remove-tags="$tag"
 done
 
 step="tag the image"
-tag_live
-say "$version is in service"
+tag_live "$image"
+discard=(${leftover[@]+"${leftover[@]}"})
+discard_revisions
+say "$version is in service; \`scripts/rollback.sh previous\` goes back"

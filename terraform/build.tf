@@ -49,3 +49,23 @@ resource "google_cloud_tasks_queue_iam_member" "build" {
   role     = "roles/cloudtasks.queueAdmin"
   member   = local.build["build"]
 }
+
+# A deploy and a roll-back list services and revisions, and a canary is judged by
+# its log. Both can be allowed on the project only.
+resource "google_project_iam_member" "build" {
+  for_each = toset(var.build_account == null ? [] : ["roles/run.viewer", "roles/logging.viewer"])
+
+  project = var.project
+  role    = each.key
+  member  = local.build["build"]
+}
+
+# A roll-back looks whether the versions of secrets are still there. It cannot
+# read them.
+resource "google_secret_manager_secret_iam_member" "build" {
+  for_each = var.build_account == null ? {} : google_secret_manager_secret.this
+
+  secret_id = each.value.id
+  role      = "roles/secretmanager.viewer"
+  member    = local.build["build"]
+}

@@ -123,7 +123,7 @@ resource "google_storage_bucket" "state" {
   depends_on = [terraform_data.apis_usable]
 }
 
-# What `gcloud builds submit` sends.
+# The logs of builds, and what `gcloud builds submit` sends if it is told to.
 resource "google_storage_bucket" "source" {
   name                        = "${var.project}-${var.name}-source"
   location                    = var.region
@@ -195,20 +195,22 @@ resource "google_artifact_registry_repository_iam_member" "build" {
   member     = google_service_account.build.member
 }
 
+# It reads what `gcloud builds submit` sent there, and writes the log that this
+# command shows. Cloud Build asks for this role where a log is written.
 resource "google_storage_bucket_iam_member" "build" {
   bucket = google_storage_bucket.source.name
-  role   = "roles/storage.objectViewer"
+  role   = "roles/storage.admin"
   member = google_service_account.build.member
 }
 
-# And what it sends if no bucket is named: gcloud then makes one for the project.
+# Without --gcs-source-staging-dir, the command makes and uses this bucket.
 resource "google_project_iam_member" "build_source" {
   project = var.project
   role    = "roles/storage.objectViewer"
   member  = google_service_account.build.member
 
   condition {
-    title      = "source-of-builds"
+    title      = "${var.name}-build-source"
     expression = "resource.name.startsWith(\"projects/_/buckets/${var.project}_cloudbuild/\")"
   }
 }

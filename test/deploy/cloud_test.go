@@ -2,8 +2,10 @@ package deploy_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,6 +21,8 @@ import (
 // it.
 type revision struct {
 	name, image, rpm string
+	secret           string // version of the secret that it reads
+	created          int    // in the order in which all revisions were made
 }
 
 // A service is a service of Cloud Run.
@@ -26,7 +30,9 @@ type service struct {
 	revisions []revision
 	pinned    string // the revision that has all traffic; empty if the latest one has it
 	tagged    string // the revision with the tag candidate
+	canary    string // percent of the traffic that the latest revision has besides the pinned one
 	split     bool   // somebody has split the traffic by hand
+	plan      string // of a roll-back, in an annotation
 }
 
 func (s *service) latest() revision { return s.revisions[len(s.revisions)-1] }
@@ -52,8 +58,12 @@ type cloud struct {
 	services map[string]*service
 	jobs     map[string]*jobSpec
 	tags     map[string]string
-	rate     string // of the queue
-	settings string // of all revisions, besides GEMINI_RPM
+	rate     string            // of the queue
+	settings string            // of all revisions, besides GEMINI_RPM
+	made     int               // revisions
+	secrets  map[string]string // state by version
+	errors   map[string]int    // in the log, by revision
+	gone     string            // an image that the registry has deleted
 
 	calls []string // the calls that change, run or request something
 	// failing has calls that fail. Each fails only the first time.
@@ -63,7 +73,10 @@ type cloud struct {
 	health, refusal string
 	// terminated is the call during which the script gets a SIGTERM.
 	terminated string
-	script     *os.Process
+	// killed is which of the calls that change something kills the script,
+	// after it is done; 0 is none.
+	killed int
+	script *os.Process
 }
 
 const (
@@ -82,11 +95,14 @@ func newCloud() *cloud {
 		tags:     map[string]string{"live": "sha256:0000", "build-7": "sha256:1111"},
 		rate:     "1.0",
 		settings: "ROLE,worker\nCLOUD_TASKS_QUEUE,projects/p/locations/europe-west1/queues/" + queue,
+		secrets:  map[string]string{"1": "ENABLED", "2": "ENABLED"},
+		errors:   map[string]int{},
 		health:   healthy("v7"),
 		refusal:  "401 application/problem+json",
 	}
 	for _, name := range []string{"ai-worker", "ai-worker-api"} {
-		c.services[name] = &service{revisions: []revision{{name: name + "-1", image: imageNow, rpm: "60"}}}
+		c.made++
+		c.services[name] = &service{revisions: []revision{{name: name + "-1", image: imageNow, rpm: "60", secret: "1", created: c.made}}}
 	}
 	c.jobs["ai-worker-migrate"] = &jobSpec{image: imageNow}
 	c.jobs["ai-worker-doctor"] = &jobSpec{image: imageNow, rpm: "60"}
@@ -97,7 +113,11 @@ func newCloud() *cloud {
 // answer's text and exits with its code.
 const tool = `#!/usr/bin/env bash
 exec 3<>/dev/tcp/%s/%s
-printf '%%s\n' "${0##*/}" "$@" . >&3
+for word in "${0##*/}" "$@"; do
+  case $word in /dev/fd/* | *.yaml) word=$(tr '\n' '|' <"$word") ;; esac # what the file has
+  printf '%%s\n' "$word" >&3
+done
+echo . >&3
 read -r code <&3
 if [ "$code" -eq 0 ]; then exec cat <&3; fi
 cat <&3 >&2
@@ -126,7 +146,7 @@ func (c *cloud) programs(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"gcloud", "curl"} {
+	for _, name := range []string{"gcloud", "curl", "sleep"} {
 		if err := os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, tool, host, port), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +173,9 @@ func (c *cloud) answer(conn net.Conn) {
 // secret matches a token in a flag.
 var secret = regexp.MustCompile(`Bearer \S+`)
 
+// reads matches calls that change nothing.
+var reads = regexp.MustCompile(` (describe|list|read|print-identity-token) `)
+
 func (c *cloud) call(args []string) (string, error) {
 	line := secret.ReplaceAllString(strings.Join(args, " "), "Bearer …")
 	if args[0] == "gcloud" && args[1] != "auth" {
@@ -161,8 +184,18 @@ func (c *cloud) call(args []string) (string, error) {
 			return "", err
 		}
 	}
-	if !strings.Contains(line, " describe ") && !strings.Contains(line, " list ") && args[1] != "auth" {
+	if args[0] == "sleep" {
+		return "", nil
+	}
+	changes := !reads.MatchString(line)
+	if changes {
 		c.calls = append(c.calls, strings.TrimPrefix(line, "gcloud "))
+	}
+	if changes && args[0] == "gcloud" && c.killed > 0 {
+		if c.killed--; c.killed == 0 {
+			out, err := c.gcloud(line)
+			return out, errors.Join(err, c.script.Kill())
+		}
 	}
 	if i := slices.IndexFunc(c.failing, func(f string) bool { return strings.Contains(line, f) }); i >= 0 {
 		c.failing = slices.Delete(c.failing, i, i+1)
@@ -208,6 +241,18 @@ func routes() []route {
 		{`artifacts tags (create|update) live --version=(\S+) --package=ai-worker --repository=r`, (*cloud).tag},
 		{`run services describe ` + serviceOrJob + ` --flatten=status.traffic\[\] --format=csv\[no-heading\]\(status.traffic.(percent|tag),status.traffic.(revisionName|url)\)`, (*cloud).traffic},
 		{`run services describe ` + serviceOrJob + ` --format=value\(status.url\)`, (*cloud).url},
+		{`run services describe ` + serviceOrJob + ` --format=value\(status.latestCreatedRevisionName\)`, (*cloud).latestName},
+		{`run services describe ` + serviceOrJob + ` --format=value\(metadata.annotations.rollbackPlan\)`, (*cloud).planOf},
+		{`run services describe ` + serviceOrJob + ` --format=yaml\(metadata.name,metadata.annotations,metadata.labels\)`, (*cloud).metadata},
+		{`run services list --format=value\(metadata.name\)`, (*cloud).listServices},
+		{`run services replace (.*)`, (*cloud).replace},
+		{`run services update-traffic ` + serviceOrJob + ` --to-revisions=LATEST=(\d+)`, (*cloud).share},
+		{`run revisions list --service=` + serviceOrJob + ` --sort-by=~metadata.creationTimestamp --limit=200 --format=csv\[no-heading\]\(metadata.creationTimestamp,metadata.name,status.imageDigest,status.conditions.filter\("type=Ready"\).extract\("status"\).flatten\(\)\)`, (*cloud).history},
+		{`run revisions delete (\S+)`, (*cloud).forget},
+		{`run revisions describe (\S+) --format=yaml\(metadata.annotations,metadata.labels,spec\)`, (*cloud).template},
+		{`artifacts versions describe (\S+) --format=value\(name\) --package=ai-worker --repository=r`, (*cloud).inRegistry},
+		{`secrets versions describe (\d+) --secret=ai-worker-database-url --format=value\(state\)`, func(c *cloud, m []string) (string, error) { return c.secrets[m[1]] + "\n", nil }},
+		{`logging read --limit=1000 --format=value\(timestamp\) resource.type="cloud_run_revision" resource.labels.revision_name="(\S+)" timestamp>="[^"]+" (.*)`, (*cloud).log},
 		{`run revisions describe ` + `(\S+)` + ` --format=value\(status.imageDigest\)`, (*cloud).image},
 		{`run revisions describe ` + `(\S+)` + ` --flatten=spec.containers\[\].env\[\] --format=csv\[no-heading\]\(spec.containers.env.name,spec.containers.env.value\)`, (*cloud).env},
 		{`run services update ` + serviceOrJob + ` --image=(\S+)( --no-traffic)?(?: --(update|remove)-env-vars=GEMINI_RPM=?(\d*))?`, (*cloud).update},
@@ -251,6 +296,9 @@ func (c *cloud) traffic(m []string) (string, error) {
 	if m[2] == "percent" && s.split {
 		return "50,one\n50,other\n", nil
 	}
+	if m[2] == "percent" && s.canary != "" {
+		return fmt.Sprintf("%s,%s\n1,%s\n", s.canary, s.latest().name, s.pinned), nil
+	}
 	if m[2] == "percent" {
 		return fmt.Sprintf(",%s\n100,%s\n", s.tagged, s.serving().name), nil
 	}
@@ -292,12 +340,19 @@ func (c *cloud) env(m []string) (string, error) {
 // pinned, which --no-traffic does.
 func (c *cloud) update(m []string) (string, error) {
 	s := c.services[m[1]]
-	next := revision{name: fmt.Sprintf("%s-%d", m[1], len(s.revisions)+1), image: m[2], rpm: setTo(m[4], m[5], s.latest().rpm)}
 	if m[3] != "" {
 		s.pinned = s.serving().name
 	}
-	s.revisions = append(s.revisions, next)
+	c.make(m[1], revision{image: m[2], rpm: setTo(m[4], m[5], s.latest().rpm), secret: s.latest().secret})
 	return "", nil
+}
+
+// make adds a revision to a service.
+func (c *cloud) make(name string, r revision) {
+	c.made++
+	r.created = c.made
+	r.name = fmt.Sprintf("%s-%d", name, c.made)
+	c.services[name].revisions = append(c.services[name].revisions, r)
 }
 
 func (c *cloud) tagLatest(m []string) (string, error) {
@@ -307,6 +362,7 @@ func (c *cloud) tagLatest(m []string) (string, error) {
 
 func (c *cloud) toLatest(m []string) (string, error) {
 	c.services[m[1]].pinned, c.services[m[1]].tagged = "", ""
+	c.services[m[1]].canary = ""
 	return "", nil
 }
 
@@ -325,9 +381,154 @@ func setTo(flag, value, before string) string {
 	return value
 }
 
+func (c *cloud) share(m []string) (string, error) {
+	s := c.services[m[1]]
+	if s.pinned == "" {
+		return "", errors.New("every target with traffic is updated but 100% of traffic has not been specified")
+	}
+	s.canary = m[2]
+	return "", nil
+}
+
+func (c *cloud) latestName(m []string) (string, error) {
+	return c.services[m[1]].latest().name + "\n", nil
+}
+
+func (c *cloud) planOf(m []string) (string, error) { return c.services[m[1]].plan + "\n", nil }
+
+func (c *cloud) listServices([]string) (string, error) {
+	return strings.Join(slices.Sorted(maps.Keys(c.services)), "\n") + "\nanother\n", nil
+}
+
+func (c *cloud) history(m []string) (string, error) {
+	var b strings.Builder
+	for _, r := range slices.Backward(c.services[m[1]].revisions) {
+		fmt.Fprintf(&b, "2026-11-26T10:%02d:00.5Z,%s,%s,True\n", r.created, r.name, r.image)
+	}
+	return b.String(), nil
+}
+
+func (c *cloud) forget(m []string) (string, error) {
+	for _, s := range c.services {
+		if s.latest().name == m[1] || s.serving().name == m[1] {
+			return "", fmt.Errorf("%s is the latest, or serves", m[1])
+		}
+		s.revisions = slices.DeleteFunc(s.revisions, func(r revision) bool { return r.name == m[1] })
+	}
+	return "", nil
+}
+
+func (c *cloud) inRegistry(m []string) (string, error) {
+	if m[1] == c.gone {
+		return "", errors.New("NOT_FOUND")
+	}
+	return "name\n", nil
+}
+
+func (c *cloud) log(m []string) (string, error) {
+	if m[2] != "severity>=ERROR" {
+		return strings.Repeat("2026-11-26T10:00:00Z\n", 40), nil
+	}
+	return strings.Repeat("2026-11-26T10:00:00Z\n", c.errors[m[1]]), nil
+}
+
+// metadata prints a service as gcloud does, with what a replacement must not
+// have.
+func (c *cloud) metadata(m []string) (string, error) {
+	plan := ""
+	if p := c.services[m[1]].plan; p != "" {
+		plan = "    rollbackPlan: " + p + "\n"
+	}
+	return `metadata:
+  annotations:
+` + plan + `    run.googleapis.com/description: Draws pictures. Cloud Tasks calls it, one request
+      per picture.
+    run.googleapis.com/ingress: all
+    run.googleapis.com/operation-id: op
+    run.googleapis.com/urls: '["https://one",
+      "https://two"]'
+    serving.knative.dev/creator: me@example.com
+  labels:
+    app: ai-worker
+    cloud.googleapis.com/location: europe-west1
+  name: ` + m[1] + "\n", nil
+}
+
+// template prints a revision as gcloud does.
+func (c *cloud) template(m []string) (string, error) {
+	r, err := c.find(m[1])
+	return `metadata:
+  annotations:
+    autoscaling.knative.dev/maxScale: '10'
+    serving.knative.dev/creator: me@example.com
+  labels:
+    serving.knative.dev/service: ai-worker
+spec:
+  containerConcurrency: 40
+  containers:
+  - env:
+    - name: GEMINI_RPM
+      value: '` + r.rpm + `'
+    - name: DATABASE_URL
+      valueFrom:
+        secretKeyRef:
+          key: '` + r.secret + `'
+          name: ai-worker-database-url
+    image: ` + r.image + "\n", err
+}
+
+// replacement is what a service is replaced with, line by line.
+var replacement = regexp.MustCompile(`^apiVersion: serving.knative.dev/v1
+kind: Service
+metadata:
+  annotations:
+    rollbackPlan: (.+)
+    run.googleapis.com/description: Draws pictures. Cloud Tasks calls it, one request
+      per picture.
+    run.googleapis.com/ingress: all
+  labels:
+    app: ai-worker
+  name: (\S+)
+spec:
+  template:
+    metadata:
+      annotations:
+        autoscaling.knative.dev/maxScale: '10'
+    spec:
+      containerConcurrency: 40
+      containers:
+      - env:
+        - name: GEMINI_RPM
+          value: '(\d*)'
+        - name: DATABASE_URL
+          valueFrom:
+            secretKeyRef:
+              key: '(\d)'
+              name: ai-worker-database-url
+        image: (\S+)
+  traffic:
+  - latestRevision: true
+    percent: 100
+$`)
+
+func (c *cloud) replace(m []string) (string, error) {
+	text := strings.ReplaceAll(m[1], "|", "\n")
+	r := replacement.FindStringSubmatch(text)
+	if r == nil {
+		return "", fmt.Errorf("not what a service is replaced with:\n%s", text)
+	}
+	if c.secrets[r[4]] != "ENABLED" {
+		return "", errors.New("the revision cannot start: secret " + r[4])
+	}
+	s := c.services[r[2]]
+	s.plan, s.pinned, s.tagged, s.canary = r[1], "", "", ""
+	c.make(r[2], revision{image: r[5], rpm: r[3], secret: r[4]})
+	return "", nil
+}
+
 // curl answers a request to a candidate.
 func (c *cloud) curl(line string) (string, error) {
-	if !strings.Contains(line, "--header X-Serverless-Authorization: Bearer …") {
+	if !strings.Contains(line, `--config header = "X-Serverless-Authorization: Bearer …`) {
 		return "", fmt.Errorf("no token: %s", line)
 	}
 	if strings.Contains(line, ".run.app/health ") {

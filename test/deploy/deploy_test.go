@@ -18,9 +18,16 @@ import (
 // returns what it printed and whether it succeeded.
 func (c *cloud) deploy(t *testing.T, env ...string) (output string, ok bool) {
 	t.Helper()
+	return c.runScript(t, env, "deploy.sh", repository+":build-7", "v7")
+}
+
+// runScript runs a script of scripts/ against c, with no other settings than
+// env.
+func (c *cloud) runScript(t *testing.T, env []string, script string, args ...string) (output string, ok bool) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "../../scripts/deploy.sh", repository+":build-7", "v7")
+	cmd := exec.CommandContext(ctx, "../../scripts/"+script, args...)
 	cmd.Env = append([]string{
 		"PATH=" + c.programs(t) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PROJECT=" + project,
 	}, env...)
@@ -89,7 +96,7 @@ func TestDeployPutsAnImageIntoService(t *testing.T) {
 	if diff := cmp.Diff(all(imageNew, "60", "1.0"), c.state()); diff != "" {
 		t.Errorf("what it left (-want +got):\n%s", diff)
 	}
-	ask := "curl --silent --show-error --max-time 20 --retry 5 --header X-Serverless-Authorization: Bearer … https://candidate---"
+	ask := "curl --silent --show-error --max-time 20 --retry 5 --config header = \"X-Serverless-Authorization: Bearer … https://candidate---"
 	want := []string{
 		"run jobs update ai-worker-migrate --image=" + imageNew,
 		"run jobs execute ai-worker-migrate --wait",
@@ -194,7 +201,8 @@ func TestDeployAfterOneThatWasKilled(t *testing.T) {
 	c := newCloud()
 	s := c.services["ai-worker"]
 	s.pinned, s.tagged = "ai-worker-1", "ai-worker-2"
-	s.revisions = append(s.revisions, revision{name: "ai-worker-2", image: repository + "@sha256:bad", rpm: "60"})
+	s.revisions = append(s.revisions, revision{name: "ai-worker-2", image: repository + "@sha256:bad", rpm: "60", secret: "1", created: 3})
+	c.made = 3
 	c.failing = []string{"run jobs execute ai-worker-doctor"}
 	if _, ok := c.deploy(t); ok {
 		t.Error("it succeeded")
