@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +56,12 @@ func examine(ctx context.Context, flags doctorCommand, getenv func(string) strin
 	for _, f := range faults {
 		d.Faults = append(d.Faults, doctor.Fault{Setting: f.Setting, Problem: f.Problem})
 	}
-	report := d.Examine(ctx, p.checks(flags.Setup))
+	checks := p.checks(flags.Setup)
+	if flags.Keys {
+		checks = p.keys()
+		d.Faults, checks = present(d.Faults, checks, getenv)
+	}
+	report := d.Examine(ctx, checks)
 	write := report.WriteText
 	if flags.JSON {
 		write = report.WriteJSON
@@ -119,6 +125,37 @@ func once[T any](create func(context.Context) (T, error)) doctor.Open[T] {
 	}
 }
 
+// keys returns the checks of what is outside of Google Cloud. They do not ask
+// for a schema: it is to be made.
+func (p *patient) keys() []doctor.Check {
+	inspect := func(ctx context.Context) (postgres.Facts, error) {
+		f, err := p.inspectDatabase(ctx)
+		f.Pending = nil
+		return f, err
+	}
+	checks := []doctor.Check{doctor.Database(inspect), doctor.Redis(p.inspectRedis), p.bucket()}
+	for i, l := range p.lanes {
+		checks = append(checks, p.gemini(l, p.cfg.Lanes[i].APIKey))
+	}
+	return checks
+}
+
+// present returns the checks that have at least one of their settings, and the
+// faults of settings that those need.
+func present(faults []doctor.Fault, checks []doctor.Check, getenv func(string) string) ([]doctor.Fault, []doctor.Check) {
+	set := func(name string) bool { return strings.TrimSpace(getenv(name)) != "" }
+	checks = slices.DeleteFunc(checks, func(c doctor.Check) bool { return !slices.ContainsFunc(c.Needs, set) })
+	faults = slices.DeleteFunc(faults, func(f doctor.Fault) bool {
+		return !slices.ContainsFunc(checks, func(c doctor.Check) bool { return slices.Contains(c.Needs, f.Setting) })
+	})
+	return faults, checks
+}
+
+// bucket returns the check of the bucket for pictures.
+func (p *patient) bucket() doctor.Check {
+	return doctor.Pictures{Bucket: p.pictures, Name: p.cfg.R2.Bucket, PublicURL: p.cfg.R2.PublicURL, HTTP: p.http}.Check()
+}
+
 // checks returns all checks in the order in which they are shown. With
 // setupOnly it leaves out the checks of what runs already and of how its work
 // is going: a deployment may be about to replace what runs.
@@ -128,9 +165,7 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 	checks := []doctor.Check{
 		doctor.Database(p.inspectDatabase),
 		doctor.Redis(p.inspectRedis),
-		doctor.Pictures{
-			Bucket: p.pictures, Name: p.cfg.R2.Bucket, PublicURL: p.cfg.R2.PublicURL, HTTP: p.http,
-		}.Check(),
+		p.bucket(),
 	}
 	for i, l := range p.lanes {
 		checks = append(checks, p.gemini(l, p.cfg.Lanes[i].APIKey))

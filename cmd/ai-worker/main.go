@@ -157,6 +157,7 @@ func (migrateCommand) Run(ctx context.Context, p process) error {
 type doctorCommand struct {
 	JSON  bool `name:"json" help:"Print JSON, for machines."`
 	Setup bool `help:"Leave out what is running already."`
+	Keys  bool `help:"Look only at what is outside of Google Cloud and has its settings: the database, Redis, the bucket, the keys of lanes. For before anything is deployed."`
 }
 
 // Run implements the command.

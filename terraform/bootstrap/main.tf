@@ -203,14 +203,14 @@ resource "google_storage_bucket_iam_member" "build" {
   member = google_service_account.build.member
 }
 
-# Without --gcs-source-staging-dir, the command makes and uses this bucket.
+# And what it sends if no bucket is named: gcloud then makes one for the project.
 resource "google_project_iam_member" "build_source" {
   project = var.project
   role    = "roles/storage.objectViewer"
   member  = google_service_account.build.member
 
   condition {
-    title      = "${var.name}-build-source"
+    title      = "source-of-builds"
     expression = "resource.name.startsWith(\"projects/_/buckets/${var.project}_cloudbuild/\")"
   }
 }

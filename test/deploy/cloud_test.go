@@ -114,7 +114,7 @@ func newCloud() *cloud {
 const tool = `#!/usr/bin/env bash
 exec 3<>/dev/tcp/%s/%s
 for word in "${0##*/}" "$@"; do
-  case $word in /dev/fd/* | *.yaml) word=$(tr '\n' '|' <"$word") ;; esac # what the file has
+  case $word in /dev/fd/* | /*.yaml) word=$(tr '\n' '|' <"$word") ;; esac # what the file has
   printf '%%s\n' "$word" >&3
 done
 echo . >&3
@@ -124,8 +124,19 @@ cat <&3 >&2
 exit "$code"
 `
 
-// programs returns a directory with a gcloud and a curl that ask c.
+// programs returns a directory with programs that ask c.
 func (c *cloud) programs(t *testing.T) string {
+	t.Helper()
+	return programs(t, []string{"gcloud", "curl", "sleep"}, func(args []string) (string, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.call(args)
+	})
+}
+
+// programs returns a directory with programs of these names. Each prints what
+// call returns for its name and arguments.
+func programs(t *testing.T, names []string, call func(args []string) (string, error)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -138,7 +149,7 @@ func (c *cloud) programs(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			c.answer(conn)
+			answer(conn, call)
 		}
 	}()
 	host, port, err := net.SplitHostPort(ln.Addr().String())
@@ -146,7 +157,7 @@ func (c *cloud) programs(t *testing.T) string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"gcloud", "curl", "sleep"} {
+	for _, name := range names {
 		if err := os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, tool, host, port), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -154,15 +165,13 @@ func (c *cloud) programs(t *testing.T) string {
 	return dir
 }
 
-func (c *cloud) answer(conn net.Conn) {
+func answer(conn net.Conn, call func(args []string) (string, error)) {
 	defer conn.Close()
 	var args []string
 	for lines := bufio.NewScanner(conn); lines.Scan() && lines.Text() != "."; {
 		args = append(args, lines.Text())
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out, err := c.call(args)
+	out, err := call(args)
 	if err != nil {
 		fmt.Fprintf(conn, "1\nERROR: %v\n", err)
 		return

@@ -252,3 +252,21 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 		})
 	}
 }
+
+// With --keys, only what has its settings is looked at, and only what is wrong
+// with those is told. The schema is to be made, and is not asked for.
+func TestDoctorTriesKeysBeforeAnythingIsDeployed(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	d := runDoctor(t, []string{"DATABASE_URL=nonsense", "GEMINI_API_KEY=AIza-nobody", "GEMINI_BASE_URL=" + server.URL}, "--keys", "--json")
+	status, findings := d.findings(t)
+	var got []string
+	for _, f := range findings {
+		got = append(got, f.Check+" "+f.Status)
+	}
+	want := []string{"settings failed", "database skipped", "gemini failed"}
+	if diff := cmp.Diff(want, got); diff != "" || status != "failed" || d.code != 1 {
+		t.Errorf("it says %s and ends with %d (-want +got):\n%s\n%s", status, d.code, diff, d.stdout)
+	}
+}

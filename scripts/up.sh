@@ -1,0 +1,425 @@
+#!/usr/bin/env bash
+# From an empty Google Cloud project to a picture, with one command:
+#
+#   scripts/up.sh                          # asks for what it must know
+#   scripts/up.sh --settings FILE          # takes it from a file of NAME=VALUE lines, which only you can read
+#   PROJECT=… GEMINI_API_KEY=… scripts/up.sh   # or from the environment, as CI does
+#   scripts/up.sh --check                  # looks whether all is well, and makes nothing
+#   scripts/up.sh --no-picture             # draws none at the end
+#
+# It looks at everything before it makes anything. What it was told and what is
+# done is kept in .data/up/PROJECT-NAME, for you alone: run it again, and it goes
+# on. Secrets are in no command line and no log.
+#
+# docs/deploy.md has the settings, and the same steps by hand.
+set -euo pipefail
+umask 077
+
+settings_file=
+check_only=false
+picture=true
+while [ $# -gt 0 ]; do
+  case $1 in
+    --settings) settings_file=${2:?--settings needs a file} && shift ;;
+    --check) check_only=true ;;
+    --no-picture) picture=false ;;
+    *)
+      echo "usage: [SETTING=…] $0 [--settings FILE] [--check] [--no-picture]" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+cd "$(dirname "$0")/.."
+readonly name=up
+
+stop() {
+  echo "up: $*" >&2
+  exit 1
+}
+
+problems=()
+problem() { problems+=("$*"); }
+
+# report_problems ends the script if there is any problem, and prints all of them.
+report_problems() {
+  [ ${#problems[@]} -gt 0 ] || return 0
+  echo "up: nothing was made:" >&2
+  printf '  ✗ %s\n' "${problems[@]}" >&2
+  exit 1
+}
+
+# ---- Settings ---------------------------------------------------------------
+
+readonly names="PROJECT REGION NAME GEMINI_API_KEY GEMINI_RPM DATABASE_URL MIGRATE_DATABASE_URL REDIS_URL \
+R2_ACCOUNT_ID R2_BUCKET R2_CREDENTIALS R2_PUBLIC_URL CLOUDFLARE_API_TOKEN ALERT_EMAIL API_KEY SALT PICTURE_KEY"
+
+# load takes those settings from a file that are not set yet.
+load() { # load FILE
+  local line key
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in '' | '#'*) continue ;; esac
+    key=${line%%=*}
+    case " $names " in
+      *" $key "*) [ -n "${!key:-}" ] || printf -v "$key" '%s' "${line#*=}" ;;
+      *) problem "$1: there is no setting $key" ;;
+    esac
+  done <"$1"
+}
+
+# need asks for a setting that is missing, if there is somebody to ask.
+need() { # need NAME WHAT [DEFAULT] [secret]
+  local answer=
+  if [ -z "${!1:-}" ] && [ -t 0 ]; then
+    if [ "${4:-}" = secret ]; then
+      read -rsp "$2 ($1): " answer && echo
+    else
+      read -rp "$2 ($1)${3:+ [$3]}: " answer
+    fi
+  fi
+  printf -v "$1" '%s' "${!1:-${answer:-${3:-}}}"
+  [ -n "${!1}" ] || problem "$1 is missing: $2"
+}
+
+# must fails a setting that does not look as it should. Its value may be a
+# secret, and is not shown.
+must() { # must NAME REGEX WHAT
+  [ -z "${!1:-}" ] || [[ ${!1} =~ $2 ]] || problem "$1 must be $3"
+}
+
+random() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# keep writes the settings down for the next run.
+keep() {
+  local key
+  for key in $names; do
+    [ -z "${!key:-}" ] || printf '%s=%s\n' "$key" "${!key}"
+  done >"$state/settings.new"
+  mv "$state/settings.new" "$state/settings"
+}
+
+for key in $names; do
+  export -n "${key?}" # no program is told more than it is handed
+done
+if [ -n "$settings_file" ]; then
+  [ -f "$settings_file" ] || stop "there is no file $settings_file"
+  [ -z "$(find "$settings_file" \( -perm -040 -o -perm -004 \))" ] || stop "others can read $settings_file, which has secrets: chmod 600 $settings_file"
+  load "$settings_file"
+fi
+need PROJECT "ID of a Google Cloud project with billing"
+need NAME "what the names of all its parts begin with" ai-worker
+must PROJECT '^[a-z][a-z0-9-]{4,28}[a-z0-9]$' "the ID of a project, such as my-project: not its name or number"
+must NAME '^[a-z][a-z0-9-]{1,19}[a-z0-9]$' "3 to 21 lower-case letters, digits and -, beginning with a letter"
+report_problems
+
+# shellcheck disable=SC2153 # NAME is set by need
+state=$PWD/.data/up/$PROJECT-$NAME
+mkdir -p "$state"
+[ ! -f "$state/settings" ] || load "$state/settings"
+need REGION "region of the services" europe-west1
+need GEMINI_API_KEY "key of Gemini, from AI Studio" "" secret
+need GEMINI_RPM "requests a minute that the key's quota allows" 60
+need DATABASE_URL "where Postgres is: postgres://…" "" secret
+need REDIS_URL "where Redis is: rediss://…" "" secret
+need R2_ACCOUNT_ID "ID of the Cloudflare account"
+R2_BUCKET=${R2_BUCKET:-$NAME-pictures}
+if [ -z "${R2_CREDENTIALS:-}" ]; then
+  need CLOUDFLARE_API_TOKEN "token of Cloudflare's that may edit R2 and account API tokens; or R2_CREDENTIALS of a bucket that is there" "" secret
+fi
+
+must REGION '^[a-z]+-[a-z]+[0-9]+$' "a region, such as europe-west1"
+must GEMINI_RPM '^[1-9][0-9]{0,4}$' "a whole number from 1 to 30000"
+must DATABASE_URL '^postgres(ql)?://[^[:space:]"\\]+@[^[:space:]"\\/]+/[^[:space:]"\\]+$' "a URL like postgres://USER:PASSWORD@HOST/DATABASE"
+must MIGRATE_DATABASE_URL '^postgres(ql)?://[^[:space:]"\\]+@[^[:space:]"\\/]+/[^[:space:]"\\]+$' "a URL like postgres://USER:PASSWORD@HOST/DATABASE"
+must REDIS_URL '^rediss?://[^[:space:]"\\]+$' "a URL like rediss://default:PASSWORD@HOST:6379"
+must R2_ACCOUNT_ID '^[0-9a-f]{32}$' "the 32 hexadecimal digits that Cloudflare's dashboard shows"
+must R2_BUCKET '^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$' "3 to 63 lower-case letters, digits and -"
+must R2_CREDENTIALS '^[^[:space:]":\\]+:[^[:space:]":\\]+$' "ACCESS_KEY_ID:SECRET_ACCESS_KEY"
+must R2_PUBLIC_URL '^https://[^/[:space:]"\\]+$' "https:// and a host name, without a path"
+must GEMINI_API_KEY '^[^[:space:]"\\]+$' "a key without spaces and quotes"
+must ALERT_EMAIL '^[^@[:space:]"\\]+@[^@[:space:]"\\]+$' "an address of e-mail"
+
+# A transaction pooler cannot keep the lock that migrations take.
+case ${DATABASE_URL:-} in
+  *-pooler.* | *pooler.supabase.com* | *:6543/*)
+    [ -n "${MIGRATE_DATABASE_URL:-}" ] || need MIGRATE_DATABASE_URL \
+      "DATABASE_URL leads to a transaction pooler; migrations need the direct connection (Neon: the host without -pooler; Supabase: port 5432)" "" secret
+    ;;
+esac
+case ${MIGRATE_DATABASE_URL:-} in
+  *-pooler.* | *:6543/*) problem "MIGRATE_DATABASE_URL leads to a transaction pooler as well: it must be the direct connection" ;;
+esac
+report_problems
+keep
+
+# ---- Looking, before anything is made ---------------------------------------
+
+WORKER_SERVICE=$NAME API_SERVICE=$NAME-api DASHBOARD_SERVICE=$NAME-dashboard
+MIGRATE_JOB=$NAME-migrate DOCTOR_JOB=$NAME-doctor QUEUE=$NAME-default-v1
+# shellcheck source=scripts/cloud.sh
+. scripts/cloud.sh
+
+command -v terraform >/dev/null || stop "terraform is not installed: https://developer.hashicorp.com/terraform/install"
+AI_WORKER=${AI_WORKER:-} # a built program, instead of one that Go builds here
+[ -n "$AI_WORKER" ] || scripts/check-go.sh
+
+check_tools() {
+  local found
+  found=$(terraform version | sed -n 's/^Terraform v\([0-9.]*\).*/\1/p')
+  [ "$(printf '1.11.0\n%s\n' "$found" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)" = 1.11.0 ] ||
+    problem "Terraform is $found, and 1.11 or newer is needed"
+  [ -n "$(gcloud auth list --filter=status:ACTIVE --format='value(account)')" ] ||
+    problem "nobody is signed in: gcloud auth login"
+  gcloud auth application-default print-access-token >/dev/null 2>&1 ||
+    problem "Terraform is not signed in: gcloud auth application-default login"
+}
+
+check_project() {
+  local billing account currency
+  if [ "$(gcloud projects describe "$PROJECT" --format='value(lifecycleState)' 2>/dev/null)" != ACTIVE ]; then
+    problem "there is no project $PROJECT, or you may not see it: gcloud projects list"
+    return
+  fi
+  billing=$(gcloud billing projects describe "$PROJECT" --format='csv[no-heading](billingEnabled,billingAccountName)' 2>/dev/null) || billing=
+  case $billing in
+    True,* | true,*) ;;
+    '') say "whether $PROJECT has billing could not be looked at" && return ;;
+    *) problem "$PROJECT has no billing: https://console.cloud.google.com/billing/linkedaccount?project=$PROJECT" && return ;;
+  esac
+  account=${billing#*,}
+  currency=$(gcloud billing accounts describe "${account#billingAccounts/}" --format='value(currencyCode)' 2>/dev/null) || currency=
+  say "the billing account is ${account#billingAccounts/}${currency:+, in $currency, which a budget of the project counts in}"
+}
+
+# policy prints a part of an organisation's policy as it is in force.
+policy() { # policy CONSTRAINT FIELD
+  gcloud resource-manager org-policies describe "$1" --project="$PROJECT" --effective --format="value($2)" 2>/dev/null ||
+    echo unknown
+}
+
+allusers=true
+check_policies() {
+  local domains places ingress group
+  domains=$(policy iam.allowedPolicyMemberDomains 'listPolicy.allowedValues')
+  case $domains in
+    '' | unknown) ;;
+    *)
+      allusers=false
+      say "the organisation lets in members of its own domains only: the API is opened by a setting of its own instead of a right"
+      ;;
+  esac
+  [ "$domains" != unknown ] || say "the organisation's policies could not be looked at: if a step fails by one, it says so"
+  places=$(policy gcp.resourceLocations 'listPolicy.allowedValues')
+  group=${REGION%%-*}
+  [ "$group" != europe ] || group='eu|europe'
+  case $places in
+    '' | unknown) ;;
+    *) grep -qE "$REGION|in:($group)-locations|in:global-locations" <<<"$places" ||
+      problem "the organisation does not allow the region $REGION (gcp.resourceLocations): it allows $places" ;;
+  esac
+  ingress=$(policy run.allowedIngress 'listPolicy.allowedValues')
+  case ";$ingress;" in
+    ';;' | ';unknown;' | *';all;'*) ;;
+    *) problem "the organisation does not allow services that the internet reaches (run.allowedIngress): the API could not be asked" ;;
+  esac
+  [ "$(policy iam.disableServiceAccountCreation booleanPolicy.enforced)" != True ] ||
+    problem "the organisation does not allow new service accounts (iam.disableServiceAccountCreation)"
+}
+
+# check_keys tries each key once, with the program's own doctor.
+check_keys() {
+  local answer account='' pictures=''
+  if [ -z "$AI_WORKER" ]; then
+    AI_WORKER=$state/ai-worker
+    go build -o "$AI_WORKER" ./cmd/ai-worker
+  fi
+  if [ -n "${R2_CREDENTIALS:-}" ]; then
+    account=$R2_ACCOUNT_ID
+    pictures=$R2_BUCKET
+  fi
+  GEMINI_API_KEY=$GEMINI_API_KEY GEMINI_RPM=$GEMINI_RPM WORKER_CONCURRENCY=$concurrency \
+    DATABASE_URL=${MIGRATE_DATABASE_URL:-$DATABASE_URL} REDIS_URL=$REDIS_URL R2_PUBLIC_URL=${R2_PUBLIC_URL:-} \
+    R2_ACCOUNT_ID=$account R2_BUCKET=$pictures R2_CREDENTIALS=${R2_CREDENTIALS:-} \
+    "$AI_WORKER" doctor --keys || problem "what is above with ✗"
+  [ -z "${R2_CREDENTIALS:-}" ] || return 0
+  answer=$(curl --silent --max-time 20 --output /dev/null --write-out '%{http_code}' \
+    --config <(echo "header = \"Authorization: Bearer $CLOUDFLARE_API_TOKEN\"") \
+    "https://api.cloudflare.com/client/v4/accounts/$R2_ACCOUNT_ID/r2/buckets") || answer=none
+  [ "$answer" = 200 ] || problem "Cloudflare answers $answer to CLOUDFLARE_API_TOKEN: it must belong to the account" \
+    "$R2_ACCOUNT_ID, where R2 is enabled, and may edit R2 and account API tokens"
+}
+
+# check_tfvars fails if terraform.tfvars is that of another service.
+check_tfvars() {
+  local key
+  [ -f terraform/terraform.tfvars ] || return 0
+  for key in project region name; do
+    grep -q "^ *$key *= *\"$(tr '[:lower:]' '[:upper:]' <<<"$key" | { read -r k && echo "${!k}"; })\"" terraform/terraform.tfvars ||
+      problem "terraform/terraform.tfvars is there, and its $key is not that of this service: move the file away"
+  done
+}
+
+concurrency=$(((GEMINI_RPM * 25 + 59) / 60)) # 20 s a picture, and 5 s for the rest
+say "looking, before anything is made"
+check_tools
+check_project
+check_policies
+check_keys
+check_tfvars
+report_problems
+if [ "$check_only" = true ]; then
+  say "all is well; nothing was made"
+  exit
+fi
+
+# ---- Making -----------------------------------------------------------------
+
+readonly bucket=$PROJECT-$NAME-state
+
+terraform_in() { # terraform_in ROOT COMMAND…
+  TF_DATA_DIR=$state/terraform-$(basename "$1") TF_IN_AUTOMATION=1 TF_INPUT=0 terraform -chdir="$1" "${@:2}"
+}
+
+# A state that is not in the bucket by itself is kept here, and copied there, for
+# a run on another machine.
+fetch_state() { # fetch_state ROOT
+  [ -f "$state/$1.tfstate" ] ||
+    gcloud storage cp "gs://$bucket/up/$1.tfstate" "$state/$1.tfstate" --project="$PROJECT" >/dev/null 2>&1 || true
+}
+save_state() { # save_state ROOT
+  gcloud storage cp "$state/$1.tfstate" "gs://$bucket/up/$1.tfstate" --project="$PROJECT" >/dev/null
+}
+
+bootstrap() {
+  say "the state's bucket, the image repository, the account that builds"
+  fetch_state bootstrap
+  terraform_in terraform/bootstrap init
+  terraform_in terraform/bootstrap apply -auto-approve -state="$state/bootstrap.tfstate" \
+    -var="project=$PROJECT" -var="region=$REGION" -var="name=$NAME"
+  save_state bootstrap
+}
+
+make_bucket() {
+  [ -z "${R2_CREDENTIALS:-}" ] || return 0
+  say "the bucket for pictures, and its token"
+  fetch_state r2
+  terraform_in terraform/r2 init
+  CLOUDFLARE_API_TOKEN=$CLOUDFLARE_API_TOKEN terraform_in terraform/r2 apply -auto-approve -state="$state/r2.tfstate" \
+    -var="account_id=$R2_ACCOUNT_ID" -var="bucket=$R2_BUCKET"
+  save_state r2
+  R2_CREDENTIALS=$(terraform_in terraform/r2 output -state="$state/r2.tfstate" -raw r2_credentials)
+  keep
+}
+
+# build has Cloud Build make the first image. Rights that were just given are
+# felt after a minute or more.
+build() {
+  local repository=$REGION-docker.pkg.dev/$PROJECT/$NAME/ai-worker try
+  if [ -n "$(version_of "$repository" live)" ]; then
+    say "there is an image already"
+    return
+  fi
+  say "the first image"
+  for try in 1 2 3 4; do
+    if gcloud builds submit --project="$PROJECT" --config=cloudbuild.yaml \
+      --gcs-source-staging-dir="gs://$PROJECT-$NAME-source/source" \
+      --substitutions="_DEPLOY=false,_TEST=false,_REGION=$REGION,_REPOSITORY=$NAME,_BUILD_ACCOUNT=$NAME-build" 2>&1 | tee "$state/build.log"; then
+      return
+    fi
+    if [ "$try" -eq 4 ] || ! grep -qiE 'permission|forbidden' "$state/build.log"; then
+      break
+    fi
+    say "not all rights are felt yet; again in a minute"
+    sleep 60
+  done
+  stop "the build failed; its log is above, and in $state/build.log"
+}
+
+write_secrets() {
+  SALT=${SALT:-$(random)}
+  API_KEY=${API_KEY:-$(random)}
+  keep
+  {
+    printf '{\n  "salt": "%s",\n  "api-keys": "web:%s",\n  "gemini-api-key-default": "%s",\n' "$SALT" "$API_KEY" "$GEMINI_API_KEY"
+    [ -z "${MIGRATE_DATABASE_URL:-}" ] || printf '  "migrate-database-url": "%s",\n' "$MIGRATE_DATABASE_URL"
+    printf '  "database-url": "%s",\n  "redis-url": "%s",\n  "r2-credentials": "%s"\n}\n' "$DATABASE_URL" "$REDIS_URL" "$R2_CREDENTIALS"
+  } >"$state/ai-worker.secrets.json.new"
+  mv "$state/ai-worker.secrets.json.new" "$state/ai-worker.secrets.json"
+}
+
+# write_tfvars writes what is no secret. A file that is there stays as it is.
+write_tfvars() {
+  [ ! -f terraform/terraform.tfvars ] || return 0
+  {
+    printf 'project       = "%s"\nregion        = "%s"\nname          = "%s"\n' "$PROJECT" "$REGION" "$NAME"
+    printf 'build_account = "%s-build@%s.iam.gserviceaccount.com"\n\n' "$NAME" "$PROJECT"
+    printf 'r2 = {\n  account_id = "%s"\n  bucket     = "%s"\n' "$R2_ACCOUNT_ID" "$R2_BUCKET"
+    [ -z "${R2_PUBLIC_URL:-}" ] || printf '  public_url = "%s"\n' "$R2_PUBLIC_URL"
+    printf '}\n\nlanes = {\n  default = { rpm = %s, concurrency = %s }\n}\n' "$GEMINI_RPM" "$concurrency"
+    [ -z "${MIGRATE_DATABASE_URL:-}" ] || printf '\nmigrate_database_url = true\n'
+    [ -z "${ALERT_EMAIL:-}" ] || printf '\nalert_emails = ["%s"]\n' "$ALERT_EMAIL"
+    [ "$allusers" = true ] || printf '\napi = { invoker_iam_disabled = true } # the organisation forbids allUsers\n'
+  } >terraform/terraform.tfvars.new
+  mv terraform/terraform.tfvars.new terraform/terraform.tfvars
+}
+
+# apply makes the service. Terraform runs the migrations before it.
+apply() {
+  say "the service: queues, accounts, secrets, migrations, services, alerts"
+  write_secrets
+  write_tfvars
+  terraform_in terraform init -reconfigure -backend-config="bucket=$bucket" -backend-config="prefix=$NAME"
+  terraform_in terraform apply -auto-approve -lock-timeout=15m -var="secrets_file=$state/ai-worker.secrets.json" ||
+    stop "the apply failed; run this again once it is mended. If it is locked by a run that was killed: terraform -chdir=terraform force-unlock ID"
+}
+
+look() {
+  say "doctor looks at everything"
+  run jobs execute "$DOCTOR_JOB" --wait || stop "doctor found something. It says what mends it:" \
+    "gcloud logging read 'resource.labels.job_name=\"$DOCTOR_JOB\"' --project=$PROJECT --order=asc --freshness=10m --format='value(textPayload)'"
+}
+
+# part prints a member of the job that was answered last. The first one of that
+# name is the job's own.
+part() { # part NAME
+  tr -d '\n' <"$state/picture.json" | grep -oE "\"$1\": *\[? *\"?[^\",}]*" | head -n 1 |
+    sed -e 's/^"[^"]*": *\[* *"*//' -e 's/\\u0026/\&/g'
+}
+
+ask_api() { # ask_api URL [CURL-ARGUMENT…]
+  curl --silent --show-error --fail-with-body --max-time 90 --output "$state/picture.json" \
+    --config <(echo "header = \"Authorization: Bearer $API_KEY\"") "$@" ||
+    stop "the API does not do it: $(head -c 500 "$state/picture.json" 2>/dev/null)"
+}
+
+# draw asks for one picture, once for all runs: they have one idempotency key.
+draw() {
+  local url try
+  say "a picture"
+  url=$(terraform_in terraform output -raw api_url)
+  PICTURE_KEY=${PICTURE_KEY:-up-$(random)}
+  keep
+  ask_api "$url/api/generate-images" --retry 5 --retry-all-errors --header "Idempotency-Key: $PICTURE_KEY" \
+    --header 'Content-Type: application/json' --header 'Prefer: wait=60' --data '{"prompt": "A lighthouse at dusk, watercolour"}'
+  for ((try = 0; try < 10; try++)); do
+    case $(part status) in
+      queued | processing) ask_api "$url/api/jobs/$(part id)" --header 'Prefer: wait=60' ;;
+      *) break ;;
+    esac
+  done
+  [ "$(part status)" = succeeded ] ||
+    stop "the picture is $(part status): $(head -c 500 "$state/picture.json"). \`gcloud run jobs execute $DOCTOR_JOB --region=$REGION --wait\` finds out why"
+  say "it cost $(part cost_usd) US dollars; the API is $url, and its key is API_KEY in $state/settings"
+  part output
+}
+
+bootstrap
+make_bucket
+build
+apply
+look
+if [ "$picture" = true ]; then
+  draw
+else
+  say "done; the API is $(terraform_in terraform output -raw api_url), and its key is API_KEY in $state/settings"
+fi
