@@ -216,7 +216,7 @@ if [ -n "$GEMINI_RPM" ]; then
 fi
 
 step="migrate the database"
-say "$step"
+say "$step; until now, $(date -u +%Y-%m-%dT%H:%M:%SZ), it was as before: the time for a point-in-time recovery"
 before "gcloud run jobs update $MIGRATE_JOB --image=$worker_before $where"
 run jobs update "$MIGRATE_JOB" --image="$image"
 run jobs execute "$MIGRATE_JOB" --wait

@@ -75,7 +75,7 @@ func TestCanaryEndsWithASecondCall(t *testing.T) {
 		if word == "abort" {
 			want.RPM["ai-worker-doctor"] = "90" // as Terraform sets it
 		}
-		for killed := 0; killed <= 5; killed++ {
+		for killed := range 6 {
 			t.Run(fmt.Sprintf("%s, killed at change %d", word, killed), func(t *testing.T) {
 				t.Parallel()
 				c := held(t)

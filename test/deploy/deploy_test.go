@@ -7,6 +7,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -95,6 +96,9 @@ func TestDeployPutsAnImageIntoService(t *testing.T) {
 	}
 	if diff := cmp.Diff(all(imageNew, "60", "1.0"), c.state()); diff != "" {
 		t.Errorf("what it left (-want +got):\n%s", diff)
+	}
+	if !regexp.MustCompile(`migrate the database; until now, \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, it was as before`).MatchString(output) {
+		t.Errorf("it does not say when the database was migrated:\n%s", output)
 	}
 	ask := "curl --silent --show-error --max-time 20 --retry 5 --config header = \"X-Serverless-Authorization: Bearer … https://candidate---"
 	want := []string{
