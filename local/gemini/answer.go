@@ -57,7 +57,11 @@ func (s *Server) parts(req Request, fault Fault, seed uint64) ([]string, error) 
 	if fault == DraftOnly {
 		return parts, nil
 	}
-	raw, err := s.encode(req, fault, seed, s.opts.PictureBytes)
+	drawn := req
+	if s.opts.Small {
+		drawn.ImageSize = "512"
+	}
+	raw, err := s.encode(drawn, fault, seed, s.opts.PictureBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -92,6 +92,22 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+func TestSmallPicturesCostWhatWasAskedFor(t *testing.T) {
+	b := setup(t, gemini.Options{Small: true})
+	config := genai.GenerateContentConfig{ImageConfig: &genai.ImageConfig{ImageSize: "2K"}}
+	resp, err := ask(t.Context(), b.client, "gemini-nano-banana-2.1", "a fox", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := image.DecodeConfig(bytes.NewReader(resp.Candidates[0].Content.Parts[0].InlineData.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tokens := resp.UsageMetadata.CandidatesTokenCount; got.Width != 512 || got.Height != 512 || tokens < 1680 {
+		t.Errorf("%dx%d for %d tokens, want 512x512 for those of 2K", got.Width, got.Height, tokens)
+	}
+}
+
 func TestUnsupported(t *testing.T) {
 	b := setup(t, gemini.Options{})
 	for _, config := range []genai.ImageConfig{{AspectRatio: "7:5"}, {ImageSize: "1k"}, {ImageSize: "8K"}} {

@@ -159,7 +159,7 @@ func (d *deployment) startQueue(seed uint64) {
 
 func (d *deployment) startGemini(seed uint64, hangs bool) (address string) {
 	d.t.Helper()
-	g, err := gemini.New(gemini.Options{MinLatency: 200 * time.Millisecond, MaxLatency: 1500 * time.Millisecond, Seed: seed})
+	g, err := gemini.New(gemini.Options{Small: true, MinLatency: 200 * time.Millisecond, MaxLatency: 1500 * time.Millisecond, Seed: seed})
 	if err != nil {
 		d.t.Fatal(err)
 	}
