@@ -75,12 +75,14 @@ type errorBody struct {
 // An errorDetail has the fields of google.rpc.ErrorInfo, RetryInfo and
 // QuotaFailure together: their names do not collide.
 type errorDetail struct {
-	Reason     string `json:"reason"`     // ErrorInfo, such as API_KEY_INVALID
-	RetryDelay string `json:"retryDelay"` // RetryInfo, such as "34.07s"
-	Violations []struct {
-		QuotaID    string `json:"quotaId"`
-		QuotaValue any    `json:"quotaValue"` // an int64, which JSON mapping makes a string
-	} `json:"violations"`
+	Reason     string           `json:"reason"`     // ErrorInfo, such as API_KEY_INVALID
+	RetryDelay string           `json:"retryDelay"` // RetryInfo, such as "34.07s"
+	Violations []quotaViolation `json:"violations"`
+}
+
+type quotaViolation struct {
+	QuotaID    string `json:"quotaId"`
+	QuotaValue any    `json:"quotaValue"` // an int64, which JSON mapping makes a string
 }
 
 // body parses what the SDK drops. It returns an empty body if the answer is not

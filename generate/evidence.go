@@ -119,12 +119,9 @@ func (e *evidence) text() string {
 	var words []string
 	switch {
 	case e.status != 0 && e.status/100 != 2, e.body.Code != 0, e.body.Message != "":
-		words = append(words, fmt.Sprintf("HTTP %d", e.status), e.body.Status, e.body.Message)
+		words = append(words, fmt.Sprintf("HTTP %d", e.status), e.body.Status, e.quotas(), e.body.Message)
 		for _, d := range e.body.Details {
 			words = append(words, d.Reason)
-			for _, v := range d.Violations {
-				words = append(words, v.QuotaID)
-			}
 		}
 	case e.err != nil:
 		words = append(words, e.err.Error())
@@ -134,6 +131,21 @@ func (e *evidence) text() string {
 		words = append(words, "no picture, finishReason", e.finish, e.message)
 	default:
 		words = append(words, "no picture, and no reason")
+	}
+	return strings.Join(words, " ")
+}
+
+// quotas returns which quotas are used up and for how long. It is short, and ahead of
+// the message, which is long: ReadRefusal reads it from what is kept of the text.
+func (e *evidence) quotas() string {
+	var words []string
+	for _, d := range e.body.Details {
+		for _, v := range d.Violations {
+			words = append(words, v.QuotaID)
+		}
+	}
+	if after := retryAfter(e.header, e.body); after > 0 {
+		words = append(words, fmt.Sprintf("retry in %gs", after.Seconds()))
 	}
 	return strings.Join(words, " ")
 }

@@ -14,6 +14,9 @@ const maxErrorText = 400
 
 const redacted = "[redacted]"
 
+// cutMark is the end of a text that was longer.
+const cutMark = "…"
+
 var (
 	// googleKeys matches both forms of Google's API keys.
 	googleKeys = regexp.MustCompile(`AIza[0-9A-Za-z_\-]+|AQ\.[0-9A-Za-z_\-.]+`)
@@ -47,7 +50,7 @@ func cut(s string, n int) string {
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
-	return s[:n] + "…"
+	return s[:n] + cutMark
 }
 
 // error returns an error with the redacted text that errors.Is matches like
