@@ -39,6 +39,7 @@ type Record interface { //nolint:interfacebloat // one record, one method for ea
 	Activity(ctx context.Context) (record.Activity, error)
 	Slots(ctx context.Context, lane string, since time.Time) (record.Slots, error)
 	Errors(ctx context.Context, since time.Time, limit int) (record.ErrorGroups, error)
+	LaneFailures(ctx context.Context, lane string, since time.Time, limit int) (record.LaneFailures, error)
 	IgnoreError(ctx context.Context, i record.Ignore, a record.Act) error
 	NoticeError(ctx context.Context, name record.ErrorName, a record.Act) error
 	IgnoredErrors(ctx context.Context) ([]record.IgnoredError, error)

@@ -42,8 +42,8 @@ func TestReadRefusal(t *testing.T) {
 		after time.Duration
 	}{
 		"HTTP 429 RESOURCE_EXHAUSTED GenerateContentInputTokensPerModelPerMinute-FreeTier retry in 4.5s Quota exceeded": {job.CodeQuotaExhausted, "tokens a minute", 4500 * time.Millisecond},
-		"HTTP 200 RESOURCE_EXHAUSTED Resource has been exhausted":                                                      {job.CodeQuotaExhausted, "no capacity: 429 without a quota", 0},
-		"HTTP 429 RESOURCE_EXHAUSTED GenerateRequestsPerDayPerProjectPerModel Quota exceeded":                          {job.CodeLaneUnavailable, "a quota of zero", 0},
+		"HTTP 200 RESOURCE_EXHAUSTED Resource has been exhausted":                                                       {job.CodeQuotaExhausted, "no capacity: 429 without a quota", 0},
+		"HTTP 429 RESOURCE_EXHAUSTED GenerateRequestsPerDayPerProjectPerModel Quota exceeded":                           {job.CodeLaneUnavailable, "a quota of zero", 0},
 		long: {job.CodeQuotaExhausted, "a quota whose name was not kept", 0},
 		"":   {job.CodeQuotaExhausted, "a quota whose name was not kept", 0},
 		"HTTP 500 INTERNAL An internal error has occurred.": {job.CodeProviderError, "", 0},

@@ -40,6 +40,13 @@ type Board interface {
 	// first, limit at most. It looks at the latest MaxFailures of them. An attempt
 	// failed unless it succeeded, was canceled, or was given back without a reason.
 	Errors(ctx context.Context, since time.Time, limit int) (ErrorGroups, error)
+
+	// LaneFailures returns groups of one lane's attempts that failed since a time, with
+	// the latest attempts of each: those that failed last first, limit at most. Attempts
+	// are a group if they have the same outcome, and words that differ in no more than
+	// which digits they have. It looks at the latest MaxFailures attempts of all lanes
+	// that failed.
+	LaneFailures(ctx context.Context, lane string, since time.Time, limit int) (LaneFailures, error)
 }
 
 const (
@@ -278,4 +285,34 @@ type ErrorGroup struct {
 	JobID  string
 	Index  int // of the image
 	Number int // of the attempt
+}
+
+// MaxFailureSamples bounds LaneFailure.Latest.
+const MaxFailureSamples = 5
+
+// LaneFailures are attempts of a lane that failed.
+type LaneFailures struct {
+	At     time.Time // the record's time
+	Groups []LaneFailure
+	More   bool // there are more groups than were asked for
+	// Since is from when on this is complete: the time that was asked for, or when
+	// the earliest of the latest MaxFailures ended.
+	Since time.Time
+}
+
+// A LaneFailure is the attempts of a lane that failed alike.
+type LaneFailure struct {
+	Outcome  job.Outcome
+	Attempts int
+	First    time.Time       // when the first of these ended
+	Latest   []FailedAttempt // the latest first, MaxFailureSamples at most
+}
+
+// A FailedAttempt is one of a LaneFailure.
+type FailedAttempt struct {
+	EndedAt time.Time
+	Detail  string // the provider's words, as kept; may be empty
+	JobID   string
+	Index   int // of the image
+	Number  int // of the attempt
 }

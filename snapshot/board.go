@@ -38,3 +38,8 @@ func (r *Record) Slots(ctx context.Context, lane string, since time.Time) (recor
 func (r *Record) Errors(ctx context.Context, since time.Time, limit int) (record.ErrorGroups, error) {
 	return r.record.Errors(ctx, since, limit)
 }
+
+// LaneFailures implements record.Board.
+func (r *Record) LaneFailures(ctx context.Context, lane string, since time.Time, limit int) (record.LaneFailures, error) {
+	return r.record.LaneFailures(ctx, lane, since, limit)
+}

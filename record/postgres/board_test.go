@@ -93,6 +93,10 @@ func boardReads() []boardRead {
 			_, err := r.Errors(ctx, time.Now().Add(-7*24*time.Hour), 50)
 			return err
 		}},
+		{"failures of a lane, a day", failedBlocks, func(ctx context.Context, r *postgres.Record) error {
+			_, err := r.LaneFailures(ctx, "lane", time.Now().Add(-24*time.Hour), 100)
+			return err
+		}},
 	}
 }
 

@@ -88,6 +88,10 @@ func contextCanceled(f *fixture) {
 		"Activity":  func() error { _, err := f.record.Activity(ctx); return err },
 		"Slots":     func() error { _, err := f.record.Slots(ctx, "", time.Time{}); return err },
 		"Errors":    func() error { _, err := f.record.Errors(ctx, time.Time{}, 1); return err },
+		"LaneFailures": func() error {
+			_, err := f.record.LaneFailures(ctx, lane, time.Time{}, 1)
+			return err
+		},
 	}
 	for name, call := range calls {
 		if err := call(); err == nil {

@@ -50,7 +50,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
 			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
 			"release": h.release, "release2": h.release, "settle": h.settle, "raise": h.raise, "retireBudgets": h.retireBudgets,
-			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors,
+			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors, "laneFailures": h.laneFailures,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
 			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "bulk": h.bulk, "operators": h.compareOperators,

@@ -78,3 +78,10 @@ func (h *history) errors(*rapid.T) {
 	got, gotErr := h.real.Errors(h.ctx, since, limit)
 	same(h, want, wantErr, got, gotErr)
 }
+
+func (h *history) laneFailures(*rapid.T) {
+	on, since, limit := draw(h, "lane", lane, spare, ""), h.now.Add(-draw(h, "since", 1000*time.Hour, time.Hour, 0)), h.limit()
+	want, wantErr := h.spec.LaneFailures(h.ctx, on, since, limit)
+	got, gotErr := h.real.LaneFailures(h.ctx, on, since, limit)
+	same(h, want, wantErr, got, gotErr)
+}

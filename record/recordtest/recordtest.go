@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Board", boardTests},
 		{"Activity", activityTests},
 		{"Errors", errorTests},
+		{"LaneFailures", laneFailureTests},
 		{"Lease", leaseTests},
 		{"Finish", finishTests},
 		{"Requeue", requeueTests},
