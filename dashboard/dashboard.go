@@ -83,6 +83,10 @@ type Options struct {
 
 	Pictures Pictures
 
+	// Refusal reads the words of an attempt that ended so at a time. It returns false
+	// if the provider did not refuse it for want of quota or of room.
+	Refusal func(o job.Outcome, words string, at time.Time) (Refusal, bool)
+
 	Budgets job.Budgets // as the settings have them
 
 	Jobs   Jobs
@@ -106,6 +110,9 @@ type Dashboard struct {
 	jobs     shared[record.Inspection]
 	budgets  shared[[]record.BudgetState]
 
+	refused  shared[refusedHours]
+	failures shared[record.LaneFailures]
+
 	bulkLists shared[[]record.Bulk]
 	bulks     shared[record.Bulk]
 
@@ -128,6 +135,7 @@ func New(options Options) *Dashboard {
 	}
 	d.lists.lasts, d.jobs.lasts, d.tallies.lasts, d.budgets.lasts = readingLasts, readingLasts, countsLast, readingLasts
 	d.bulkLists.lasts, d.bulks.lasts = readingLasts, readingLasts
+	d.refused.lasts, d.failures.lasts = spendingLasts, readingLasts
 	d.policy = policy(options.Pictures)
 	d.pages = loadPages(d.assets)
 	paths := make(map[string]map[string]route)
@@ -168,6 +176,7 @@ func (d *Dashboard) table() []route {
 		{get, "/jobs/{id}", Viewer, (*Dashboard).jobPage},
 		{get, "/jobs/{id}/raw", Viewer, (*Dashboard).rawPage},
 		{get, "/lanes", Viewer, (*Dashboard).lanesPage},
+		{get, "/lanes/{lane}", Viewer, (*Dashboard).lanePage},
 		{get, "/audit", Viewer, (*Dashboard).auditPage},
 		{get, "/errors", Viewer, (*Dashboard).errorsPage},
 		{get, "/gallery", Viewer, (*Dashboard).galleryPage},

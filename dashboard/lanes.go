@@ -43,6 +43,8 @@ type laneView struct {
 	Drained     *moment // when what waits will have been sent, if nothing is added; nil if that cannot be told
 	Pausable    bool    // by hand
 	Resumable   bool
+	Known       bool // it is in the settings, and has a page
+	Refused     refusedView
 }
 
 // An unservedView is a model that no lane draws, of which pictures wait.
@@ -100,7 +102,7 @@ func (d *Dashboard) viewLane(l lane.Lane, s record.LaneState, o record.Overview)
 	v := laneView{
 		Name: l.Name, Model: l.Model, AlsoServes: l.AlsoServes, RPM: l.RPM, Concurrency: l.Concurrency,
 		Waiting: max(0, s.Waiting), InFlight: o.InFlight[l.Name], State: stateOpen,
-		Needs: s.PausedByHand() || s.Reason != nil, Pausable: !s.PausedByHand() && !l.Paused, Resumable: s.PausedByHand(),
+		Known: true, Needs: s.PausedByHand() || s.Reason != nil, Pausable: !s.PausedByHand() && !l.Paused, Resumable: s.PausedByHand(),
 	}
 	opens := o.At
 	switch {
@@ -147,6 +149,14 @@ func (d *Dashboard) lanesPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d.write(v, 200, page{name: "lanes", Title: "Lanes", Live: true, Main: d.viewLanes(o, v.who.Role)})
+	hours, err := d.refusedByHour(v.r.Context(), o.At)
+	if err != nil {
+		return err
+	}
+	view := d.viewLanes(o, v.who.Role)
+	for i, l := range view.Lanes {
+		view.Lanes[i].Refused = hours.view(i, l.Name)
+	}
+	d.write(v, 200, page{name: "lanes", Title: "Lanes", Live: true, Main: view})
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/ai-worker/ai-worker/dashboard"
+	"github.com/ai-worker/ai-worker/generate"
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/record"
@@ -113,6 +114,10 @@ func setup(t *testing.T) *site {
 			{Name: "vera", Role: dashboard.Viewer, Hash: hash()}, {Name: "otto", Role: dashboard.Operator, Hash: hash()},
 			{Name: "ada", Role: dashboard.Admin, Hash: hash()},
 		},
+	}
+	s.options.Refusal = func(o job.Outcome, words string, at time.Time) (dashboard.Refusal, bool) {
+		r, ok := generate.ReadRefusal(job.Code(o), words, at)
+		return dashboard.Refusal(r), ok
 	}
 	s.options.Pictures = dashboard.Pictures{
 		URL:      func(key string) (string, error) { return pictures + "/" + key, nil },

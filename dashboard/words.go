@@ -77,6 +77,14 @@ func (m moment) Clock() string {
 	return m.At.UTC().Format("2006-01-02 15:04 MST")
 }
 
+// Second returns the time for people, to the second.
+func (m moment) Second() string {
+	if m.At.UTC().Format(time.DateOnly) == m.now.UTC().Format(time.DateOnly) {
+		return m.At.UTC().Format("15:04:05")
+	}
+	return m.At.UTC().Format("2 Jan 15:04:05")
+}
+
 // Distance returns how far from now the time is, such as "3 min ago" or "in 2 h".
 func (m moment) Distance() string {
 	d := m.At.Sub(m.now)

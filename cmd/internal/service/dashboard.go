@@ -3,9 +3,12 @@ package service
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/ai-worker/ai-worker/config"
 	"github.com/ai-worker/ai-worker/dashboard"
+	"github.com/ai-worker/ai-worker/generate"
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
 	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
@@ -26,6 +29,10 @@ func newDashboard(cfg config.Config, lanes []lane.Lane, rec *snapshot.Record, pi
 		Developer: cfg.Dev.Developer, Log: log,
 		Pictures: dashboard.Pictures{
 			URL: pictures.URL, Download: pictures.DownloadURL, Origin: origin, Least: dashboard.Role(cfg.Dashboard.Pictures),
+		},
+		Refusal: func(o job.Outcome, words string, at time.Time) (dashboard.Refusal, bool) {
+			r, ok := generate.ReadRefusal(job.Code(o), words, at)
+			return dashboard.Refusal(r), ok
 		},
 		Budgets: cfg.Budgets, Jobs: jobs, Models: models(cfg), LogsURL: cfg.Dashboard.LogsURL, TraceURL: cfg.Dashboard.TraceURL,
 	}

@@ -87,8 +87,9 @@ func reason(code job.Code, message string) *job.Error {
 
 // steps are the ways in which attempts go wrong.
 var steps = []step{
-	{percent: 6, reason: reason(job.CodeQuotaExhausted, "The provider's quota has no room now."), free: true, detail: "You exceeded your current quota. Please retry in %ds. Quota: GenerateRequestsPerMinutePerProjectPerModel", least: 200 * time.Millisecond, most: time.Second},
-	{percent: 3, reason: reason(job.CodeProviderError, "The provider failed."), detail: "The model is overloaded. Please try again later. Request %d", least: time.Second, most: 9 * time.Second},
+	{percent: 5, reason: reason(job.CodeQuotaExhausted, "The provider's quota has no room now."), free: true, detail: "HTTP 429 RESOURCE_EXHAUSTED GenerateRequestsPerMinutePerProjectPerModel retry in %ds You exceeded your current quota. Please retry in %ds.", least: 200 * time.Millisecond, most: time.Second},
+	{percent: 1, reason: reason(job.CodeQuotaExhausted, "The provider's quota has no room now."), free: true, detail: "HTTP 429 RESOURCE_EXHAUSTED GenerateRequestsPerDayPerProjectPerModel You exceeded your current quota.", least: 200 * time.Millisecond, most: time.Second},
+	{percent: 3, reason: reason(job.CodeProviderError, "The provider failed."), detail: "HTTP 503 UNAVAILABLE The model is overloaded. Please try again later. Request %d", least: time.Second, most: 9 * time.Second},
 	{percent: 1, reason: reason(job.CodeProviderTimeout, "The provider did not answer in time."), detail: "context deadline exceeded", billed: true, least: 2 * time.Minute, most: 121 * time.Second},
 	{percent: 3, reason: reason(job.CodeBlocked, "The provider's policy refused the prompt."), final: true, finish: "IMAGE_SAFETY", detail: "The prompt could not be processed: prohibited content, category 4", billed: true, least: 2 * time.Second, most: 8 * time.Second},
 	{percent: 1, reason: reason(job.CodeNoImage, "The model answered without a picture."), final: true, finish: "NO_IMAGE", detail: "I can describe the scene instead: number %d", billed: true, least: 3 * time.Second, most: 9 * time.Second},
