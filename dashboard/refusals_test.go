@@ -52,7 +52,7 @@ func TestALanesHistoryOfRefusals(t *testing.T) {
 			"First seen 02:01 UTC 0 s ago", "The last one resets 08:00 UTC in 5 h 59 min", "02:01:00 08:00:00 by rule HTTP 429")
 		want(t, section(t, page, "requests a minute", "The provider named"), "2 refusals", "First seen 01:00 UTC", "Last seen 02:00 UTC",
 			"02:00:00 02:00:04 HTTP 429", "01:00:00 01:00:34 HTTP 429", "&lt;b&gt;", "-00:00:00", "-spending cap")
-		want(t, section(t, page, "overloaded: 503", "a job"), "1 refusal The picture tries again", "resets not said", "02:00:00 – HTTP 503")
+		want(t, section(t, page, "overloaded: 503", "The provider named"), "1 refusal The picture tries again", "resets not said", "02:00:00 – HTTP 503")
 		want(t, page, `href="/admin/queues/jobs/`+latest.ID+`"`, "-SAFETY", "-quota <b>")
 		want(t, words(s.get(path+"/lanes/b", c)), "spend cap 1 refusal Closes the lane until then.", "The last one resets 02:10 UTC", "by rule")
 		want(t, words(s.get(path+"/lanes", c)), "3 refusals with 429: why, and until when", "1 refusal with 429", "2 Jan 02:00 2")

@@ -34,10 +34,10 @@ for (const [n, {name, ...look}] of looks.entries()) {
     const context = await openContext(browser, look);
     const page = await context.newPage();
     const [partial, waits, long] = [await found(page, 'status:partial'), await found(page, 'status:queued'), await found(page, 'every leaf')];
-    const paths = ['', '/jobs', partial, '/gallery', '/errors', '/lanes', '/spend', '/audit'];
+    const paths = ['', '/jobs', partial, '/gallery', '/errors', '/lanes', '/lanes/nano', '/spend', '/audit'];
     const others = [ // in one theme and width each
       '/jobs?q=nobody+asked+for+this', waits, long, `${partial}/raw`, `${partial}/draw`, `${partial}/retry`, `${partial}/delete`, `${waits}/cancel`,
-      '/gallery?tenant=nobody', '/errors?span=hour', '/lanes/nano', '/lanes/flash', '/lanes/nano/pause', '/lanes/pro/resume', '/spend?month=2020-01', '/audit?who=nobody',
+      '/gallery?tenant=nobody', '/errors?span=hour', '/lanes/nano/pause', '/lanes/pro/resume', '/spend?month=2020-01', '/audit?who=nobody',
     ];
     paths.push(...others.filter((_, i) => i % looks.length === n));
     for (const path of paths) {
