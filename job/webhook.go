@@ -22,6 +22,9 @@ const (
 	WebhookJobPartial     WebhookEvent = "job.partial"     // … and some have
 	WebhookJobFailed      WebhookEvent = "job.failed"      // … and none has
 	WebhookJobCanceled    WebhookEvent = "job.canceled"    // … because all were canceled
+
+	// WebhookBudgetThreshold is of no job: a period of a budget reached a level.
+	WebhookBudgetThreshold WebhookEvent = "budget.threshold"
 )
 
 // OfImage reports whether the event is about one image, and not about the job.
@@ -32,7 +35,7 @@ func (e WebhookEvent) OfImage() bool {
 // EndedEvent returns the event of a job's end in a status, which must be terminal.
 func EndedEvent(s Status) WebhookEvent { return "job." + WebhookEvent(s) }
 
-// WebhookEvents returns all events, in the order in which a job has them.
+// WebhookEvents returns all events of a job, in the order in which it has them.
 func WebhookEvents() []WebhookEvent {
 	return append([]WebhookEvent{WebhookJobStarted, WebhookImageSucceeded, WebhookImageFailed}, EndEvents()...)
 }
@@ -73,17 +76,19 @@ const (
 	WebhookFailed WebhookState = "failed"
 )
 
-// A Webhook is one event that a job's receiver is to be told of, as the record
-// keeps it. At most one is made of an event of a job, or of an event of an image.
+// A Webhook is one event that a receiver is to be told of, as the record keeps it: a
+// job's receiver, or the one of budgets. At most one is made of an event of a job, of an
+// event of an image, or of a level of a budget's period.
 type Webhook struct {
-	ID    string // see WebhookID; sent as webhook-id with every try
-	JobID string
+	ID    string // see WebhookID and BudgetWebhookID; sent as webhook-id with every try
+	JobID string // empty for a budget's
 	Event WebhookEvent
 	Index int       // of the image that the event is about, if Event.OfImage
 	At    time.Time // when the event happened
 	// Version and Status are the job's as the event left it.
 	Version int64
 	Status  Status
+	Budget  *BudgetReached // what is told of a budget; nil unless Event is WebhookBudgetThreshold
 
 	State WebhookState
 	// Tries counts the tries so far, those of earlier rounds included, so that
@@ -160,7 +165,7 @@ type WebhookNote struct {
 // A WebhookTask names one entry on the queue for webhooks. A delivery carries
 // it.
 type WebhookTask struct {
-	JobID     string
+	JobID     string // empty for a webhook of a budget
 	WebhookID string
 	Try       int // whose turn it is, from 1
 	PutOff    int // how often this try was put off because its receiver was busy

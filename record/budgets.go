@@ -22,6 +22,9 @@ import (
 //
 // An image for which there is no room is held: queued, without a task, not ready.
 // Release ends that. Its deadline still ends it.
+//
+// With Budgets.Webhooks, whatever makes a period reach a level also records a webhook
+// of that, in the same transaction; see WebhookKeeper.
 type BudgetKeeper interface {
 	// Budgets returns the periods that have not ended, by scope, and how many
 	// images are held for want of room, up to MaxHeld. It also returns the scopes
@@ -46,8 +49,8 @@ type BudgetKeeper interface {
 	// has ended or another amount than raise.WasMicros is added to its limit.
 	RaiseBudget(ctx context.Context, raise BudgetRaise, a Act) error
 
-	// RetireBudgets removes periods that ended BudgetsKept ago, limit at most, and
-	// returns how many. What images had reserved in them is not settled any more.
+	// RetireBudgets removes periods that ended BudgetsKept ago, and their webhooks, limit
+	// periods at most, and returns how many. What images had reserved in them is not settled any more.
 	RetireBudgets(ctx context.Context, limit int) (int, error)
 
 	// Settle settles images that ended at least age ago and have a reservation left:
@@ -60,11 +63,14 @@ type BudgetKeeper interface {
 type BudgetBook struct {
 	Budgets job.Budgets
 	Log     *slog.Logger // is told once of each level that a period reaches; alerts go by the message
+	// Tell puts webhooks of budgets on their queue. It must be bounded in time, since
+	// reservations wait for it. nil if nobody is told by webhook: then none is recorded.
+	Tell func()
 }
 
 // Of returns the budgets of a tenant's pictures, with their periods at a time.
 func (b BudgetBook) Of(tenant string, at time.Time) Budgets {
-	return Budgets{Periods: b.Budgets.Of(tenant, at), Crossed: b.tell}
+	return Budgets{Periods: b.Budgets.Of(tenant, at), Crossed: b.tell, Webhooks: b.Tell != nil}
 }
 
 func (b BudgetBook) tell(s BudgetState) {
@@ -73,6 +79,9 @@ func (b BudgetBook) tell(s BudgetState) {
 		slog.Int("percent", s.Level), slog.String("budget", string(s.Scope)), slog.Time("until", s.To),
 		slog.Float64("limit_usd", float64(s.LimitMicros)/1e6), slog.Float64("spent_usd", float64(s.SpentMicros)/1e6),
 		slog.Float64("reserved_usd", float64(s.ReservedMicros)/1e6))
+	if b.Tell != nil {
+		b.Tell()
+	}
 }
 
 // MaxHeld is how many held images of a scope Budgets counts, at most.
@@ -87,6 +96,9 @@ type Budgets struct {
 	// one that refuses, once it has no room for one image. Where a limit is raised,
 	// the levels that are above what is used then are told again. nil for nobody.
 	Crossed func(BudgetState)
+	// Webhooks tells to record a webhook of each level for which Crossed is called, of
+	// what it is called with.
+	Webhooks bool
 }
 
 // A BudgetState is a period of a budget.
@@ -97,6 +109,14 @@ type BudgetState struct {
 	RaisedMicros                             int64 // what an operator added to the limit; LiftMicros for no limit
 	Held                                     int   // images that wait for room in it; not set by Crossed
 	Level                                    int   // the highest of job.BudgetLevels that was reached
+}
+
+// Reached returns what a webhook tells of a period that has just reached its level.
+func (s BudgetState) Reached() job.BudgetReached {
+	return job.BudgetReached{
+		Scope: s.Scope, From: s.From, To: s.To, LimitMicros: s.LimitMicros, RaisedMicros: s.RaisedMicros,
+		SpentMicros: s.SpentMicros, ReservedMicros: s.ReservedMicros, Percent: s.Level,
+	}
 }
 
 // AllowedMicros returns how much may be spent and reserved.

@@ -23,13 +23,18 @@ type WebhookDue struct {
 	At   time.Time
 }
 
-// A WebhookKeeper keeps the webhooks of jobs.
+// A WebhookKeeper keeps the webhooks of jobs, and those of budgets.
 //
 // The statement that moves an image records its webhooks: those of the events in
 // d.Input.Webhook.Events that it makes happen. A claim can start a job; Succeed,
 // Fail and Expire end images; they and Cancel can end the job. Each event is
 // recorded once. A new webhook is waiting, for a try that is due. Its task is not
 // known to be on the queue. Delete removes the webhooks of the job.
+//
+// Webhooks of budgets are of no job: to all methods their job ID is the empty string,
+// and they come without a job. See Budgets.Webhooks for what records them. One is
+// recorded of a level of a period, as long as the same is allowed in it. RetireBudgets
+// removes them. They are neither listed by Webhooks nor replayed.
 type WebhookKeeper interface {
 	// PendingWebhooks returns the tasks of the jobs' webhooks that wait, and
 	// that are not known to be on the queue.
@@ -50,7 +55,8 @@ type WebhookKeeper interface {
 	//
 	// It does so only if the webhook waits for the try of that number, and else
 	// changes nothing and reports false. With job.WebhookGone, all waiting
-	// webhooks of the job become gone, and no more are recorded for it.
+	// webhooks of the job become gone, and no more are recorded for it. Of budgets,
+	// only that one becomes gone.
 	NoteWebhook(ctx context.Context, n job.WebhookNote) (nextAt time.Time, noted bool, err error)
 
 	// Webhooks returns the webhooks of a job in the order in which they
@@ -68,6 +74,7 @@ type WebhookKeeper interface {
 	// out at least age ago and are not known to be on the queue, and those
 	// whose time came WebhookOverdue ago. These are new, in place of tasks that
 	// may be gone. It returns limit of each kind at most, those that waited
-	// longest first, and each again only after another age.
+	// longest first, and each again only after another age. Those of budgets are
+	// kinds of their own, after those of jobs.
 	UnsentWebhooks(ctx context.Context, age time.Duration, limit int) ([]WebhookDue, error)
 }

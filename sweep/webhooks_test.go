@@ -171,3 +171,27 @@ func TestSweepTellsWhileTheBucketIsSilent(t *testing.T) {
 		}
 	})
 }
+
+// A crash between what makes a budget reach a level and the task of its webhook is made
+// up for.
+func TestSweepTellsOfBudgets(t *testing.T) {
+	b := setup(t, sweepQueue)
+	from := time.Date(2126, 1, 1, 0, 0, 0, 0, time.UTC)
+	p := job.BudgetPeriod{Scope: job.ServiceBudget, From: from, To: from.AddDate(0, 1, 0), LimitMicros: 100}
+	j, _, err := b.record.Create(t.Context(), record.Draft{
+		ID: uuid.NewString(), Lanes: []string{"a"}, Weight: 1, ExpiresIn: time.Hour, Input: job.Input{Prompt: "p", Model: "m", Count: 1},
+		PriceMicros: 60, Budgets: record.Budgets{Periods: []job.BudgetPeriod{p}, Webhooks: true},
+	})
+	if err == nil {
+		_, err = b.record.Cancel(t.Context(), j.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.advance(2 * time.Minute)
+	swept, err := b.sweeper.Sweep(t.Context())
+	id := job.BudgetWebhookID(job.BudgetReached{Scope: p.Scope, From: p.From, To: p.To, LimitMicros: 100, Percent: 50})
+	if want := (job.WebhookTask{WebhookID: id, Try: 1}).ID(); err != nil || swept.Told != 1 || b.lastTask() != want {
+		t.Errorf("%+v, %v, put %s, want %s", swept, err, b.lastTask(), want)
+	}
+}

@@ -174,7 +174,7 @@ func (r *Record) cross(b record.Budgets, leftOut int64, crossed *crossings, c *c
 		if r.room(p) < leftOut {
 			level = mostLevel()
 		}
-		r.reach(nameOf(p), level, crossed, c)
+		r.reach(b, nameOf(p), level, crossed, c)
 	}
 }
 
@@ -183,7 +183,7 @@ func (r *Record) cross(b record.Budgets, leftOut int64, crossed *crossings, c *c
 func (r *Record) crossFull(b record.Budgets, price int64, crossed *crossings, c *change) {
 	for _, p := range b.Periods {
 		if r.room(p) < price {
-			r.reach(nameOf(p), mostLevel(), crossed, c)
+			r.reach(b, nameOf(p), mostLevel(), crossed, c)
 		}
 	}
 }
@@ -191,12 +191,18 @@ func (r *Record) crossFull(b record.Budgets, price int64, crossed *crossings, c 
 // mostLevel returns the highest level.
 func mostLevel() int { return slices.Max(job.BudgetLevels()) }
 
-// reach notes that a period reached a level, unless it had.
-func (r *Record) reach(name budgetName, level int, crossed *crossings, c *change) {
-	if kept := r.budgets[name]; level > kept.Told {
-		kept.Told = level
-		r.setBudget(name, kept, c)
-		*crossed = append(*crossed, name.state(kept))
+// reach notes that a period reached a level, unless it had, and records the webhook of
+// that if b asks for one.
+func (r *Record) reach(b record.Budgets, name budgetName, level int, crossed *crossings, c *change) {
+	kept := r.budgets[name]
+	if level <= kept.Told {
+		return
+	}
+	kept.Told = level
+	r.setBudget(name, kept, c)
+	*crossed = append(*crossed, name.state(kept))
+	if b.Webhooks {
+		r.happenToBudget(name.state(kept).Reached(), c)
 	}
 }
 
@@ -212,7 +218,7 @@ func (r *Record) noteRefusals(ctx context.Context, d record.Draft, crossed *cros
 	return r.update(ctx, func(_ time.Time, c *change) error {
 		for _, p := range d.Budgets.Periods {
 			if p.Refuse && r.room(p) < d.PriceMicros {
-				r.reach(nameOf(p), mostLevel(), crossed, c)
+				r.reach(d.Budgets, nameOf(p), mostLevel(), crossed, c)
 			}
 		}
 		return nil
@@ -361,6 +367,7 @@ func (r *Record) RetireBudgets(ctx context.Context, limit int) (n int, err error
 		slices.SortFunc(old, func(a, b budgetName) int { return cmp.Or(a.To.Compare(b.To), a.compare(b)) })
 		for _, name := range old[:min(limit, len(old))] {
 			r.forgetBudget(name, c)
+			r.forgetBudgetHooks(name, c)
 			n++
 		}
 		return nil

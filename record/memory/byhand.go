@@ -49,7 +49,7 @@ func (r *Record) ReplayWebhookByHand(ctx context.Context, jobID, id string, a re
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		e, h := r.hook(jobID, id)
 		switch {
-		case h == nil:
+		case h == nil || e == nil:
 			return record.ErrNotFound
 		case h.waiting():
 			return record.ErrWaiting

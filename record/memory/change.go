@@ -20,6 +20,9 @@ type change struct {
 	Hours   []hourLine   `json:"hours,omitempty"`
 	Budgets []budgetLine `json:"budgets,omitempty"`
 
+	BudgetHooks []*hook  `json:"budget_hooks,omitempty"`
+	Unhooked    []string `json:"unhooked,omitempty"` // ids of webhooks of budgets that were removed
+
 	Audit    []record.AuditEntry  `json:"audit,omitempty"`
 	Forgot   []int64              `json:"forgot,omitempty"` // entries of the audit that were removed
 	Tries    []loginTry           `json:"tries,omitempty"`
@@ -62,7 +65,8 @@ type budgetLine struct {
 
 func (c *change) empty() bool {
 	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours)+len(c.Budgets) == 0 &&
-		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions)+len(c.Ignored)+len(c.Noticed)+len(c.Bulks) == 0
+		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions)+len(c.Ignored)+len(c.Noticed)+len(c.Bulks) == 0 &&
+		len(c.BudgetHooks)+len(c.Unhooked) == 0
 }
 
 // The setters make a change and note it in c. All changes go through them, also
@@ -147,6 +151,18 @@ func (r *Record) forgetBudget(name budgetName, c *change) {
 	c.Budgets = append(c.Budgets, budgetLine{Name: name, Forgotten: true})
 }
 
+func (r *Record) setBudgetHook(h *hook, c *change) {
+	r.budgetHooks[h.Webhook.ID] = h
+	if !slices.Contains(c.BudgetHooks, h) {
+		c.BudgetHooks = append(c.BudgetHooks, h)
+	}
+}
+
+func (r *Record) forgetBudgetHook(id string, c *change) {
+	delete(r.budgetHooks, id)
+	c.Unhooked = append(c.Unhooked, id)
+}
+
 func (r *Record) setIgnored(i record.IgnoredError, c *change) {
 	r.ignored[i.Name] = i
 	c.Ignored = append(c.Ignored, i)
@@ -214,7 +230,7 @@ func (r *Record) apply(kept change) error {
 	for id, until := range kept.Sessions {
 		r.setSession(id, until, &c)
 	}
-	r.applyBudgets(kept.Budgets, &c)
+	r.applyBudgets(kept, &c)
 	for _, i := range kept.Ignored {
 		r.setIgnored(i, &c)
 	}
@@ -227,8 +243,14 @@ func (r *Record) apply(kept change) error {
 	return nil
 }
 
-func (r *Record) applyBudgets(lines []budgetLine, c *change) {
-	for _, l := range lines {
+func (r *Record) applyBudgets(kept change, c *change) {
+	for _, h := range kept.BudgetHooks {
+		r.setBudgetHook(h, c)
+	}
+	for _, id := range kept.Unhooked {
+		r.forgetBudgetHook(id, c)
+	}
+	for _, l := range kept.Budgets {
 		if l.Forgotten {
 			r.forgetBudget(l.Name, c)
 		} else {
@@ -258,6 +280,7 @@ func (r *Record) state() []change {
 	for name, b := range r.budgets {
 		rest.Budgets = append(rest.Budgets, budgetLine{Name: name, Budget: b})
 	}
+	rest.BudgetHooks = slices.Collect(maps.Values(r.budgetHooks))
 	rest.Ignored, rest.Bulks = slices.Collect(maps.Values(r.ignored)), slices.Collect(maps.Values(r.bulks))
 	all := []change{rest}
 	for _, id := range slices.Sorted(maps.Keys(r.jobs)) {

@@ -40,6 +40,8 @@ type Record struct {
 	budgets map[budgetName]budget    // each period that was ever reserved
 	journal *journal.Journal[change]
 
+	budgetHooks map[string]*hook // by id
+
 	audit    []record.AuditEntry // in the order in which things were done
 	audits   int64               // the greatest id of an entry that there ever was, as far as the journal has it
 	tries    map[string]loginTry // to log in, by id
@@ -63,7 +65,7 @@ func New(options ...Option) *Record {
 	r := &Record{
 		now: time.Now, jobs: make(map[string]*entry), open: make(map[string]*entry), keys: make(map[keyName]string),
 		turns: make(map[class]float64), tenants: make(map[tenantName]tenant), lanes: make(map[string]lane),
-		hours: make(map[hourName]record.Sums), budgets: make(map[budgetName]budget), journal: &journal.Journal[change]{},
+		hours: make(map[hourName]record.Sums), budgets: make(map[budgetName]budget), budgetHooks: make(map[string]*hook), journal: &journal.Journal[change]{},
 		tries: make(map[string]loginTry), sessions: make(map[string]time.Time),
 		ignored: make(map[record.ErrorName]record.IgnoredError), bulks: make(map[string]record.Bulk),
 	}

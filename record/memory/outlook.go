@@ -11,7 +11,7 @@ import (
 // Outlook implements record.Record. It records the job, looks at it, and takes it
 // back.
 func (r *Record) Outlook(ctx context.Context, d record.Draft) (out record.Outlook, err error) {
-	d.IdempotencyKey = ""
+	d.IdempotencyKey, d.Budgets.Webhooks = "", false
 	err = r.view(ctx, func(now time.Time) error {
 		if err := r.checkRoom(d); err != nil {
 			return err

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -32,7 +33,7 @@ func (r *Record) backlog(unsent time.Duration, now time.Time) (b record.Backlog)
 			b.Unsent++
 		}
 	}
-	b.Untold = len(r.waitingHooks(record.MaxUnsent, func(h *hook) bool { return !h.Sent }))
+	b.Untold = len(first(record.MaxUnsent, slices.Concat(r.jobHooks(), r.hooksOf("")), func(h *hook) bool { return !h.Sent }))
 	if b.Waiting == 0 {
 		return b
 	}

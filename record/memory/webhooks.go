@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// A hook is a webhook of a job, with the task of its next try.
+// A hook is a webhook, with the task of its next try.
 type hook struct {
 	Webhook job.Webhook
 	Sent    bool // the task is known to be on the queue
@@ -57,8 +58,11 @@ func (h *hook) webhook() job.Webhook {
 // end ends what is to be told of an event.
 func (h *hook) end(s job.WebhookState) { h.Webhook.State, h.Webhook.NextAt = s, time.Time{} }
 
-// hook returns a webhook, or nil.
+// hook returns a webhook, or nil, and the entry of its job, nil for a budget's.
 func (r *Record) hook(jobID, id string) (*entry, *hook) {
+	if jobID == "" {
+		return nil, r.budgetHooks[id]
+	}
 	e := r.jobs[jobID]
 	if e == nil {
 		return nil, nil
@@ -85,13 +89,15 @@ func (r *Record) PendingWebhooks(ctx context.Context, jobIDs ...string) (due []r
 	return due, err
 }
 
-// hooksOf returns the webhooks of a job in their order.
+// hooksOf returns the webhooks of a job, or those of budgets, in their order.
 func (r *Record) hooksOf(jobID string) []*hook {
-	e := r.jobs[jobID]
-	if e == nil {
-		return nil
+	var hooks []*hook
+	if e := r.jobs[jobID]; jobID == "" {
+		hooks = slices.Collect(maps.Values(r.budgetHooks))
+	} else if e != nil {
+		hooks = slices.Clone(e.Hooks)
 	}
-	return slices.SortedFunc(slices.Values(e.Hooks), func(g, h *hook) int {
+	return slices.SortedFunc(slices.Values(hooks), func(g, h *hook) int {
 		return cmp.Or(g.Webhook.At.Compare(h.Webhook.At), cmp.Compare(g.Webhook.ID, h.Webhook.ID))
 	})
 }
@@ -103,7 +109,7 @@ func (r *Record) WebhooksEnqueued(ctx context.Context, tasks ...job.WebhookTask)
 			t.PutOff = 0
 			if e, h := r.hook(t.JobID, t.WebhookID); h != nil && h.waiting() && h.Webhook.Task() == t && !h.Sent {
 				h.Sent = true
-				r.setJob(e, c)
+				r.setHook(e, h, c)
 			}
 		}
 		return nil
@@ -113,8 +119,12 @@ func (r *Record) WebhooksEnqueued(ctx context.Context, tasks ...job.WebhookTask)
 // Webhook implements record.Record.
 func (r *Record) Webhook(ctx context.Context, jobID, id string) (w job.Webhook, j job.Job, found bool, err error) {
 	err = r.view(ctx, func(time.Time) error {
-		if e, h := r.hook(jobID, id); h != nil {
-			w, j, found = h.webhook(), e.snapshot(), true
+		e, h := r.hook(jobID, id)
+		if h == nil {
+			return nil
+		}
+		if w, found = h.webhook(), true; e != nil {
+			j = e.snapshot()
 		}
 		return nil
 	})
@@ -136,24 +146,36 @@ func (r *Record) NoteWebhook(ctx context.Context, n job.WebhookNote) (nextAt tim
 			nextAt = now.Add(micros(n.After))
 			h.Webhook.NextAt, h.HandedOutAt, h.Sent = nextAt, nextAt, true
 		case job.WebhookGone:
-			e.Events = nil
-			for _, other := range e.Hooks {
-				if other.waiting() {
-					other.end(job.WebhookGone)
-				}
-			}
+			e.silence()
 		case job.WebhookDelivered, job.WebhookFailed:
 		}
 		noted = true
-		r.setJob(e, c)
+		r.setHook(e, h, c)
 		return nil
 	})
 	return nextAt, noted, err
 }
 
+// silence ends all that is to be told of a job, and records no more. It does nothing to
+// budgets.
+func (e *entry) silence() {
+	if e == nil {
+		return
+	}
+	e.Events = nil
+	for _, h := range e.Hooks {
+		if h.waiting() {
+			h.end(job.WebhookGone)
+		}
+	}
+}
+
 // Webhooks implements record.Record.
 func (r *Record) Webhooks(ctx context.Context, jobID string) (all []job.Webhook, err error) {
 	err = r.view(ctx, func(time.Time) error {
+		if jobID == "" {
+			return nil
+		}
 		for _, h := range r.hooksOf(jobID) {
 			all = append(all, h.webhook())
 		}
@@ -167,7 +189,7 @@ func (r *Record) ReplayWebhook(ctx context.Context, jobID, id string) (w job.Web
 	err = r.update(ctx, func(now time.Time, c *change) error {
 		e, h := r.hook(jobID, id)
 		switch {
-		case h == nil:
+		case h == nil || e == nil:
 			return record.ErrNotFound
 		case h.waiting():
 			return record.ErrWaiting
@@ -191,18 +213,20 @@ func (r *Record) replay(e *entry, h *hook, now time.Time, c *change) job.Webhook
 // handed out again.
 func (r *Record) UnsentWebhooks(ctx context.Context, age time.Duration, limit int) (due []record.WebhookDue, err error) {
 	err = r.update(ctx, func(now time.Time, c *change) error {
-		unsent := r.waitingHooks(limit, func(h *hook) bool { return h.unsent(now.Add(-micros(age))) })
-		overdue := r.waitingHooks(limit, func(h *hook) bool {
-			return h.Sent && !h.HandedOutAt.After(now.Add(-record.WebhookOverdue))
-		})
-		for _, h := range overdue {
-			h.Webhook.Renewed++
-			h.Sent = false
-		}
-		for _, h := range slices.Concat(unsent, overdue) {
-			h.HandedOutAt = now
-			due = append(due, h.due())
-			r.setJob(r.jobs[h.Webhook.JobID], c)
+		for _, hooks := range [][]*hook{r.jobHooks(), r.hooksOf("")} {
+			unsent := first(limit, hooks, func(h *hook) bool { return h.unsent(now.Add(-micros(age))) })
+			overdue := first(limit, hooks, func(h *hook) bool {
+				return h.Sent && !h.HandedOutAt.After(now.Add(-record.WebhookOverdue))
+			})
+			for _, h := range overdue {
+				h.Webhook.Renewed++
+				h.Sent = false
+			}
+			for _, h := range slices.Concat(unsent, overdue) {
+				h.HandedOutAt = now
+				due = append(due, h.due())
+				r.setHook(r.jobs[h.Webhook.JobID], h, c)
+			}
 		}
 		return nil
 	})
@@ -213,15 +237,21 @@ func (r *Record) UnsentWebhooks(ctx context.Context, age time.Duration, limit in
 // on the queue.
 func (h *hook) unsent(by time.Time) bool { return h.waiting() && !h.Sent && !h.HandedOutAt.After(by) }
 
-// waitingHooks returns the waiting webhooks that pass a test, limit at most, those
-// first whose task was handed out first.
-func (r *Record) waitingHooks(limit int, test func(*hook) bool) []*hook {
-	var found []*hook
+// jobHooks returns the webhooks of all jobs.
+func (r *Record) jobHooks() (all []*hook) {
 	for _, e := range r.jobs {
-		for _, h := range e.Hooks {
-			if h.waiting() && test(h) {
-				found = append(found, h)
-			}
+		all = append(all, e.Hooks...)
+	}
+	return all
+}
+
+// first returns the waiting ones of webhooks that pass a test, limit at most, those
+// first whose task was handed out first.
+func first(limit int, hooks []*hook, test func(*hook) bool) []*hook {
+	var found []*hook
+	for _, h := range hooks {
+		if h.waiting() && test(h) {
+			found = append(found, h)
 		}
 	}
 	slices.SortFunc(found, func(g, h *hook) int {

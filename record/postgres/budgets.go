@@ -17,12 +17,16 @@ import (
 func budgetArgs(b record.Budgets) pgx.NamedArgs {
 	n := len(b.Periods)
 	scopes, limits, refuses := make([]string, n), make([]int64, n), make([]bool, n)
-	starts, ends := make([]time.Time, n), make([]time.Time, n)
+	starts, ends, webhooks := make([]time.Time, n), make([]time.Time, n), make([]string, n)
 	for i, p := range b.Periods {
 		scopes[i], limits[i], refuses[i], starts[i], ends[i] = string(p.Scope), p.LimitMicros, p.Refuse, p.From, p.To
+		if b.Webhooks {
+			webhooks[i] = job.BudgetWebhookPrefix(p.Scope, p.From, p.To)
+		}
 	}
 	return pgx.NamedArgs{
 		"scopes": scopes, "starts": starts, "ends": ends, "limits": limits, "refuses": refuses, "levels": job.BudgetLevels(),
+		"webhooks": webhooks,
 	}
 }
 

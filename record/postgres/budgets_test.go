@@ -96,7 +96,7 @@ func TestBudgetsHoldWhateverRunsAtOnce(t *testing.T) {
 }
 
 func (s *spending) of(tenant string) record.Budgets {
-	return record.Budgets{Periods: s.budgets.Of(tenant, s.at)}
+	return record.Budgets{Periods: s.budgets.Of(tenant, s.at), Webhooks: true}
 }
 
 func (s *spending) must(what string, err error, allowed ...error) {

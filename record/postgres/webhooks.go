@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -30,11 +31,19 @@ func webhookEvents(in job.Input) []string {
 
 // PendingWebhooks implements record.Record.
 func (r *Record) PendingWebhooks(ctx context.Context, jobIDs ...string) ([]record.WebhookDue, error) {
+	var statements []string
+	if slices.Contains(jobIDs, "") {
+		statements = append(statements, "pending_budget_webhooks")
+		jobIDs = slices.DeleteFunc(slices.Clone(jobIDs), func(id string) bool { return id == "" })
+	}
 	jobs := make([]pgtype.UUID, len(jobIDs))
 	for i, id := range jobIDs {
 		jobs[i] = uuidArg(id)
 	}
-	due, err := r.queryDue(ctx, "pending_webhooks", pgx.NamedArgs{"jobs": jobs})
+	if len(jobs) > 0 {
+		statements = append(statements, "pending_webhooks")
+	}
+	due, err := r.queryDue(ctx, pgx.NamedArgs{"jobs": jobs}, statements...)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: pending webhooks of %d jobs: %w", len(jobIDs), err)
 	}
@@ -43,24 +52,36 @@ func (r *Record) PendingWebhooks(ctx context.Context, jobIDs ...string) ([]recor
 
 // UnsentWebhooks implements record.Record.
 func (r *Record) UnsentWebhooks(ctx context.Context, age time.Duration, limit int) ([]record.WebhookDue, error) {
-	due, err := r.queryDue(ctx, "unsent_webhooks", pgx.NamedArgs{"age": age, "overdue": record.WebhookOverdue, "limit": limit})
+	args := pgx.NamedArgs{"age": age, "overdue": record.WebhookOverdue, "limit": limit}
+	due, err := r.queryDue(ctx, args, "unsent_webhooks", "unsent_budget_webhooks")
 	if err != nil {
 		return nil, fmt.Errorf("postgres: find webhooks that were not sent: %w", err)
 	}
 	return due, nil
 }
 
-// queryDue runs a statement that returns tasks of webhooks.
-func (r *Record) queryDue(ctx context.Context, statement string, args pgx.NamedArgs) (due []record.WebhookDue, err error) {
-	err = r.send(ctx, call{statement: statement, args: args, read: func(rows pgx.Rows) (err error) {
-		due, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d record.WebhookDue, err error) {
-			err = row.Scan(&d.Task.JobID, &d.Task.WebhookID, &d.Task.Try, &d.Task.Renewed, &d.At)
-			d.At = d.At.UTC()
-			return d, err
-		})
-		return err
-	}})
-	return due, err
+// queryDue runs statements that return tasks of webhooks, and returns those of the first
+// one first.
+func (r *Record) queryDue(ctx context.Context, args pgx.NamedArgs, statements ...string) ([]record.WebhookDue, error) {
+	found := make([][]record.WebhookDue, len(statements))
+	calls := make([]call, len(statements))
+	for i, statement := range statements {
+		calls[i] = call{statement: statement, args: args, read: func(rows pgx.Rows) (err error) {
+			found[i], err = pgx.CollectRows(rows, readDue)
+			return err
+		}}
+	}
+	if len(calls) == 0 {
+		return nil, nil
+	}
+	err := r.send(ctx, calls...)
+	return slices.Concat(found...), err
+}
+
+func readDue(row pgx.CollectableRow) (d record.WebhookDue, err error) {
+	err = row.Scan(&d.Task.JobID, &d.Task.WebhookID, &d.Task.Try, &d.Task.Renewed, &d.At)
+	d.At = d.At.UTC()
+	return d, err
 }
 
 // WebhooksEnqueued implements record.Record.
@@ -70,10 +91,21 @@ func (r *Record) WebhooksEnqueued(ctx context.Context, tasks ...job.WebhookTask)
 	for i, t := range tasks {
 		jobs[i], ids[i], tries[i], renewals[i] = uuidArg(t.JobID), t.WebhookID, t.Try, t.Renewed
 	}
-	err := r.send(ctx, call{statement: "webhooks_enqueued", args: pgx.NamedArgs{
-		"jobs": jobs, "ids": ids, "tries": tries, "renewals": renewals,
-	}})
-	if err != nil {
+	args := pgx.NamedArgs{"jobs": jobs, "ids": ids, "tries": tries, "renewals": renewals}
+	some := func(ofBudgets bool) bool {
+		return slices.ContainsFunc(tasks, func(t job.WebhookTask) bool { return (t.JobID == "") == ofBudgets })
+	}
+	var calls []call
+	if some(false) {
+		calls = append(calls, call{statement: "webhooks_enqueued", args: args})
+	}
+	if some(true) {
+		calls = append(calls, call{statement: "budget_webhooks_enqueued", args: args})
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	if err := r.send(ctx, calls...); err != nil {
 		return fmt.Errorf("postgres: note %d tasks of webhooks as enqueued: %w", len(tasks), err)
 	}
 	return nil
@@ -81,6 +113,10 @@ func (r *Record) WebhooksEnqueued(ctx context.Context, tasks ...job.WebhookTask)
 
 // Webhook implements record.Record.
 func (r *Record) Webhook(ctx context.Context, jobID, id string) (w job.Webhook, j job.Job, found bool, err error) {
+	if jobID == "" {
+		w, found, err = r.budgetWebhook(ctx, id)
+		return w, job.Job{}, found, err
+	}
 	args := webhookArgs(jobID, id)
 	var hooks []job.Webhook
 	err = r.send(ctx,
@@ -145,10 +181,14 @@ func (r *Record) NoteWebhook(ctx context.Context, n job.WebhookNote) (nextAt tim
 	args["state"], args["try"], args["after"] = n.State, n.Try.Number, n.After
 	args["entry"], args["most"] = string(entry), job.MaxWebhookLog
 	var calls []call
-	if n.State == job.WebhookGone {
+	statement := "note_webhook"
+	switch {
+	case n.JobID == "":
+		statement = "note_budget_webhook"
+	case n.State == job.WebhookGone:
 		calls = append(calls, call{statement: "lock_receiver", args: args}, call{statement: "lock_webhooks", args: args})
 	}
-	err = r.send(ctx, append(calls, call{statement: "note_webhook", args: args, read: func(rows pgx.Rows) error {
+	err = r.send(ctx, append(calls, call{statement: statement, args: args, read: func(rows pgx.Rows) error {
 		var next *time.Time
 		_, err := pgx.ForEachRow(rows, []any{&next}, func() error {
 			nextAt, noted = timeOrZero(next), true

@@ -48,7 +48,7 @@ func Histories(t rapid.TB, open func() Timed) {
 			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
 			"retired": h.retired, "delete": h.remove, "known": h.known,
 			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
-			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook,
+			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook, "tellTryOfBudget": h.noteBudgetWebhook,
 			"release": h.release, "release2": h.release, "settle": h.settle, "raise": h.raise, "retireBudgets": h.retireBudgets,
 			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors, "laneFailures": h.laneFailures,
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
@@ -59,6 +59,7 @@ func Histories(t rapid.TB, open func() Timed) {
 		})
 		h.compareReports(t)
 		h.compareOperators(t)
+		h.compareBudgetWebhooks()
 		for _, id := range h.jobs {
 			h.compareJob(id)
 			h.compareWebhooks(id)
@@ -85,6 +86,7 @@ type history struct {
 	tasks  []job.Task     // all that were ever handed out
 	claims []claims       // all that were ever made
 	tries  int            // to log in
+	hooks  []string       // ids of webhooks of budgets that were pending once
 }
 
 // claims is one claim on both records. The two differ in their tokens.

@@ -25,7 +25,7 @@ func (h *history) budgets(tenant string) record.Budgets {
 	if draw(h, "a budget", true, false) {
 		set[job.TenantBudget(tenant)] = day(draw[int64](h, "limit", 120_000, 250_000, 40_000))
 	}
-	return record.Budgets{Periods: set.Of(tenant, h.now)}
+	return record.Budgets{Periods: set.Of(tenant, h.now), Webhooks: draw(h, "told by webhook", true, true, false)}
 }
 
 // counting returns a draft that adds to told what reaches a level.

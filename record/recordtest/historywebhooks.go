@@ -1,6 +1,7 @@
 package recordtest
 
 import (
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -36,18 +37,49 @@ func (h *history) anyWebhook() job.Webhook {
 	return w
 }
 
-func (h *history) noteWebhook(*rapid.T) {
-	n := noteOf(h.anyWebhook(), draw(h, "state", job.WebhookWaiting, job.WebhookWaiting, job.WebhookDelivered, job.WebhookFailed, job.WebhookGone),
+// compareBudgetWebhooks compares the webhooks of budgets, and returns them.
+func (h *history) compareBudgetWebhooks() (hooks []job.Webhook) {
+	want, wantErr := h.spec.PendingWebhooks(h.ctx, "")
+	got, gotErr := h.real.PendingWebhooks(h.ctx, "")
+	same(h, want, wantErr, got, gotErr)
+	for _, d := range want {
+		if !slices.Contains(h.hooks, d.Task.WebhookID) {
+			h.hooks = append(h.hooks, d.Task.WebhookID)
+		}
+	}
+	for _, id := range h.hooks {
+		if w := h.compareWebhook("", id); w.ID != "" {
+			hooks = append(hooks, w)
+		}
+	}
+	return hooks
+}
+
+func (h *history) noteBudgetWebhook(*rapid.T) {
+	h.noteOne(latestOf(h, "webhook", h.compareBudgetWebhooks()))
+}
+
+func (h *history) noteWebhook(*rapid.T) { h.noteOne(h.anyWebhook()) }
+
+// noteOne notes a try of a webhook, which may be none.
+func (h *history) noteOne(w job.Webhook) {
+	n := noteOf(w, draw(h, "state", job.WebhookWaiting, job.WebhookWaiting, job.WebhookDelivered, job.WebhookFailed, job.WebhookGone),
 		draw(h, "after", time.Second, time.Minute, time.Hour))
 	want, wantNoted, wantErr := h.spec.NoteWebhook(h.ctx, n)
 	got, gotNoted, gotErr := h.real.NoteWebhook(h.ctx, n)
 	same(h, want, wantErr, got, gotErr)
 	same(h, wantNoted, nil, gotNoted, nil)
-	wantHook, wantJob, wantFound, wantErr := h.spec.Webhook(h.ctx, n.JobID, n.WebhookID)
-	gotHook, gotJob, gotFound, gotErr := h.real.Webhook(h.ctx, n.JobID, n.WebhookID)
+	h.compareWebhook(n.JobID, n.WebhookID)
+}
+
+// compareWebhook compares a webhook, and returns it, zero if there is none.
+func (h *history) compareWebhook(jobID, id string) job.Webhook {
+	wantHook, wantJob, wantFound, wantErr := h.spec.Webhook(h.ctx, jobID, id)
+	gotHook, gotJob, gotFound, gotErr := h.real.Webhook(h.ctx, jobID, id)
 	same(h, wantHook, wantErr, gotHook, gotErr)
 	same(h, wantJob, nil, gotJob, nil)
 	same(h, wantFound, nil, gotFound, nil)
+	return wantHook
 }
 
 func (h *history) replayWebhook(*rapid.T) {
@@ -59,6 +91,9 @@ func (h *history) replayWebhook(*rapid.T) {
 
 func (h *history) webhooksSent(*rapid.T) {
 	t := []job.WebhookTask{h.anyWebhook().Task(), h.anyWebhook().Task()}
+	if hooks := h.compareBudgetWebhooks(); len(hooks) > 0 {
+		t = append(t, latestOf(h, "webhook of a budget", hooks).Task())
+	}
 	same(h, 0, h.spec.WebhooksEnqueued(h.ctx, t...), 0, h.real.WebhooksEnqueued(h.ctx, t...))
 }
 

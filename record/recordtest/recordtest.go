@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Retire", retireTests},
 		{"Report", reportTests},
 		{"Webhooks", webhookTests},
+		{"BudgetWebhooks", budgetWebhookTests},
 		{"PauseByHand", handPauseTests},
 		{"Audit", auditTests},
 		{"Logins", loginTests},

@@ -24,7 +24,7 @@ func NewRecord(t testing.TB) string {
 func Empty(t testing.TB, pool *pgxpool.Pool) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), `
-DELETE FROM jobs; DELETE FROM turns; DELETE FROM tenants; DELETE FROM lanes; DELETE FROM hourly; DELETE FROM budgets;
+DELETE FROM jobs; DELETE FROM turns; DELETE FROM tenants; DELETE FROM lanes; DELETE FROM hourly; DELETE FROM budgets; DELETE FROM budget_webhooks;
 DELETE FROM login_tries; DELETE FROM ended_sessions; DELETE FROM ignored_errors; DELETE FROM bulks;
 TRUNCATE audit RESTART IDENTITY -- a trigger lets nobody delete from it`)
 	if err != nil {

@@ -26,4 +26,9 @@ SELECT
             SELECT started_at, completed_at FROM images WHERE job_id = page.id OFFSET 0
         ) AS i)
     ),
-    (SELECT count(*) FROM (SELECT FROM webhooks WHERE state = 'waiting' AND NOT sent LIMIT 1000) AS untold)
+    (SELECT count(*) FROM (
+        (SELECT 1 FROM webhooks WHERE state = 'waiting' AND NOT sent LIMIT 1000)
+        UNION ALL
+        (SELECT 1 FROM budget_webhooks WHERE state = 'waiting' AND NOT sent LIMIT 1000)
+        LIMIT 1000
+    ) AS untold)

@@ -2,13 +2,13 @@
 -- next attempt, with budgets as they are now. If one has no room, notes which: then
 -- requeue holds the image, and that budget has reached all levels. Does nothing if the claim does not hold. Runs under the
 -- locks of the image and of the budgets' periods. Returns the budgets that reached a
--- level.
+-- level, and records a webhook of each of these that has a name for webhooks.
 WITH image AS (
     SELECT job_id, idx, budgets, reserved_micros, billed_micros + @bound_micros AS billed, counted_micros FROM images
     WHERE job_id = @id AND idx = @idx AND claim = @claim AND status = 'processing'
 ), period AS (
-    SELECT b.id, b.scope, p.n
-    FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[]) WITH ORDINALITY AS p (scope, starts_at, ends_at, n)
+    SELECT b.id, b.scope, p.webhook
+    FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[], @webhooks::text[]) AS p (scope, starts_at, ends_at, webhook)
     JOIN budgets b ON b.scope = p.scope COLLATE "C" AND b.starts_at = p.starts_at AND b.ends_at = p.ends_at
 ), settling AS (
     SELECT id, -i.reserved_micros AS reserved, i.billed - i.counted_micros AS spent
@@ -43,8 +43,15 @@ WITH image AS (
                   AND o.id IN (SELECT id FROM period) AND NOT EXISTS (SELECT FROM full_one)
         ))
     FROM changes c JOIN budgets o ON o.id = c.id WHERE b.id = c.id
-    RETURNING b.scope, b.starts_at, b.ends_at, b.limit_micros, b.raised_micros, b.reserved_micros, b.spent_micros,
+    RETURNING b.id, b.scope, b.starts_at, b.ends_at, b.limit_micros, b.raised_micros, b.reserved_micros, b.spent_micros,
         CASE WHEN b.told > o.told THEN b.told END AS level
+), told AS (
+    INSERT INTO budget_webhooks (id, budget, level, limit_micros, raised_micros, reserved_micros, spent_micros,
+                                 happened_at, next_at, handed_out_at)
+    SELECT p.webhook || '_' || r.level || '_' || (r.limit_micros + r.raised_micros),
+           r.id, r.level, r.limit_micros, r.raised_micros, r.reserved_micros, r.spent_micros, now(), now(), now()
+    FROM reserved r JOIN period p ON p.id = r.id WHERE r.level IS NOT NULL AND p.webhook <> ''
+    ON CONFLICT DO NOTHING
 )
 SELECT coalesce(json_agg(json_build_object(
     'scope', scope, 'from', starts_at, 'to', ends_at, 'limit_micros', limit_micros, 'raised_micros', raised_micros,

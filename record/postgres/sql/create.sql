@@ -3,7 +3,8 @@
 -- second call that runs at the same time waits for the first one's end. Nor does
 -- it where too many of the tenant's images would wait, or a budget refuses. Returns
 -- one row in any case: whether it wrote, how many images of the tenant waited before,
--- the budget that refused, and the budgets that reached a level. Runs under the locks
+-- the budget that refused, and the budgets that reached a level. Records a webhook of
+-- each of these that has a name for webhooks. Runs under the locks
 -- of the tenant, without which two jobs could take the same room, of the model,
 -- without which two jobs of one tenant could begin at the same tag, and of the
 -- budgets' periods.
@@ -20,10 +21,11 @@
 WITH before AS (
     SELECT coalesce(sum(waiting), 0)::bigint AS waiting FROM tenants WHERE tenant = @tenant
 ), period AS (
-    SELECT b.id, b.scope, b.limit_micros + b.raised_micros AS allowed, b.reserved_micros, b.spent_micros, b.starts_at, b.ends_at, b.told, p.refuse,
+    SELECT b.id, b.scope, b.limit_micros + b.raised_micros AS allowed, b.reserved_micros, b.spent_micros, b.starts_at, b.ends_at, b.told, p.refuse, p.webhook,
            greatest(0, b.limit_micros + b.raised_micros - b.spent_micros - b.reserved_micros) / nullif(@price::bigint, 0) AS room,
            EXISTS (SELECT FROM images i WHERE i.status = 'queued' AND i.held_by = p.scope) AS behind
-    FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[], @refuses::boolean[]) AS p (scope, starts_at, ends_at, refuse)
+    FROM unnest(@scopes::text[], @starts::timestamptz[], @ends::timestamptz[], @refuses::boolean[], @webhooks::text[])
+         AS p (scope, starts_at, ends_at, refuse, webhook)
     JOIN budgets b ON b.scope = p.scope COLLATE "C" AND b.starts_at = p.starts_at AND b.ends_at = p.ends_at
 ), fitting AS (
     SELECT scope, refuse, CASE WHEN behind THEN 0 ELSE room END AS fit FROM period
@@ -55,6 +57,13 @@ WITH before AS (
     WHERE b.id = p.id AND (c.recorded OR p.refuse AND p.room = 0 AND p.told < (SELECT max(level) FROM unnest(@levels::int[]) AS level))
     RETURNING b.id, b.scope, b.starts_at, b.ends_at, b.limit_micros, b.raised_micros, b.reserved_micros, b.spent_micros,
         CASE WHEN b.told > p.told THEN b.told END AS level
+), told AS (
+    INSERT INTO budget_webhooks (id, budget, level, limit_micros, raised_micros, reserved_micros, spent_micros,
+                                 happened_at, next_at, handed_out_at)
+    SELECT p.webhook || '_' || r.level || '_' || (r.limit_micros + r.raised_micros),
+           r.id, r.level, r.limit_micros, r.raised_micros, r.reserved_micros, r.spent_micros, now(), now(), now()
+    FROM reserved r JOIN period p ON p.id = r.id WHERE r.level IS NOT NULL AND p.webhook <> ''
+    ON CONFLICT DO NOTHING
 ), began AS (
     SELECT greatest(v.virtual, least(t.finish, v.virtual + (t.waiting + 1) / t.weight)) AS tag
     FROM created, (SELECT count(*) FROM reserved) AS budgets_first
