@@ -59,6 +59,9 @@ type Config struct {
 
 	WebhookSecret Secret // WEBHOOK_SECRET: what signs webhooks; none are sent without it
 
+	BudgetWebhook       string // BUDGET_WEBHOOK: who is told of budgets
+	BudgetWebhookSecret Secret // BUDGET_WEBHOOK_SECRET: what signs that
+
 	Dashboard Dashboard
 
 	Dev Dev

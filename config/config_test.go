@@ -456,3 +456,20 @@ func TestWebhooksNeedAQueue(t *testing.T) {
 		t.Errorf("each of two secrets is to be hidden by itself: %v", secrets)
 	}
 }
+
+// Who is told of budgets needs a queue, and a secret that receivers of jobs do not know.
+func TestBudgetWebhookNeedsASecretOfItsOwn(t *testing.T) {
+	const url, secret, queue = "https://example.com/hooks/", "whsec_hunter2", "projects/p/locations/europe-west1/queues/webhook-v1"
+	cfg, err := config.Load(getenv(with(production(), "BUDGET_WEBHOOK", url, "BUDGET_WEBHOOK_SECRET", secret, "WEBHOOK_QUEUE", queue)))
+	if err != nil || cfg.BudgetWebhook != url || cfg.BudgetWebhookSecret != secret {
+		t.Errorf("%q, %v, %v", cfg.BudgetWebhook, cfg.BudgetWebhookSecret, err)
+	}
+	_, err = config.Load(getenv(with(production(), "BUDGET_WEBHOOK", url)))
+	if diff := cmp.Diff([]string{"BUDGET_WEBHOOK_SECRET", "WEBHOOK_QUEUE"}, faulty(t, err)); diff != "" || !strings.Contains(err.Error(), "BUDGET_WEBHOOK is set") {
+		t.Errorf("without a secret and a queue: %v", err)
+	}
+	_, err = config.Load(getenv(with(production(), "BUDGET_WEBHOOK", url, "BUDGET_WEBHOOK_SECRET", secret, "WEBHOOK_SECRET", secret, "WEBHOOK_QUEUE", queue)))
+	if diff := cmp.Diff([]string{"BUDGET_WEBHOOK_SECRET"}, faulty(t, err)); diff != "" || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("with the secret of jobs' receivers: %v", err)
+	}
+}

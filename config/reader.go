@@ -93,12 +93,25 @@ func (r *reader) deriveTasks() {
 	}
 }
 
-// checkWebhooks notes a secret of webhooks without a queue for them. The embedded
-// Cloud Tasks has one.
+// checkWebhooks notes a secret of webhooks without a queue for them, and a receiver of
+// budgets without one or without a secret of its own. The embedded Cloud Tasks has a
+// queue.
 func (r *reader) checkWebhooks() {
 	c := &r.config
-	if c.WebhookSecret != "" && c.Tasks.WebhookQueue == "" && (!r.embeds || c.Tasks.Queue != "") {
-		r.addFault("WEBHOOK_QUEUE", "is missing, and WEBHOOK_SECRET is set: the full name of the queue that webhooks wait on")
+	present := "WEBHOOK_SECRET"
+	if c.WebhookSecret == "" {
+		present = "BUDGET_WEBHOOK"
+	}
+	if c.WebhookSecret+Secret(c.BudgetWebhook) != "" && c.Tasks.WebhookQueue == "" && (!r.embeds || c.Tasks.Queue != "") {
+		r.addFault("WEBHOOK_QUEUE", "is missing, and "+present+" is set: the full name of the queue that webhooks wait on")
+	}
+	switch {
+	case c.BudgetWebhook == "":
+	case c.BudgetWebhookSecret == "":
+		r.addFault("BUDGET_WEBHOOK_SECRET", "is missing, and BUDGET_WEBHOOK is set: make one with: echo whsec_$(openssl rand -base64 32)")
+	case c.BudgetWebhookSecret == c.WebhookSecret:
+		r.addFault("BUDGET_WEBHOOK_SECRET", "is the same as WEBHOOK_SECRET, which receivers of jobs know: "+
+			"make another one with: echo whsec_$(openssl rand -base64 32)")
 	}
 }
 

@@ -198,7 +198,7 @@ func (r *reader) cloudTasks() []Setting {
 		{
 			Name: "WEBHOOK_QUEUE", Service: ServiceCloudTasks,
 			Purpose: "the full name of the queue that webhooks wait on",
-			Note:    "needed with `WEBHOOK_SECRET`",
+			Note:    "needed with `WEBHOOK_SECRET` and with `BUDGET_WEBHOOK`",
 			read:    queue(&c.WebhookQueue),
 		},
 		{
@@ -237,6 +237,18 @@ func (r *reader) callers() []Setting {
 			Purpose: "what signs [webhooks](docs/webhooks.md#the-secret-and-how-to-replace-it): `whsec_` and 24 to 64 bytes in base64",
 			Note:    "two with a comma between while one is replaced; `make dev` makes one",
 			read:    text((*string)(&c.WebhookSecret)), parts: listed,
+		},
+		{
+			Name: "BUDGET_WEBHOOK", Otherwise: "nobody is told",
+			Purpose: "an `https` address that is [told](docs/webhooks.md#budgets) when a budget is used to 50, 80 or 100 %",
+			Note:    "needs `BUDGET_WEBHOOK_SECRET` and `WEBHOOK_QUEUE`; give it to all services, or to none",
+			read:    text(&c.BudgetWebhook),
+		},
+		{
+			Name: "BUDGET_WEBHOOK_SECRET", Secret: true,
+			Purpose: "what signs that, as `WEBHOOK_SECRET`, and another than that: receivers of jobs know that one",
+			Note:    "needed with `BUDGET_WEBHOOK`",
+			read:    text((*string)(&c.BudgetWebhookSecret)), parts: listed,
 		},
 	}
 }

@@ -207,3 +207,27 @@ func TestPutSaysOfManyTasksThatTheyFail(t *testing.T) {
 		t.Errorf("%d were tried, want all", n)
 	}
 }
+
+// What makes a budget reach a level puts the webhook of that on the queue.
+func TestTellPutsTheTasksOfBudgets(t *testing.T) {
+	t.Parallel()
+	h := setupWebhooks(t)
+	book := record.BudgetBook{
+		Budgets: job.Budgets{job.ServiceBudget: {LimitMicros: 100, Per: job.PerDay, Zone: time.UTC}},
+		Log:     slog.New(slog.DiscardHandler), Tell: func() { h.Tell(t.Context(), "") },
+	}
+	_, _, err := h.record.Create(t.Context(), record.Draft{
+		ID: uuid.NewString(), Lanes: []string{"a"}, Weight: 1, ExpiresIn: time.Hour, Input: job.Input{Prompt: "p", Model: "m", Count: 1},
+		PriceMicros: 80, Budgets: book.Of("acme", time.Now()),
+	})
+	if err != nil || len(h.queue.Requests) != 1 {
+		t.Fatalf("put %v, %v", h.queue.Requests, err)
+	}
+	body := string(h.queue.Requests[0].GetTask().GetHttpRequest().GetBody())
+	if !strings.HasPrefix(body, `{"job_id":"","webhook_id":"msg_budget_`) {
+		t.Errorf("put %s", body)
+	}
+	if due, err := h.record.PendingWebhooks(t.Context(), ""); err != nil || len(due) != 0 {
+		t.Errorf("%+v are not known to be on the queue, %v", due, err)
+	}
+}

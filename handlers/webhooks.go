@@ -233,7 +233,7 @@ func decodeWebhookTask(body io.Reader) (job.WebhookTask, error) {
 	if err := json.NewDecoder(body).Decode(&b); err != nil {
 		return job.WebhookTask{}, fmt.Errorf("body: %w", err)
 	}
-	if _, err := uuid.Parse(b.JobID); err != nil {
+	if _, err := uuid.Parse(b.JobID); err != nil && b.JobID != "" {
 		return job.WebhookTask{}, fmt.Errorf("body: job_id: %w", err)
 	}
 	if b.WebhookID == "" || b.Try < 1 || b.PutOff < 0 || b.Renewed < 0 {

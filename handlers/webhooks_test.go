@@ -145,9 +145,12 @@ func TestWebhookDeliveries(t *testing.T) {
 		tasks     []job.WebhookTask
 		log       string
 	}{
-		"done":              {&telling{verdict: webhook.VerdictDone}, body, 200, task, ""},
-		"again":             {&telling{verdict: webhook.VerdictAgain}, body, 409, task, ""},
-		"no record":         {&telling{verdict: webhook.VerdictUnavailable, err: errors.New("away")}, body, 503, task, "away"},
+		"done":      {&telling{verdict: webhook.VerdictDone}, body, 200, task, ""},
+		"again":     {&telling{verdict: webhook.VerdictAgain}, body, 409, task, ""},
+		"no record": {&telling{verdict: webhook.VerdictUnavailable, err: errors.New("away")}, body, 503, task, "away"},
+		"a budget's": {
+			&telling{}, `{"job_id":"","webhook_id":"msg_2","try":1}`, 200, []job.WebhookTask{{WebhookID: "msg_2", Try: 1}}, "",
+		},
 		"no JSON":           {&telling{}, `x`, 200, nil, "cannot be read"},
 		"no job":            {&telling{}, `{"job_id":"x","webhook_id":"msg_1","try":1}`, 200, nil, "job_id"},
 		"no try":            {&telling{}, `{"job_id":"` + id + `","webhook_id":"msg_1"}`, 200, nil, "try 0"},

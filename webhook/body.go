@@ -18,10 +18,11 @@ const maxBody = 20_000 - 1
 type message struct {
 	Type      job.WebhookEvent `json:"type"`
 	Timestamp time.Time        `json:"timestamp"`
-	Data      data             `json:"data"`
+	Data      any              `json:"data"` // jobData or budgetData
 }
 
-type data struct {
+// A jobData is what is told of a job.
+type jobData struct {
 	JobID     string          `json:"job_id"`
 	Index     *int            `json:"index,omitempty"` // of the image, with an event of an image
 	Truncated bool            `json:"truncated"`       // tells that job is an outline
@@ -42,7 +43,7 @@ type outline struct {
 }
 
 // Body returns the JSON that tells of an event, less than 20 kB of it. snapshot
-// is the job as callers see it now. What is told has not changed since the event:
+// is the job as callers see it now; an event of a budget has none. What is told has not changed since the event:
 // an event that ends the job tells the whole job, one of an image the image, and
 // each an outline of the job as the event left it. What makes the body too long
 // is left out. Body fails if snapshot is not the JSON of a job with that image.
@@ -55,24 +56,31 @@ func Body(hook job.Webhook, snapshot json.RawMessage) ([]byte, error) {
 }
 
 func makeBody(hook job.Webhook, snapshot json.RawMessage) ([]byte, error) {
-	m := message{Type: hook.Event, Timestamp: hook.At.UTC(), Data: data{JobID: hook.JobID}}
+	m := message{Type: hook.Event, Timestamp: hook.At.UTC()}
+	if hook.Budget != nil {
+		m.Data = tellBudget(*hook.Budget, m.Timestamp)
+		return encode(m)
+	}
+	data := jobData{JobID: hook.JobID}
 	short, err := outlineOf(hook, snapshot)
 	if err != nil {
 		return nil, err
 	}
-	m.Data.Job = short
+	data.Job = short
 	switch {
 	case hook.Event.Ends():
-		m.Data.Job = snapshot
+		data.Job = snapshot
 	case hook.Event.OfImage():
-		m.Data.Index = &hook.Index
-		if m.Data.Image, err = imageOf(snapshot, hook.Index); err != nil {
+		data.Index = &hook.Index
+		if data.Image, err = imageOf(snapshot, hook.Index); err != nil {
 			return nil, err
 		}
 	}
+	m.Data = data
 	body, err := encode(m)
 	if err == nil && len(body) > maxBody {
-		m.Data.Job, m.Data.Image, m.Data.Truncated = short, nil, true
+		data.Job, data.Image, data.Truncated = short, nil, true
+		m.Data = data
 		return encode(m)
 	}
 	return body, err

@@ -25,7 +25,8 @@ type Record interface {
 	//
 	// It does so only if the webhook waits for the try of that number, and else
 	// changes nothing and reports false. With job.WebhookGone, all waiting
-	// webhooks of the job become gone, and no more are recorded for it.
+	// webhooks of the job become gone, and no more are recorded for it. Of budgets,
+	// only that one becomes gone.
 	NoteWebhook(context.Context, job.WebhookNote) (nextAt time.Time, noted bool, err error)
 }
 
@@ -63,11 +64,18 @@ const (
 	VerdictUnavailable
 )
 
+// A Receiver is who is told, and what signs and sends that.
+type Receiver struct {
+	URL    string
+	Sender *Sender
+}
+
 // Config is what a deliverer works with.
 type Config struct {
 	Record   Record
 	Queue    Queue
-	Sender   *Sender
+	Sender   *Sender  // of what jobs' receivers are told; nil if that cannot be signed
+	Budgets  Receiver // who is told of budgets; without a sender nobody
 	Schedule Schedule
 	// Render returns a job as callers see it, as JSON. Its presigned URLs are
 	// those of now, since a try may come days after its event.
@@ -84,6 +92,7 @@ type Deliverer struct {
 	record    Record
 	queue     Queue
 	sender    *Sender
+	budgets   Receiver
 	schedule  Schedule
 	render    func(job.Job) (json.RawMessage, error)
 	draining  <-chan struct{}
@@ -95,7 +104,7 @@ type Deliverer struct {
 // NewDeliverer returns a deliverer.
 func NewDeliverer(cfg Config) *Deliverer {
 	return &Deliverer{
-		record: cfg.Record, queue: cfg.Queue, sender: cfg.Sender, schedule: cfg.Schedule, render: cfg.Render,
+		record: cfg.Record, queue: cfg.Queue, sender: cfg.Sender, budgets: cfg.Budgets, schedule: cfg.Schedule, render: cfg.Render,
 		draining: cfg.Draining, logger: cfg.Log, receivers: newReceivers(),
 	}
 }
@@ -132,7 +141,34 @@ func (d *Deliverer) Deliver(ctx context.Context, t job.WebhookTask) (Verdict, er
 		// have ended before it put that on the queue.
 		return d.put(ctx, hook.NextAt, hook.Task())
 	}
-	return d.try(ctx, t, hook, j)
+	to := d.receiverOf(hook, j)
+	switch {
+	case to.Sender != nil:
+		return d.try(ctx, t, hook, j, to)
+	case hook.Budget != nil:
+		return d.tellNobody(ctx, hook)
+	}
+	return VerdictUnavailable, fmt.Errorf("webhook: %s waits, and cannot be signed: WEBHOOK_SECRET is not set", hook.ID)
+}
+
+// receiverOf returns who is told of a webhook.
+func (d *Deliverer) receiverOf(hook job.Webhook, j job.Job) Receiver {
+	switch {
+	case hook.Budget != nil:
+		return d.budgets
+	case j.Input.Webhook == nil:
+		return Receiver{Sender: d.sender}
+	}
+	return Receiver{j.Input.Webhook.URL, d.sender}
+}
+
+// tellNobody ends a webhook of a budget: nobody is told of budgets any more.
+func (d *Deliverer) tellNobody(ctx context.Context, hook job.Webhook) (Verdict, error) {
+	o := failed(ResultFailed, job.WebhookRefusedURL, "BUDGET_WEBHOOK is not set, so nobody is told.")
+	o.Try.StartedAt, o.Try.Number = time.Now().UTC(), hook.Tries+1
+	note := d.follow(hook, o)
+	d.log(ctx, hook, note, "")
+	return d.note(ctx, hook, note)
 }
 
 func (d *Deliverer) isDraining() bool {
@@ -146,12 +182,8 @@ func (d *Deliverer) isDraining() bool {
 
 // try makes the next try of a webhook. If its receiver is busy with others, it
 // puts the try off.
-func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook, j job.Job) (Verdict, error) {
-	url := ""
-	if j.Input.Webhook != nil {
-		url = j.Input.Webhook.URL
-	}
-	host := hostOf(url)
+func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook, j job.Job, to Receiver) (Verdict, error) {
+	host := hostOf(to.URL)
 	leave, ok := d.receivers.take(host)
 	if !ok {
 		at := time.Now().Add(putOffBy(t.PutOff))
@@ -159,7 +191,7 @@ func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook
 		later.PutOff = t.PutOff + 1
 		return d.put(ctx, at, later)
 	}
-	outcome, err := d.send(ctx, url, hook, j)
+	outcome, err := d.send(ctx, to, hook, j)
 	leave()
 	if err != nil {
 		return VerdictAgain, nil //nolint:nilerr // the process ends, or the record was too slow
@@ -171,18 +203,27 @@ func (d *Deliverer) try(ctx context.Context, t job.WebhookTask, hook job.Webhook
 }
 
 // send tells the receiver.
-func (d *Deliverer) send(ctx context.Context, url string, hook job.Webhook, j job.Job) (Outcome, error) {
-	snapshot, err := d.render(j)
+func (d *Deliverer) send(ctx context.Context, to Receiver, hook job.Webhook, j job.Job) (Outcome, error) {
+	body, err := d.body(hook, j)
 	if err == nil {
-		var body []byte
-		if body, err = Body(hook, snapshot); err == nil {
-			return d.sender.Send(ctx, url, hook.ID, body)
-		}
+		return to.Sender.Send(ctx, to.URL, hook.ID, body)
 	}
 	d.logger.ErrorContext(ctx, "a webhook cannot be made", "error", err, "job_id", hook.JobID, "webhook_id", hook.ID)
 	o := internal()
 	o.Try.StartedAt = time.Now().UTC()
 	return o, nil
+}
+
+// body returns what the receiver is told.
+func (d *Deliverer) body(hook job.Webhook, j job.Job) ([]byte, error) {
+	if hook.Budget != nil {
+		return Body(hook, nil)
+	}
+	snapshot, err := d.render(j)
+	if err != nil {
+		return nil, err
+	}
+	return Body(hook, snapshot)
 }
 
 // follow returns what is to be noted of an outcome, with what comes of it.

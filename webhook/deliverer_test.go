@@ -505,7 +505,7 @@ func TestDeliverWhatCannotBeMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, answer(http.StatusOK))
 		d := webhook.NewDeliverer(webhook.Config{
-			Record: b.record, Queue: b.queue, Schedule: webhook.DefaultSchedule(),
+			Record: b.record, Queue: b.queue, Sender: receive(t, answer(http.StatusOK)), Schedule: webhook.DefaultSchedule(),
 			Render: func(job.Job) (json.RawMessage, error) { return nil, errors.New("no key to sign with") },
 			Log:    slog.New(slog.NewTextHandler(b.log, nil)),
 		})

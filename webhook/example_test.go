@@ -33,7 +33,7 @@ func Hooks(secret string) (http.Handler, error) {
 // A secret is replaced while webhooks are sent: receivers that have the new one
 // or still the old one accept them, and others do not.
 func Example() {
-	signing, err := webhook.ParseSecrets(newSecret + "," + oldSecret)
+	signing, err := webhook.ParseSecrets("WEBHOOK_SECRET", newSecret+","+oldSecret)
 	if err != nil {
 		panic(err)
 	}

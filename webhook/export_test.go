@@ -35,3 +35,9 @@ const (
 	AtOnce      = atOnce
 	PerReceiver = perReceiver
 )
+
+// Budgets makes the deliverer tell a receiver of budgets.
+func (d *Deliverer) Budgets(to Receiver) { d.budgets = to }
+
+// NoSender makes the deliverer sign nothing of jobs.
+func (d *Deliverer) NoSender() { d.sender = nil }

@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -28,27 +27,28 @@ type Secrets struct {
 	signers []*standardwebhooks.Webhook
 }
 
-// ParseSecrets reads the value of WEBHOOK_SECRET: one secret, or two with a
-// comma or white space between. Its errors do not hold any part of the value.
-func ParseSecrets(value string) (Secrets, error) {
+// ParseSecrets reads the value of a setting such as WEBHOOK_SECRET: one secret, or two
+// with a comma or white space between. Its errors name the setting, and do not hold any
+// part of the value.
+func ParseSecrets(setting, value string) (Secrets, error) {
 	texts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	switch {
 	case len(texts) == 0:
-		return Secrets{}, errors.New("WEBHOOK_SECRET is empty: " + secretInstructions)
+		return Secrets{}, fmt.Errorf("%s is empty: %s", setting, secretInstructions)
 	case len(texts) > secretsAtOnce:
-		return Secrets{}, fmt.Errorf("WEBHOOK_SECRET has %d secrets: give the new one and the one that it replaces", len(texts))
+		return Secrets{}, fmt.Errorf("%s has %d secrets: give the new one and the one that it replaces", setting, len(texts))
 	case len(texts) == secretsAtOnce && texts[0] == texts[1]:
-		return Secrets{}, errors.New("WEBHOOK_SECRET has the same secret twice: leave one out")
+		return Secrets{}, fmt.Errorf("%s has the same secret twice: leave one out", setting)
 	}
 	var s Secrets
 	for i, text := range texts {
 		key, err := parseSecret(text)
 		if err != nil {
-			return Secrets{}, fmt.Errorf("WEBHOOK_SECRET: secret %d of %d %w", i+1, len(texts), err)
+			return Secrets{}, fmt.Errorf("%s: secret %d of %d %w", setting, i+1, len(texts), err)
 		}
 		signer, err := standardwebhooks.NewWebhookRaw(key)
 		if err != nil {
-			return Secrets{}, fmt.Errorf("WEBHOOK_SECRET: secret %d of %d cannot be used to sign", i+1, len(texts))
+			return Secrets{}, fmt.Errorf("%s: secret %d of %d cannot be used to sign", setting, i+1, len(texts))
 		}
 		s.signers = append(s.signers, signer)
 	}

@@ -18,7 +18,7 @@ func TestParseSecrets(t *testing.T) {
 		newSecret + ", " + oldSecret + "\n": "2 webhook secrets",
 		newSecret + " " + oldSecret:         "2 webhook secrets",
 	} {
-		s, err := webhook.ParseSecrets(value)
+		s, err := webhook.ParseSecrets("WEBHOOK_SECRET", value)
 		if err != nil || s.String() != want {
 			t.Errorf("%q: %v, %v", value, s, err)
 		}
@@ -44,7 +44,7 @@ func TestParseSecretsRefuses(t *testing.T) {
 		newSecret + " " + newSecret:                                                 "the same secret twice",
 		newSecret + " " + oldSecret + " " + strings.Replace(newSecret, "M", "N", 1): "has 3 secrets",
 	} {
-		_, err := webhook.ParseSecrets(value)
+		_, err := webhook.ParseSecrets("WEBHOOK_SECRET", value)
 		if err == nil {
 			t.Errorf("%q is allowed", value)
 			continue

@@ -25,7 +25,7 @@ const (
 
 func secrets(t testing.TB, value string) webhook.Secrets {
 	t.Helper()
-	s, err := webhook.ParseSecrets(value)
+	s, err := webhook.ParseSecrets("WEBHOOK_SECRET", value)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,6 @@ import (
 	"github.com/ai-worker/ai-worker/server"
 	"github.com/ai-worker/ai-worker/snapshot"
 	"github.com/ai-worker/ai-worker/storage"
-	"github.com/ai-worker/ai-worker/webhook"
 )
 
 const (
@@ -174,7 +173,7 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 		checks = append(checks, doctor.Queue(l, p.queues))
 	}
 	checks = append(checks, doctor.SweepQueue(tasks.SweepQueue, p.queues),
-		doctor.Webhooks(tasks.WebhookQueue, p.parseWebhookSecret(), p.queues), doctor.Concurrency(p.lanes, p.record()))
+		doctor.Webhooks(tasks.WebhookQueue, p.checkWebhooks(), p.queues), doctor.Concurrency(p.lanes, p.record()))
 	if !setupOnly {
 		checks = append(checks, doctor.Worker(doctor.Delivery{
 			WorkerURL: tasks.WorkerURL, SweepPath: server.SweepPath, Audience: tasks.Audience, Account: tasks.ServiceAccount,
@@ -198,16 +197,13 @@ func (p *patient) checks(setupOnly bool) []doctor.Check {
 	return checks
 }
 
-// parseWebhookSecret returns what says what is wrong with the secret that signs
-// webhooks, or nil if there is none.
-func (p *patient) parseWebhookSecret() func() error {
-	if p.cfg.WebhookSecret == "" {
+// checkWebhooks returns what says what is wrong with the settings of webhooks, or nil if
+// nobody is told.
+func (p *patient) checkWebhooks() func() error {
+	if p.cfg.WebhookSecret == "" && p.cfg.BudgetWebhook == "" {
 		return nil
 	}
-	return func() error {
-		_, err := webhook.ParseSecrets(p.cfg.WebhookSecret.Reveal())
-		return err
-	}
+	return func() error { return service.CheckWebhooks(p.cfg) }
 }
 
 // gemini returns the check of a lane's key and model.

@@ -34,7 +34,7 @@ func sentWebhook(t *testing.T, secrets ...string) string {
 	}))
 	defer receiver.Close()
 
-	signing, err := webhook.ParseSecrets(strings.Join(secrets, " "))
+	signing, err := webhook.ParseSecrets("WEBHOOK_SECRET", strings.Join(secrets, " "))
 	if err != nil {
 		t.Fatal(err)
 	}

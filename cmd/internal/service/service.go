@@ -67,9 +67,11 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 	}
 	pictures, lanes := newPictures(cfg.R2), lanesOf(cfg)
 	published := snapshot.NewRecord(rec, s.redis, newRenderer(cfg, pictures), log)
-	producer := enqueue.New(enqueue.Config{
+	var producer *enqueue.Producer
+	budgets := newBudgetBook(cfg, func() *enqueue.Webhooks { return producer.Webhooks() }, log)
+	producer = enqueue.New(enqueue.Config{
 		Record: published, Queue: s.queue, Inputs: pictures, Lanes: lanes, MaxWaiting: cfg.MaxWaiting, Process: process, Log: log,
-		Target: newTarget(cfg.Tasks), Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: log},
+		Target: newTarget(cfg.Tasks), Budgets: budgets,
 	})
 	hooks, err := newWebhooks(cfg, published, producer, draining.Done(), log)
 	if err != nil {
@@ -78,7 +80,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 
 	s.sweeper = &sweep.Sweeper{
 		Record: published, Producer: producer, Lanes: lanes, Objects: pictures, Retention: cfg.Retention, Log: log,
-		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: log},
+		Webhooks: hooks.ofSweeps(cfg.Tasks), Budgets: budgets,
 	}
 	operators := &operatorJobs{cfg, published, producer, hooks.queue, s.sweeper}
 	s.sweeper.Retrier = &bulkRetrier{operators}
@@ -102,7 +104,7 @@ func New(ctx context.Context, cfg config.Config, rec record.Record, version stri
 		if routes.OIDC, err = newOIDC(ctx, cfg.Tasks, log); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		w, err := s.newWorker(ctx, cfg, published, pictures, producer, draining.Done())
+		w, err := s.newWorker(ctx, cfg, published, pictures, producer, budgets, draining.Done())
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -219,7 +221,7 @@ func newOIDC(ctx context.Context, cfg config.Tasks, log *slog.Logger) (*server.O
 
 func (s *Service) newWorker(
 	ctx context.Context, cfg config.Config, published *snapshot.Record,
-	pictures *storage.R2, producer *enqueue.Producer, draining <-chan struct{},
+	pictures *storage.R2, producer *enqueue.Producer, budgets record.BudgetBook, draining <-chan struct{},
 ) (*worker.Worker, error) {
 	instance := rand.Text()
 	lanes := make([]worker.LaneConfig, len(cfg.Lanes))
@@ -239,7 +241,7 @@ func (s *Service) newWorker(
 	}
 	return worker.New(worker.Config{
 		Lanes: lanes, Record: published, Images: pictures, Router: producer, Cancels: published,
-		Limits: limits, Draining: draining, Log: s.log, Budgets: record.BudgetBook{Budgets: cfg.Budgets, Log: s.log},
+		Limits: limits, Draining: draining, Log: s.log, Budgets: budgets,
 	}), nil
 }
 
