@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -24,8 +25,10 @@ type Timed struct {
 
 // Histories holds the records that open returns to the specification, package
 // memory. It runs random histories of every operation on both, by several
-// claimants, while time moves, and compares every result. A history that fails
-// is made as short as possible and printed with its seed.
+// claimants, while time moves, and compares every result. Each history draws which
+// operations it leaves out, so that those that are left meet more often (swarm
+// testing). A history that fails is made as short as possible and printed with its
+// seed.
 //
 // Flags of the test say how much is done: -rapid.checks histories of
 // -rapid.steps steps on average, from -rapid.seed on.
@@ -37,26 +40,7 @@ func Histories(t rapid.TB, open func() Timed) {
 		timed := open()
 		h.real, h.setTime = timed.Record, timed.SetTime
 		h.setTime(h.now)
-		t.Repeat(map[string]func(*rapid.T){
-			"create": h.create, "createAgain": h.createAgain, "retry": h.retry, "list": h.list, "renew": h.renew,
-			"claim": h.claim, "claim2": h.claim, "claim3": h.claim, "claim4": h.claim, // most of what happens
-			"succeed": h.succeed, "fail": h.fail,
-			"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
-			"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
-			"park": h.park, "unpark": h.unpark, "tasksOn": h.tasksOn,
-			"pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
-			"unsent": h.unsent, "unheard": h.unheard, "reap": h.reap, "expire": h.expire, "expireJob": h.expireJob,
-			"retired": h.retired, "delete": h.remove, "known": h.known,
-			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
-			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "outlook": h.outlook, "tellTryOfBudget": h.noteBudgetWebhook,
-			"release": h.release, "release2": h.release, "settle": h.settle, "raise": h.raise, "retireBudgets": h.retireBudgets,
-			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors, "laneFailures": h.laneFailures,
-			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
-			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
-			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "bulk": h.bulk, "operators": h.compareOperators,
-			"cancelByHand": h.cancelByHand, "deleteByHand": h.deleteByHand, "replayByHand": h.replayByHand, "createByHand": h.createByHand,
-			"inspect": h.inspect, "get": h.get, "outcomes": h.outcomes, "reports": h.compareReports, "wait": h.wait, "waitLong": h.waitLong,
-		})
+		t.Repeat(h.actions())
 		h.compareReports(t)
 		h.compareOperators(t)
 		h.compareBudgetWebhooks()
@@ -69,6 +53,52 @@ func Histories(t rapid.TB, open func() Timed) {
 		h.activity(t)
 		h.compareSpend(record.SpendQuery{To: h.now.Add(time.Hour), Lane: true, Model: true, Tenant: true, Outcome: true, Limit: plenty})
 	})
+}
+
+// actions returns what may happen: images move in every history, and each other
+// group is in every second one.
+func (h *history) actions() map[string]func(*rapid.T) {
+	all := map[string]func(*rapid.T){
+		"create": h.create, "createAgain": h.createAgain, "retry": h.retry, "renew": h.renew,
+		"claim": h.claim, "claim2": h.claim, "claim3": h.claim, "claim4": h.claim, // most of what happens
+		"succeed": h.succeed, "fail": h.fail,
+		"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
+		"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
+		"park": h.park, "unpark": h.unpark,
+		"pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
+		"reap": h.reap, "expire": h.expire, "get": h.get, "wait": h.wait, "waitLong": h.waitLong,
+	}
+	groups := map[string]map[string]func(*rapid.T){
+		"sweeps": {
+			"unsent": h.unsent, "unheard": h.unheard, "expireJob": h.expireJob, "retired": h.retired, "delete": h.remove, "known": h.known,
+			"tasksOn": h.tasksOn,
+		},
+		"webhooks": {
+			"webhooks": h.webhooks, "tellTry": h.noteWebhook, "tellTry2": h.noteWebhook, "replay": h.replayWebhook,
+			"webhooksSent": h.webhooksSent, "unsentWebhooks": h.unsentWebhooks, "tellTryOfBudget": h.noteBudgetWebhook,
+		},
+		"budgets": {
+			"release": h.release, "release2": h.release, "settle": h.settle, "raise": h.raise, "retireBudgets": h.retireBudgets,
+		},
+		"attempts": {
+			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
+		},
+		"reads": {
+			"list": h.list, "outlook": h.outlook, "outcomes": h.outcomes, "reports": h.compareReports, "inspect": h.inspect,
+			"search": h.search, "pictures": h.pictures, "activity": h.activity, "errors": h.errors, "laneFailures": h.laneFailures,
+		},
+		"operators": {
+			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
+			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "bulk": h.bulk, "operators": h.compareOperators,
+			"cancelByHand": h.cancelByHand, "deleteByHand": h.deleteByHand, "replayByHand": h.replayByHand, "createByHand": h.createByHand,
+		},
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		if rapid.Bool().Draw(h.T, "with "+name) {
+			maps.Copy(all, groups[name])
+		}
+	}
+	return all
 }
 
 // A history is one run of both records.
