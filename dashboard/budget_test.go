@@ -49,6 +49,7 @@ func TestABudgetIsRaised(t *testing.T) {
 		want(t, s.get(p, ada), "The budget has no room until", "1 picture waits for it", "budget of web in TENANTS", `href="/admin/queues/budgets/tenant:web/raise"`, "100 % of what is allowed")
 		want(t, s.get(p, otto), "The budget has no room until", "-Raise…")
 	}
+	want(t, words(s.get(path, otto)), "Tenant Waiting Oldest Cost today Budget used web 3", "$0 100 %")
 	if resp := s.do(request{method: "POST", path: raise, cookie: otto}); resp.StatusCode != http.StatusForbidden {
 		t.Errorf("an operator is answered %s", resp.Status)
 	}

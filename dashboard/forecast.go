@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ai-worker/ai-worker/dashboard/chart"
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
@@ -113,11 +114,13 @@ type tenantView struct {
 	Waiting int
 	Waits   time.Duration
 	Today   int64 // in millionths of a US dollar
+	Budget  *budgetView
 }
 
 // viewTenants returns the tenants that wait, those with the most first, and then
-// those that cost something today, the dearest first.
-func viewTenants(waiting []record.TenantState, today []record.Spend) []tenantView {
+// those that cost something today, the dearest first. It adds what each has used of
+// its budget.
+func viewTenants(waiting []record.TenantState, today []record.Spend, budgets budgetsView) []tenantView {
 	var views []tenantView
 	for _, t := range waiting {
 		views = append(views, tenantView{Tenant: t.Tenant, Waiting: t.Waiting, Waits: t.Waits})
@@ -131,6 +134,11 @@ func viewTenants(waiting []record.TenantState, today []record.Spend) []tenantVie
 			views[i].Today = s.CostMicros
 		case len(views) < record.MaxTenants && s.CostMicros > 0:
 			views = append(views, tenantView{Tenant: s.Tenant, Today: s.CostMicros})
+		}
+	}
+	for i := range views {
+		if row := slices.IndexFunc(budgets.Rows, func(b budgetView) bool { return b.Scope == job.TenantBudget(views[i].Tenant) && b.Path != "" }); row >= 0 {
+			views[i].Budget = &budgets.Rows[row]
 		}
 	}
 	return views

@@ -148,8 +148,8 @@ func drawPaces(a record.Activity) template.HTML {
 		}
 	}
 	var oldest time.Duration
-	for _, w := range a.Waits {
-		oldest = max(oldest, a.At.Sub(w.Oldest))
+	for _, waited := range a.Oldest() {
+		oldest = max(oldest, waited)
 	}
 	return chart.Paces("paces", a.At, record.PaceStretch, paces, oldest, span).HTML()
 }
@@ -176,9 +176,9 @@ func (d *Dashboard) drawWaits(a record.Activity) template.HTML {
 			w.WaitMedian, w.WaitP95, w.RunMedian, w.RunP95 = l.Wait.Median, l.Wait.P95, l.Run.Median, l.Run.P95
 		}
 	}
-	for _, waits := range a.Waits {
-		w := row(waits.Lane)
-		w.Waits, w.Oldest = true, max(w.Oldest, a.At.Sub(waits.Oldest))
+	for lane, oldest := range a.Oldest() {
+		w := row(lane)
+		w.Waits, w.Oldest = true, oldest
 	}
 	if len(names) == 0 {
 		return ""

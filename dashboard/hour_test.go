@@ -70,7 +70,8 @@ func TestOverviewTellsTheLastHour(t *testing.T) {
 		want(t, section(t, page, "How long pictures wait and take", "Errors in"), "a 1 s 1 s 1 s 1 s –", "b – – – – 60 s")
 		want(t, section(t, page, "Errors in the last hour", "Cost in"), "blocked 1", "quota_exhausted 1", "-succeeded")
 		want(t, section(t, page, "Cost in January", "By day"), "$0.1250 so far, $0.0050 of it without a picture.", "A forecast takes one full day")
-		want(t, section(t, page, "Cost today", "Jobs that ended"), "late 1 60 s $0", "web 0 – $0.1250", "-other")
+		want(t, section(t, page, "Cost today", "Jobs that ended"), "late 1 60 s $0", "web 0 – $0.1250", "-other", "-Budget")
+		want(t, section(t, page, "Oldest In flight", "The last hour"), "a m ● open 0 – 0", "b m ● open 1 60 s 0")
 	})
 }
 

@@ -37,6 +37,7 @@ type laneView struct {
 	Since       *moment
 	Opens       *moment // when it is tried again; nil if that takes somebody's hand, and while it is open
 	Waiting     int
+	Oldest      time.Duration // how long the oldest has waited; known on the overview only
 	InFlight    int
 	RPM         int
 	Concurrency int

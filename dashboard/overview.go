@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -23,7 +24,8 @@ type overviewView struct {
 	Drained   *moment // when the last lane will have sent what waits
 	Needing   int     // lanes and models that need a hand
 	Tenants   []tenantView
-	Untold    int // tenants that are not listed
+	Budgeted  bool // one of the tenants has a budget
+	Untold    int  // tenants that are not listed
 	Ended     []endedView
 	More      bool // more ended than are counted
 	MostEnded int
@@ -54,11 +56,12 @@ func (d *Dashboard) overviewPage(v *visit) error {
 	if view.Budgets, err = d.readBudgets(v); err != nil {
 		return err
 	}
-	inFlight := make(map[string]int)
-	for _, l := range view.Lanes {
-		inFlight[l.Name] = l.InFlight
+	oldest, inFlight := l.activity.Oldest(), make(map[string]int)
+	for i, l := range view.Lanes {
+		view.Lanes[i].Oldest, inFlight[l.Name] = oldest[l.Name], l.InFlight
 	}
-	view.hourView, view.Month, view.Tenants = d.viewHour(l, inFlight), forecast(s.days, s.now), viewTenants(o.Tenants, s.today)
+	view.hourView, view.Month, view.Tenants = d.viewHour(l, inFlight), forecast(s.days, s.now), viewTenants(o.Tenants, s.today, view.Budgets)
+	view.Budgeted = slices.ContainsFunc(view.Tenants, func(t tenantView) bool { return t.Budget != nil })
 	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: view})
 	return nil
 }

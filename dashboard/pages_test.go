@@ -87,30 +87,32 @@ func firstSign(text string) string { return string([]rune(text)[0]) }
 
 // The overview counts what waits exactly, and says so where it does not count all.
 func TestOverviewCountsHonestly(t *testing.T) {
-	s := setup(t)
-	s.create("web", "a", "m", 16)
-	s.create("web", "b", "m", 4)
-	s.create("<i>batch</i>", "", "retired", 3)
-	ended := s.create("other", "a", "m", 1)
-	if _, err := s.kept.Cancel(t.Context(), ended.ID); err != nil {
-		t.Fatal(err)
-	}
-	page := s.get(path, s.logIn("vera"))
-	want(t, words(page), "Waiting 23", "In flight 0", "Without a lane 3", "&lt;i&gt;batch&lt;/i&gt; 3", "web 20", "canceled 1", "succeeded 0",
-		"a m ● open 16 0 60 a min", "-+", "-Nothing was asked for", "-alert(1)")
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		s.create("web", "a", "m", 16)
+		s.create("web", "b", "m", 4)
+		s.create("<i>batch</i>", "", "retired", 3)
+		ended := s.create("other", "a", "m", 1)
+		if _, err := s.kept.Cancel(t.Context(), ended.ID); err != nil {
+			t.Fatal(err)
+		}
+		page := s.get(path, s.logIn("vera"))
+		want(t, words(page), "Waiting 23", "In flight 0", "Without a lane 3", "&lt;i&gt;batch&lt;/i&gt; 3", "web 20", "canceled 1", "succeeded 0",
+			"a m ● open 16 0 s 0 60 a min", "-+", "-Nothing was asked for", "-alert(1)")
 
-	many := &stated{Record: s.kept, overview: record.Overview{
-		At: time.Now(), Ended: record.Ended{Jobs: map[job.Status]int{job.StatusSucceeded: 9_990, job.StatusFailed: 10}, More: true},
-		Tenants: []record.TenantState{{Tenant: "web", Waiting: 12_345, Waits: 3 * time.Hour}}, Waiting: 60, Backlog: record.Backlog{Waiting: 1_000_000},
-	}}
-	c := s.logIn("vera")
-	s.options.Record = many
-	s.start()
-	want(t, words(s.get(path, c)), "Waiting 1,000,000", "web 12,345 3 h", "And 59 more with fewer pictures that wait.", "succeeded 9,990+", "failed 10+", "canceled 0 ",
-		"More than 10,000 ended. These are the latest 10,000.")
-	many.overview = record.Overview{At: time.Now()}
-	s.start()
-	want(t, words(s.get(path, c)), "Nothing was asked for in the last 24 hours", "POST /api/generate-images", "Nothing waits, and nothing was drawn today", "-What needs a look")
+		many := &stated{Record: s.kept, overview: record.Overview{
+			At: time.Now(), Ended: record.Ended{Jobs: map[job.Status]int{job.StatusSucceeded: 9_990, job.StatusFailed: 10}, More: true},
+			Tenants: []record.TenantState{{Tenant: "web", Waiting: 12_345, Waits: 3 * time.Hour}}, Waiting: 60, Backlog: record.Backlog{Waiting: 1_000_000},
+		}}
+		c := s.logIn("vera")
+		s.options.Record = many
+		s.start()
+		want(t, words(s.get(path, c)), "Waiting 1,000,000", "web 12,345 3 h", "And 59 more with fewer pictures that wait.", "succeeded 9,990+", "failed 10+", "canceled 0 ",
+			"More than 10,000 ended. These are the latest 10,000.")
+		many.overview = record.Overview{At: time.Now()}
+		s.start()
+		want(t, words(s.get(path, c)), "Nothing was asked for in the last 24 hours", "POST /api/generate-images", "Nothing waits, and nothing was drawn today", "-What needs a look")
+	})
 }
 
 // A pause is written down, known at once, asked to be swept, and undone by hand.

@@ -195,6 +195,15 @@ type Activity struct {
 	Since time.Time
 }
 
+// Oldest returns how long the oldest image has waited, of each lane on which one waits.
+func (a Activity) Oldest() map[string]time.Duration {
+	oldest := make(map[string]time.Duration)
+	for _, w := range a.Waits {
+		oldest[w.Lane] = max(oldest[w.Lane], a.At.Sub(w.Oldest))
+	}
+	return oldest
+}
+
 // A Wait is what waits on one lane of one model and priority.
 type Wait struct {
 	Lane     string // empty for parked images: no lane serves their model
