@@ -55,20 +55,24 @@ func Histories(t rapid.TB, open func() Timed) {
 	})
 }
 
-// actions returns what may happen: images move in every history, and each other
-// group is in every second one.
+// actions returns what may happen: images are drawn in every history, and each
+// other group is in every second one.
 func (h *history) actions() map[string]func(*rapid.T) {
 	all := map[string]func(*rapid.T){
-		"create": h.create, "createAgain": h.createAgain, "retry": h.retry, "renew": h.renew,
-		"claim": h.claim, "claim2": h.claim, "claim3": h.claim, "claim4": h.claim, // most of what happens
-		"succeed": h.succeed, "fail": h.fail,
-		"requeue": h.requeue, "requeue2": h.requeue, "requeueAgain": h.requeueAgain,
-		"postpone": h.postpone, "enqueued": h.enqueued, "cancel": h.cancel,
-		"park": h.park, "unpark": h.unpark,
-		"pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
-		"reap": h.reap, "expire": h.expire, "get": h.get, "wait": h.wait, "waitLong": h.waitLong,
+		"create": h.create, "claim": h.claim, "claim2": h.claim, "claim3": h.claim, "claim4": h.claim, // most of what happens
+		"succeed": h.succeed, "fail": h.fail, "requeue": h.requeue, "requeue2": h.requeue, "postpone": h.postpone,
+		"get": h.get, "wait": h.wait,
 	}
 	groups := map[string]map[string]func(*rapid.T){
+		"lanes": {
+			"park": h.park, "unpark": h.unpark, "pause": h.pause, "resume": h.resume, "strike": h.strike, "answer": h.answer,
+		},
+		"ends": {
+			"cancel": h.cancel, "reap": h.reap, "expire": h.expire, "waitLong": h.waitLong,
+		},
+		"repeats": {
+			"createAgain": h.createAgain, "retry": h.retry, "renew": h.renew, "requeueAgain": h.requeueAgain, "enqueued": h.enqueued,
+		},
 		"sweeps": {
 			"unsent": h.unsent, "unheard": h.unheard, "expireJob": h.expireJob, "retired": h.retired, "delete": h.remove, "known": h.known,
 			"tasksOn": h.tasksOn,
