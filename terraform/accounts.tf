@@ -21,7 +21,7 @@ resource "google_service_account" "this" {
 locals {
   # All create tasks: the API for new jobs, the worker to reschedule, the
   # dashboard for what operators draw again, tell again or resume.
-  enqueuers = concat(["api", "worker"], keys(local.dashboard))
+  enqueuers = keys(local.services)
 }
 
 # Who creates a task that is delivered as an account must be allowed to act as
@@ -93,7 +93,7 @@ resource "terraform_data" "rights_felt" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "worker_invoker" {
-  name     = google_cloud_run_v2_service.worker.name
+  name     = google_cloud_run_v2_service.this["worker"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = google_service_account.this["tasks"].member
@@ -102,7 +102,7 @@ resource "google_cloud_run_v2_service_iam_member" "worker_invoker" {
 resource "google_cloud_run_v2_service_iam_member" "api_public" {
   count = var.api.public && !var.api.invoker_iam_disabled ? 1 : 0
 
-  name     = google_cloud_run_v2_service.api.name
+  name     = google_cloud_run_v2_service.this["api"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = "allUsers" # the service asks for an API key itself

@@ -7,14 +7,11 @@ locals {
 
 resource "google_cloud_run_v2_service_iam_member" "build" {
   for_each = {
-    for pair in setproduct(keys(local.build), concat(["worker", "api"], keys(local.dashboard)), ["roles/run.developer", "roles/run.invoker"]) :
+    for pair in setproduct(keys(local.build), keys(local.services), ["roles/run.developer", "roles/run.invoker"]) :
     "${pair[1]} ${pair[2]}" => { service = pair[1], role = pair[2] }
   }
 
-  name = merge(
-    { worker = google_cloud_run_v2_service.worker.name, api = google_cloud_run_v2_service.api.name },
-    { for key, s in google_cloud_run_v2_service.dashboard : key => s.name },
-  )[each.value.service]
+  name     = google_cloud_run_v2_service.this[each.value.service].name
   location = var.region
   role     = each.value.role # to invoke them is for the smoke test, which gets no further than /health
   member   = local.build["build"]
@@ -33,7 +30,7 @@ resource "google_cloud_run_v2_job_iam_member" "build" {
 
 resource "google_service_account_iam_member" "build_acts_as" {
   for_each = {
-    for pair in setproduct(keys(local.build), concat(["api", "worker", "migrate"], keys(local.dashboard))) : pair[1] => pair[1]
+    for pair in setproduct(keys(local.build), concat(keys(local.services), ["migrate"])) : pair[1] => pair[1]
   }
 
   service_account_id = google_service_account.this[each.key].name

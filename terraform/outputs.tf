@@ -18,13 +18,13 @@ locals {
   substitutions = merge({
     _REGION         = var.region
     _REPOSITORY     = local.repository
-    _WORKER_SERVICE = google_cloud_run_v2_service.worker.name
-    _API_SERVICE    = google_cloud_run_v2_service.api.name
+    _WORKER_SERVICE = google_cloud_run_v2_service.this["worker"].name
+    _API_SERVICE    = google_cloud_run_v2_service.this["api"].name
     _MIGRATE_JOB    = google_cloud_run_v2_job.migrate.name
     _DOCTOR_JOB     = google_cloud_run_v2_job.doctor.name
     _QUEUE          = google_cloud_tasks_queue.lane[keys(var.lanes)[0]].name
     _BUILD_ACCOUNT  = split("@", coalesce(var.build_account, "${local.repository}-build@"))[0]
-  }, { for s in google_cloud_run_v2_service.dashboard : "_DASHBOARD_SERVICE" => s.name })
+  }, { for key in keys(local.dashboard) : "_DASHBOARD_SERVICE" => google_cloud_run_v2_service.this[key].name })
 }
 
 output "next" {
@@ -49,7 +49,7 @@ output "next" {
 
 output "dashboard_url" {
   description = "Where operators look, if `dashboard` is set."
-  value       = one([for s in google_cloud_run_v2_service.dashboard : "${local.dashboard_url}/admin/queues"])
+  value       = var.dashboard == null ? null : "https://${var.name}-dashboard${local.run_suffix}/admin/queues"
 }
 
 output "vercel" {

@@ -6,7 +6,7 @@ locals {
   # is paused or answers for older models, which plain settings cannot say.
   plain_lane = length(var.lanes) == 1 && alltrue([for l in values(var.lanes) : !l.paused && length(l.also_serves) == 0])
 
-  # Of both services.
+  # Of all services.
   settings = merge(
     {
       CLOUD_TASKS_QUEUE     = google_cloud_tasks_queue.lane[keys(var.lanes)[0]].id
@@ -34,14 +34,12 @@ locals {
   worker_settings = {
     ROLE                       = "worker"
     TASKS_SIGNATURE_CHECKED_BY = "cloud-run"
-    GOMEMLIMIT                 = "${floor(var.worker.memory_mib * 0.85)}MiB" # Go collects garbage before Cloud Run kills
   }
 
   api_settings = merge(
     {
       ROLE                 = "api"
       MAX_WAITING_PICTURES = tostring(var.max_waiting_pictures)
-      GOMEMLIMIT           = "${floor(var.api.memory_mib * 0.85)}MiB"
     },
     length(var.api.cors_origins) == 0 ? {} : { CORS_ORIGINS = join(",", var.api.cors_origins) },
   )
@@ -52,7 +50,6 @@ locals {
     DASHBOARD_PICTURES   = try(var.dashboard.pictures, "operator")
     DASHBOARD_LOGS_URL   = "https://console.cloud.google.com/logs/query;query=jsonPayload.job_id%3D%22{job_id}%22;startTime={from};endTime={to}?project=${var.project}"
     MAX_WAITING_PICTURES = tostring(var.max_waiting_pictures)
-    GOMEMLIMIT           = "${floor(try(var.dashboard.memory_mib, 512) * 0.85)}MiB"
   }
 
   iap_settings = !local.behind_iap ? {} : {
@@ -116,18 +113,19 @@ locals {
     }
   }
 
-  env = merge(local.env_of_dashboard, {
-    worker = merge(local.secrets_as_settings["worker"], {
-      for name, value in merge(local.settings, local.worker_settings) : name => { value = value, secret = [] }
-    })
-    api = merge(local.secrets_as_settings["api"], {
-      for name, value in merge(local.settings, local.api_settings) : name => { value = value, secret = [] }
-    })
-    migrate = local.secrets_as_settings["migrate"]
-  })
-  env_of_dashboard = {
-    for key, d in local.dashboard : key => merge(local.secrets_as_settings[key], {
-      for name, value in merge(local.settings, local.dashboard_settings, local.iap_settings) : name => { value = value, secret = [] }
-    })
+  # What each service has besides.
+  settings_of = {
+    worker    = local.worker_settings
+    api       = local.api_settings
+    dashboard = merge(local.dashboard_settings, local.iap_settings)
   }
+
+  # Go collects garbage before Cloud Run kills an instance.
+  go_memory = { for service, s in local.services : service => { GOMEMLIMIT = "${floor(s.memory_mib * 0.85)}MiB" } }
+
+  env = merge({ migrate = local.secrets_as_settings["migrate"] }, {
+    for service in keys(local.services) : service => merge(local.secrets_as_settings[service], {
+      for name, value in merge(local.settings, local.settings_of[service], local.go_memory[service]) : name => { value = value, secret = [] }
+    })
+  })
 }

@@ -31,5 +31,13 @@ resource "terraform_data" "checked" {
       condition     = !local.migrates_pooled
       error_message = "${local.migrate_secret} leads to a transaction pooler, behind which migrations cannot hold their lock. Add \"migrate-database-url\" with a direct connection (Supabase: the session pooler, port 5432, will do) to the file of secrets_file, and set migrate_database_url = true."
     }
+    precondition {
+      condition     = local.in_flight <= local.capacity
+      error_message = "The lanes' concurrency adds up to ${local.in_flight}, and the worker takes ${local.capacity} requests: ${var.worker.max_instances} instances of ${var.worker.concurrency}. Raise worker.max_instances, or Cloud Run refuses deliveries, which slows the queues down."
+    }
+    precondition {
+      condition     = local.deadlines_nest
+      error_message = "local.deadlines must grow from each to the next."
+    }
   }
 }

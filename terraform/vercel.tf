@@ -50,7 +50,7 @@ resource "google_service_account_iam_member" "vercel" {
 resource "google_cloud_run_v2_service_iam_member" "vercel" {
   for_each = local.vercel
 
-  name     = google_cloud_run_v2_service.api.name
+  name     = google_cloud_run_v2_service.this["api"].name
   location = var.region
   role     = "roles/run.invoker"
   member   = google_service_account.vercel[each.key].member

@@ -29,13 +29,13 @@ run "one_lane_in_the_plain_settings" {
     error_message = "A queue that gives up deletes tasks."
   }
   assert {
-    condition = toset([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : "${e.name}=${e.value}" if contains(["GEMINI_RPM", "WORKER_CONCURRENCY", "LANES", "ROLE", "WORKER_URL"], e.name)]) == toset([
+    condition = toset([for e in google_cloud_run_v2_service.this["worker"].template[0].containers[0].env : "${e.name}=${e.value}" if contains(["GEMINI_RPM", "WORKER_CONCURRENCY", "LANES", "ROLE", "WORKER_URL"], e.name)]) == toset([
       "GEMINI_RPM=60", "WORKER_CONCURRENCY=25", "ROLE=worker", "WORKER_URL=https://ai-worker-123456789012.europe-west1.run.app",
     ])
     error_message = "The worker's plain settings are not the lane's."
   }
   assert {
-    condition     = google_cloud_run_v2_service.worker.template[0].containers[0].resources[0].cpu_idle && google_cloud_run_v2_service.worker.template[0].scaling[0].min_instance_count == 0
+    condition     = google_cloud_run_v2_service.this["worker"].template[0].containers[0].resources[0].cpu_idle && google_cloud_run_v2_service.this["worker"].template[0].scaling[0].min_instance_count == 0
     error_message = "The worker costs something while idle."
   }
   assert {
@@ -48,7 +48,7 @@ run "one_lane_in_the_plain_settings" {
     error_message = "An apply gives up while migrations still run."
   }
   assert {
-    condition     = endswith(google_cloud_run_v2_service.worker.template[0].containers[0].image, "@sha256:1111111111111111111111111111111111111111111111111111111111111111")
+    condition     = endswith(google_cloud_run_v2_service.this["worker"].template[0].containers[0].image, "@sha256:1111111111111111111111111111111111111111111111111111111111111111")
     error_message = "Without an image, it is not the one tagged live."
   }
 }
@@ -71,7 +71,7 @@ run "three_lanes" {
     error_message = "The rate is not rpm ÷ 60."
   }
   assert {
-    condition     = [for l in jsondecode(one([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : e.value if e.name == "LANES"])) : "${l.name} ${l.model} ${l.rpm} ${l.api_key_env}"] == ["a gemini-nano-banana-2.1 60 GEMINI_API_KEY_A", "b gemini-nano-banana-2.1 1000 GEMINI_API_KEY_B", "pro-4k gemini-3-pro-image 10 GEMINI_API_KEY_PRO_4K"]
+    condition     = [for l in jsondecode(one([for e in google_cloud_run_v2_service.this["worker"].template[0].containers[0].env : e.value if e.name == "LANES"])) : "${l.name} ${l.model} ${l.rpm} ${l.api_key_env}"] == ["a gemini-nano-banana-2.1 60 GEMINI_API_KEY_A", "b gemini-nano-banana-2.1 1000 GEMINI_API_KEY_B", "pro-4k gemini-3-pro-image 10 GEMINI_API_KEY_PRO_4K"]
     error_message = "LANES does not hold the lanes."
   }
   assert {
@@ -100,7 +100,7 @@ run "a_paused_lane" {
     error_message = "Not the paused lane's queue is paused."
   }
   assert {
-    condition     = alltrue([for s in [google_cloud_run_v2_service.worker, google_cloud_run_v2_service.api] : { for l in jsondecode(one([for e in s.template[0].containers[0].env : e.value if e.name == "LANES"])) : l.name => l.paused } == { a = false, b = true }])
+    condition     = alltrue([for s in [google_cloud_run_v2_service.this["worker"], google_cloud_run_v2_service.this["api"]] : { for l in jsondecode(one([for e in s.template[0].containers[0].env : e.value if e.name == "LANES"])) : l.name => l.paused } == { a = false, b = true }])
     error_message = "The services do not know which lane is paused."
   }
 }
@@ -113,7 +113,7 @@ run "one_lane_that_is_paused_and_answers_for_an_older_model" {
     }
   }
   assert {
-    condition     = [for l in jsondecode(one([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : e.value if e.name == "LANES"])) : "${l.name} ${l.model} ${join(",", l.also_serves)} ${l.paused} ${l.api_key_env}"] == ["default gemini-3-pro-image gemini-2-image true GEMINI_API_KEY"]
+    condition     = [for l in jsondecode(one([for e in google_cloud_run_v2_service.this["worker"].template[0].containers[0].env : e.value if e.name == "LANES"])) : "${l.name} ${l.model} ${join(",", l.also_serves)} ${l.paused} ${l.api_key_env}"] == ["default gemini-3-pro-image gemini-2-image true GEMINI_API_KEY"]
     error_message = "LANES does not say what the lane serves, or that it is paused."
   }
 }
@@ -123,7 +123,7 @@ run "deployed_by_terraform" {
     image = "europe-west1-docker.pkg.dev/my-project/ai-worker/ai-worker@sha256:2222222222222222222222222222222222222222222222222222222222222222"
   }
   assert {
-    condition     = toset([google_cloud_run_v2_service.worker.template[0].containers[0].image, google_cloud_run_v2_service.api.template[0].containers[0].image, google_cloud_run_v2_job.migrate.template[0].template[0].containers[0].image, google_cloud_run_v2_job.doctor.template[0].template[0].containers[0].image]) == toset([var.image])
+    condition     = toset([google_cloud_run_v2_service.this["worker"].template[0].containers[0].image, google_cloud_run_v2_service.this["api"].template[0].containers[0].image, google_cloud_run_v2_job.migrate.template[0].template[0].containers[0].image, google_cloud_run_v2_job.doctor.template[0].template[0].containers[0].image]) == toset([var.image])
     error_message = "Something runs another image."
   }
 }
@@ -151,23 +151,23 @@ run "callers_that_follow_their_jobs" {
     api = { cors_origins = ["https://app.example.com", "http://localhost:3000"] }
   }
   assert {
-    condition     = [for p in google_cloud_run_v2_service.api.template[0].containers[0].ports : "${p.name} ${p.container_port}"] == ["h2c 8080"]
+    condition     = [for p in google_cloud_run_v2_service.this["api"].template[0].containers[0].ports : "${p.name} ${p.container_port}"] == ["h2c 8080"]
     error_message = "Cloud Run does not pass on that a caller of the API has gone."
   }
   assert {
-    condition     = alltrue([for p in google_cloud_run_v2_service.worker.template[0].containers[0].ports : p.name != "h2c"])
+    condition     = alltrue([for p in google_cloud_run_v2_service.this["worker"].template[0].containers[0].ports : p.name != "h2c"])
     error_message = "The worker speaks HTTP/2, which deliveries have no use for."
   }
   assert {
-    condition     = [for e in google_cloud_run_v2_service.api.template[0].containers[0].env : e.value if e.name == "CORS_ORIGINS"] == ["https://app.example.com,http://localhost:3000"]
+    condition     = [for e in google_cloud_run_v2_service.this["api"].template[0].containers[0].env : e.value if e.name == "CORS_ORIGINS"] == ["https://app.example.com,http://localhost:3000"]
     error_message = "The API does not get the origins."
   }
   assert {
-    condition     = length([for e in google_cloud_run_v2_service.worker.template[0].containers[0].env : e if e.name == "CORS_ORIGINS"]) == 0
+    condition     = length([for e in google_cloud_run_v2_service.this["worker"].template[0].containers[0].env : e if e.name == "CORS_ORIGINS"]) == 0
     error_message = "The worker gets a setting of the API's."
   }
   assert {
-    condition     = google_cloud_run_v2_service.api.template[0].timeout == "900s"
+    condition     = google_cloud_run_v2_service.this["api"].template[0].timeout == "900s"
     error_message = "Cloud Run cuts streams."
   }
 }
@@ -202,7 +202,7 @@ run "tenants_with_limits" {
     tenants = { web = { weight = 2, max_cost_usd = 5 }, batch = { max_waiting_pictures = 500 } }
   }
   assert {
-    condition = [for e in google_cloud_run_v2_service.api.template[0].containers[0].env : jsondecode(e.value) if e.name == "TENANTS"] == [
+    condition = [for e in google_cloud_run_v2_service.this["api"].template[0].containers[0].env : jsondecode(e.value) if e.name == "TENANTS"] == [
       { web = { weight = 2, max_cost_usd = 5 }, batch = { max_waiting_pictures = 500 } }
     ]
     error_message = "The API does not get the limits, or gets some that are not set."
@@ -211,7 +211,7 @@ run "tenants_with_limits" {
 
 run "without_a_dashboard" {
   assert {
-    condition     = length(google_cloud_run_v2_service.dashboard) == 0 && !contains(keys(google_service_account.this), "dashboard") && output.dashboard_url == null
+    condition     = !contains(keys(google_cloud_run_v2_service.this), "dashboard") && !contains(keys(google_service_account.this), "dashboard") && output.dashboard_url == null
     error_message = "What a dashboard needs is there without one."
   }
 }
@@ -225,11 +225,11 @@ run "a_dashboard_with_passwords" {
     error_message = "The dashboard reads more secrets than it needs, or fewer."
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.dashboard["dashboard"].member == "allUsers" && !google_cloud_run_v2_service.dashboard["dashboard"].iap_enabled
+    condition     = google_cloud_run_v2_service_iam_member.dashboard["dashboard"].member == "allUsers" && !google_cloud_run_v2_service.this["dashboard"].iap_enabled
     error_message = "Nobody reaches the page that asks for a password."
   }
   assert {
-    condition     = google_cloud_run_v2_service.dashboard["dashboard"].template[0].scaling[0].min_instance_count == 0
+    condition     = google_cloud_run_v2_service.this["dashboard"].template[0].scaling[0].min_instance_count == 0
     error_message = "The dashboard costs something while nobody looks."
   }
 }
@@ -240,7 +240,7 @@ run "a_dashboard_behind_googles_proxy" {
     build_account = "ai-worker-build@my-project.iam.gserviceaccount.com"
   }
   assert {
-    condition     = google_cloud_run_v2_service_iam_member.dashboard["dashboard"].member == "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com" && google_cloud_run_v2_service.dashboard["dashboard"].iap_enabled
+    condition     = google_cloud_run_v2_service_iam_member.dashboard["dashboard"].member == "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com" && google_cloud_run_v2_service.this["dashboard"].iap_enabled
     error_message = "Somebody gets past the proxy."
   }
   assert {
@@ -263,7 +263,7 @@ run "an_organisation_that_forbids_allusers" {
     dashboard = { invoker_iam_disabled = true }
   }
   assert {
-    condition     = length(google_cloud_run_v2_service_iam_member.api_public) + length(google_cloud_run_v2_service_iam_member.dashboard) == 0 && google_cloud_run_v2_service.api.invoker_iam_disabled && google_cloud_run_v2_service.dashboard["dashboard"].invoker_iam_disabled
+    condition     = length(google_cloud_run_v2_service_iam_member.api_public) + length(google_cloud_run_v2_service_iam_member.dashboard) == 0 && google_cloud_run_v2_service.this["api"].invoker_iam_disabled && google_cloud_run_v2_service.this["dashboard"].invoker_iam_disabled
     error_message = "It gives a right that the organisation refuses, or nobody reaches the services."
   }
 }
@@ -284,7 +284,7 @@ run "a_worker_for_the_project_only" {
     worker = { internal = true }
   }
   assert {
-    condition     = google_cloud_run_v2_service.worker.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && google_cloud_run_v2_service.api.ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY" && contains(google_cloud_run_v2_job.doctor.template[0].template[0].containers[0].args, "--setup")
+    condition     = google_cloud_run_v2_service.this["worker"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && google_cloud_run_v2_service.this["api"].ingress != "INGRESS_TRAFFIC_INTERNAL_ONLY" && contains(google_cloud_run_v2_job.doctor.template[0].template[0].containers[0].args, "--setup")
     error_message = "The worker is reached from outside, the API is not, or doctor looks for what it does not reach."
   }
 }

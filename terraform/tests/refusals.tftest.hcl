@@ -143,7 +143,7 @@ run "more_in_flight_than_the_worker_takes" {
   variables {
     lanes = { a = { rpm = 900, concurrency = 401 } }
   }
-  expect_failures = [google_cloud_run_v2_service.worker]
+  expect_failures = [terraform_data.checked]
 }
 
 run "too_little_memory" {

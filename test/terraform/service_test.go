@@ -245,6 +245,17 @@ func TestServiceRunsWhatCloudBuildDeployed(t *testing.T) {
 	r.vars(t, vars)
 	r.apply(t, 0, nil)
 	check("after an apply that changes a service", imageB)
+
+	// States of before have each service as a resource of its own.
+	for key, before := range map[string]string{"worker": "worker", "api": "api", "dashboard": `dashboard["dashboard"]`} {
+		r.run(t, 0, "state", "mv", `google_cloud_run_v2_service.this["`+key+`"]`, "google_cloud_run_v2_service."+before)
+	}
+	before = len(g.since(0))
+	r.apply(t, 0, nil)
+	check("after an apply to a state of before", imageB)
+	if changes := g.since(before); len(changes) > 0 {
+		t.Errorf("it changed %v", changes)
+	}
 }
 
 // An organisation forbids allUsers, rights and APIs take a while to be felt,

@@ -12,9 +12,6 @@ import (
 	"github.com/ai-worker/ai-worker/config"
 )
 
-// foreign has variables that the services get, but that are not their settings.
-var foreign = []string{"GOMEMLIMIT"} // Go reads it
-
 // declared returns the declarations of all settings, by name.
 func declared() map[string]config.Setting {
 	settings := make(map[string]config.Setting)
@@ -88,7 +85,6 @@ func TestServicesGetTheirSettings(t *testing.T) {
 		for name, secret := range env {
 			s, known := settings[name]
 			switch {
-			case slices.Contains(foreign, name):
 			case !known:
 				t.Errorf("the %s gets %s, which is no setting", role, name)
 			case s.Secret && !secret:
@@ -136,7 +132,7 @@ func TestEnvironmentsAreInOnePlace(t *testing.T) {
 			t.Errorf("%s gives a container a variable of its own", filepath.Base(file))
 		}
 		for _, each := range names(string(text), `dynamic "env" \{\s+for_each = (.+)`) {
-			if !strings.HasPrefix(each, `local.env["`) {
+			if !strings.HasPrefix(each, `local.env[`) {
 				t.Errorf("%s gives a container what is in %s", filepath.Base(file), each)
 			}
 		}
