@@ -53,7 +53,7 @@ resource "google_cloud_tasks_queue_iam_member" "sweep_enqueuer" {
 }
 
 resource "google_cloud_tasks_queue_iam_member" "webhook_enqueuer" {
-  for_each = toset(var.webhooks ? local.enqueuers : [])
+  for_each = toset(length(local.webhook_secrets) > 0 ? local.enqueuers : [])
 
   name     = google_cloud_tasks_queue.webhook[0].name
   location = var.region

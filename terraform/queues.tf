@@ -62,7 +62,7 @@ resource "google_cloud_tasks_queue" "sweep" {
 # Each try to tell a receiver is a task here, for the time of the try. The worker
 # tells no receiver too much at once; what it puts off it schedules again.
 resource "google_cloud_tasks_queue" "webhook" {
-  count = var.webhooks ? 1 : 0
+  count = length(local.webhook_secrets) > 0 ? 1 : 0
 
   name     = "${var.name}-webhook-v${var.webhook_queue_version}"
   location = var.region

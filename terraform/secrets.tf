@@ -4,14 +4,16 @@ locals {
   # Which secrets each account reads.
   secrets_of = merge(
     {
-      api     = concat(["database-url", "redis-url", "r2-credentials", "api-keys"], var.webhooks ? ["webhook-secret"] : [])
-      worker  = concat(["database-url", "redis-url", "r2-credentials"], values(local.lane_secrets), var.webhooks ? ["webhook-secret"] : [])
+      api     = concat(["database-url", "redis-url", "r2-credentials", "api-keys"], local.webhook_secrets)
+      worker  = concat(["database-url", "redis-url", "r2-credentials"], values(local.lane_secrets), local.webhook_secrets)
       migrate = [local.migrate_secret]
     },
     { for key, d in local.dashboard : key => local.dashboard_secrets },
   )
-  # The secret of webhooks, because receivers are told of what operators do.
-  dashboard_secrets = concat(["database-url", "redis-url", "r2-credentials"], local.behind_iap ? [] : ["dashboard-users"], var.webhooks ? ["webhook-secret"] : [])
+  # Those of webhooks, because receivers are told of what operators do.
+  dashboard_secrets = concat(["database-url", "redis-url", "r2-credentials"], local.behind_iap ? [] : ["dashboard-users"], local.webhook_secrets)
+
+  webhook_secrets = concat(var.webhooks ? ["webhook-secret"] : [], var.budget_webhook == null ? [] : ["budget-webhook-secret"])
 
   migrate_secret = var.migrate_database_url ? "migrate-database-url" : "database-url"
 

@@ -25,7 +25,8 @@ locals {
     length(var.tenants) == 0 ? {} : {
       TENANTS = jsonencode({ for name, t in var.tenants : name => { for field, value in t : field => value if value != null } })
     },
-    var.webhooks ? { WEBHOOK_QUEUE = google_cloud_tasks_queue.webhook[0].id } : {},
+    length(local.webhook_secrets) == 0 ? {} : { WEBHOOK_QUEUE = google_cloud_tasks_queue.webhook[0].id },
+    var.budget_webhook == null ? {} : { BUDGET_WEBHOOK = var.budget_webhook },
     local.plain_lane ? local.lane_settings : { LANES = local.lanes_setting },
   )
 
@@ -90,12 +91,13 @@ locals {
   # Settings that are secrets, by the secret that holds them.
   secret_settings = merge(
     {
-      database-url    = "DATABASE_URL"
-      redis-url       = "REDIS_URL"
-      r2-credentials  = "R2_CREDENTIALS"
-      api-keys        = "API_KEYS"
-      webhook-secret  = "WEBHOOK_SECRET"
-      dashboard-users = "DASHBOARD_USERS"
+      database-url          = "DATABASE_URL"
+      redis-url             = "REDIS_URL"
+      r2-credentials        = "R2_CREDENTIALS"
+      api-keys              = "API_KEYS"
+      webhook-secret        = "WEBHOOK_SECRET"
+      dashboard-users       = "DASHBOARD_USERS"
+      budget-webhook-secret = "BUDGET_WEBHOOK_SECRET"
     },
     { for lane, secret in local.lane_secrets : secret => local.key_settings[lane] },
   )

@@ -144,8 +144,9 @@ variable "secrets_file" {
   description = <<-EOT
     Path of a JSON file with values of secrets, which only you can read. None of them gets into the state or a plan:
     database-url, redis-url, r2-credentials (ID:SECRET), api-keys, gemini-api-key-LANE for each lane,
-    migrate-database-url if migrate_database_url is set, webhook-secret if webhooks is, dashboard-users for a dashboard
-    with passwords; and salt, 32 random characters or more that stay as they are (openssl rand -hex 32).
+    migrate-database-url if migrate_database_url is set, webhook-secret if webhooks is, budget-webhook-secret if
+    budget_webhook is, dashboard-users for a dashboard with passwords; and salt, 32 random characters or more that stay as
+    they are (openssl rand -hex 32).
     A value that differs from the one before becomes a new version, and takes effect with the apply. What the file
     does not name stays as it is, so that later applies need no file.
   EOT
@@ -170,10 +171,10 @@ variable "existing_secrets" {
 
   validation {
     condition = length(setsubtract(keys(var.existing_secrets), concat(
-      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys", "webhook-secret", "dashboard-users"],
+      ["database-url", "migrate-database-url", "redis-url", "r2-credentials", "api-keys", "webhook-secret", "budget-webhook-secret", "dashboard-users"],
       [for lane in keys(var.lanes) : "gemini-api-key-${lane}"],
     ))) == 0
-    error_message = "existing_secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, webhook-secret, dashboard-users, and gemini-api-key-LANE for each of lanes."
+    error_message = "existing_secrets: there is a name that nothing reads. They are database-url, migrate-database-url, redis-url, r2-credentials, api-keys, webhook-secret, budget-webhook-secret, dashboard-users, and gemini-api-key-LANE for each of lanes."
   }
   validation {
     condition     = alltrue([for id in values(var.existing_secrets) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
@@ -429,6 +430,21 @@ variable "webhooks" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "budget_webhook" {
+  description = <<-EOT
+    An https address that is told when a budget is used to 50, 80 or 100 %; nobody is, unless given. It takes the secret
+    budget-webhook-secret, which must be another than webhook-secret; see docs/webhooks.md. Set it once this version runs
+    everywhere.
+  EOT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.budget_webhook == null ? true : can(regex("^https://[^/\\s]+(/\\S*)?$", var.budget_webhook))
+    error_message = "budget_webhook must be an address that begins with https://."
+  }
 }
 
 variable "webhook_queue_version" {

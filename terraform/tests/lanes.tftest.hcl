@@ -197,6 +197,22 @@ run "with_webhooks" {
   }
 }
 
+# All services must know who is told of budgets, and that is not the secret of jobs.
+run "budgets_are_told_of_without_webhooks" {
+  variables {
+    budget_webhook = "https://hooks.example.com/budgets"
+    dashboard      = {}
+  }
+  assert {
+    condition     = alltrue([for s in google_cloud_run_v2_service.this : length(setsubtract(["BUDGET_WEBHOOK", "BUDGET_WEBHOOK_SECRET", "WEBHOOK_QUEUE"], [for e in s.template[0].containers[0].env : e.name])) == 0])
+    error_message = "A service does not know who is told of budgets."
+  }
+  assert {
+    condition     = alltrue([for service in ["api", "worker", "dashboard"] : contains(keys(google_secret_manager_secret_iam_member.reader), "${service} budget-webhook-secret") && contains(keys(google_cloud_tasks_queue_iam_member.webhook_enqueuer), service)]) && !contains(keys(google_secret_manager_secret.this), "webhook-secret")
+    error_message = "A service cannot tell of budgets, or there is a secret that nobody asked for."
+  }
+}
+
 run "tenants_with_limits" {
   variables {
     tenants = { web = { weight = 2, max_cost_usd = 5 }, batch = { max_waiting_pictures = 500 } }

@@ -467,6 +467,14 @@ run "secret_that_is_given_and_is_there" {
   expect_failures = [terraform_data.checked]
 }
 
+run "budget_webhook_without_https" {
+  command = plan
+  variables {
+    budget_webhook = "http://hooks.example.com/budgets"
+  }
+  expect_failures = [var.budget_webhook]
+}
+
 run "internal_worker_that_cloud_build_deploys" {
   command = plan
   variables {

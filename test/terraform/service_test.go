@@ -133,15 +133,16 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 		r.vars(t, vars)
 	})
 	t.Run("webhooks are a variable and a secret", func(t *testing.T) {
-		vars["webhooks"] = true
+		vars["webhooks"], vars["budget_webhook"] = true, "https://hooks.example.com/budgets"
 		r.vars(t, vars)
-		r.apply(t, 0, map[string]string{"webhook-secret": "whsec_hunter2"})
+		r.apply(t, 0, map[string]string{"webhook-secret": "whsec_hunter2", "budget-webhook-secret": "whsec_hunter2b"})
 		r.checkSettled(t)
 		checkState(t, r)
 		for _, service := range []string{"ai-worker", "ai-worker-api"} {
 			env := g.environment(t, service)
 			cfg, err := config.Load(func(name string) string { return env[name] })
-			if err != nil || cfg.WebhookSecret != "whsec_hunter2" || cfg.Tasks.WebhookQueue != "projects/my-project/locations/europe-west1/queues/ai-worker-webhook-v1" {
+			if err != nil || cfg.WebhookSecret != "whsec_hunter2" || cfg.BudgetWebhookSecret != "whsec_hunter2b" ||
+				cfg.BudgetWebhook != "https://hooks.example.com/budgets" || cfg.Tasks.WebhookQueue != "projects/my-project/locations/europe-west1/queues/ai-worker-webhook-v1" {
 				t.Errorf("%s has the queue %q, %v", service, cfg.Tasks.WebhookQueue, err)
 			}
 		}

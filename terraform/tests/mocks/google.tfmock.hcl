@@ -40,6 +40,7 @@ mock_data "google_secret_manager_secrets" {
       { secret_id = "ai-worker-r2-credentials" },
       { secret_id = "ai-worker-api-keys" },
       { secret_id = "ai-worker-webhook-secret" },
+      { secret_id = "ai-worker-budget-webhook-secret" },
       { secret_id = "ai-worker-dashboard-users" },
       { secret_id = "ai-worker-gemini-api-key-default" },
       { secret_id = "ai-worker-gemini-api-key-a" },
