@@ -129,8 +129,9 @@ fi
 
 must REGION '^[a-z]+-[a-z]+[0-9]+$' "a region, such as europe-west1"
 must GEMINI_RPM '^[1-9][0-9]{0,4}$' "a whole number from 1 to 30000"
-must DATABASE_URL '^postgres(ql)?://[^[:space:]"\\]+@[^[:space:]"\\/]+/[^[:space:]"\\]+$' "a URL like postgres://USER:PASSWORD@HOST/DATABASE"
-must MIGRATE_DATABASE_URL '^postgres(ql)?://[^[:space:]"\\]+@[^[:space:]"\\/]+/[^[:space:]"\\]+$' "a URL like postgres://USER:PASSWORD@HOST/DATABASE"
+for key in DATABASE_URL MIGRATE_DATABASE_URL; do
+  must "$key" '^postgres(ql)?://[^[:space:]"\\]+@[^[:space:]"\\/]+/[^[:space:]"\\]+$' "a URL like postgres://USER:PASSWORD@HOST/DATABASE"
+done
 must REDIS_URL '^rediss?://[^[:space:]"\\]+$' "a URL like rediss://default:PASSWORD@HOST:6379"
 must R2_ACCOUNT_ID '^[0-9a-f]{32}$' "the 32 hexadecimal digits that Cloudflare's dashboard shows"
 must R2_BUCKET '^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$' "3 to 63 lower-case letters, digits and -"
@@ -139,16 +140,19 @@ must R2_PUBLIC_URL '^https://[^/[:space:]"\\]+$' "https:// and a host name, with
 must GEMINI_API_KEY '^[^[:space:]"\\]+$' "a key without spaces and quotes"
 must ALERT_EMAIL '^[^@[:space:]"\\]+@[^@[:space:]"\\]+$' "an address of e-mail"
 
-# A transaction pooler cannot keep the lock that migrations take.
-case ${DATABASE_URL:-} in
-  *-pooler.* | *pooler.supabase.com* | *:6543/*)
-    [ -n "${MIGRATE_DATABASE_URL:-}" ] || need MIGRATE_DATABASE_URL \
-      "DATABASE_URL leads to a transaction pooler; migrations need the direct connection (Neon: the host without -pooler; Supabase: port 5432)" "" secret
-    ;;
-esac
-case ${MIGRATE_DATABASE_URL:-} in
-  *-pooler.* | *:6543/*) problem "MIGRATE_DATABASE_URL leads to a transaction pooler as well: it must be the direct connection" ;;
-esac
+# is_pooler tells whether a URL leads to a known transaction pooler, which cannot
+# keep the lock that migrations take. It goes by what terraform/secrets.tf goes by:
+# Neon's name, and the ports of Supabase's and of PgBouncer.
+is_pooler() { # is_pooler URL
+  [[ $1 =~ @[^/]*(-pooler\.|:6543|:6432) ]]
+}
+if is_pooler "${DATABASE_URL:-}"; then
+  need MIGRATE_DATABASE_URL \
+    "DATABASE_URL leads to a transaction pooler; migrations need the direct connection (Neon: the host without -pooler; Supabase: port 5432)" "" secret
+fi
+if is_pooler "${MIGRATE_DATABASE_URL:-}"; then
+  problem "MIGRATE_DATABASE_URL leads to a transaction pooler as well: it must be the direct connection"
+fi
 report_problems
 keep
 

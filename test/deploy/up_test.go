@@ -301,6 +301,7 @@ func TestUpRefuses(t *testing.T) {
 		"a project's number":    {[]string{"PROJECT=my-project", "PROJECT=1234567"}, nil, []string{"PROJECT must be the ID of a project"}},
 		"an unknown setting":    {[]string{"ALERT_EMAIL", "ALERT_MAIL"}, nil, []string{"there is no setting ALERT_MAIL"}},
 		"a pooler only":         {[]string{"MIGRATE_DATABASE_URL", "#"}, nil, []string{"MIGRATE_DATABASE_URL is missing: DATABASE_URL leads to a transaction pooler"}},
+		"PgBouncer only":        {[]string{"@ep-1-pooler.neon.tech/", "@db.example.com:6432/", "MIGRATE_DATABASE_URL", "#"}, nil, []string{"MIGRATE_DATABASE_URL is missing: DATABASE_URL leads to a transaction pooler"}},
 		"a pooler twice":        {[]string{"@ep-1.neon", "@ep-1-pooler.neon"}, nil, []string{"MIGRATE_DATABASE_URL leads to a transaction pooler as well"}},
 		"an old Terraform":      {nil, map[string]string{"terraform version": "Terraform v1.9.8\n"}, []string{"Terraform is 1.9.8"}},
 		"nobody signed in":      {nil, map[string]string{"gcloud auth list": "", "gcloud auth application-default": "!none"}, []string{"gcloud auth login", "gcloud auth application-default login"}},
@@ -339,6 +340,15 @@ func TestUpOnlyLooks(t *testing.T) {
 	output, ok := l.up(t, a, "--check")
 	if !ok || len(a.made) > 0 || !strings.Contains(output, "all is well; nothing was made") {
 		t.Errorf("it succeeded: %v; it made %v\n%s", ok, a.made, output)
+	}
+}
+
+// Supabase's session pooler holds a session's lock, so migrations need no other address.
+func TestUpTakesASessionPooler(t *testing.T) {
+	t.Parallel()
+	l, a := newLaptop(t, "@ep-1-pooler.neon.tech/", "@aws-0-eu.pooler.supabase.com:5432/", "MIGRATE_DATABASE_URL", "#"), newAccount()
+	if output, ok := l.up(t, a, "--check"); !ok {
+		t.Errorf("it refuses:\n%s", output)
 	}
 }
 
