@@ -128,7 +128,7 @@ if [ -z "${R2_CREDENTIALS:-}" ]; then
 fi
 
 must REGION '^[a-z]+-[a-z]+[0-9]+$' "a region, such as europe-west1"
-must GEMINI_RPM '^[1-9][0-9]{0,4}$' "a whole number from 1 to 30000"
+must GEMINI_RPM '^([1-9][0-9]{0,3}|1[01][0-9]{3}|12000)$' "a whole number from 1 to 12000: a queue has 5000 pictures in flight at most"
 for key in DATABASE_URL MIGRATE_DATABASE_URL; do
   must "$key" '^postgres(ql)?://[^[:space:]"\\]+@[^[:space:]"\\/]+/[^[:space:]"\\]+$' "a URL like postgres://USER:PASSWORD@HOST/DATABASE"
 done
@@ -360,6 +360,7 @@ write_tfvars() {
     printf 'r2 = {\n  account_id = "%s"\n  bucket     = "%s"\n' "$R2_ACCOUNT_ID" "$R2_BUCKET"
     [ -z "${R2_PUBLIC_URL:-}" ] || printf '  public_url = "%s"\n' "$R2_PUBLIC_URL"
     printf '}\n\nlanes = {\n  default = { rpm = %s, concurrency = %s }\n}\n' "$GEMINI_RPM" "$concurrency"
+    [ "$concurrency" -le 400 ] || printf '\nworker = { max_instances = %s } # of 40 pictures each\n' $(((concurrency + 39) / 40))
     [ -z "${MIGRATE_DATABASE_URL:-}" ] || printf '\nmigrate_database_url = true\n'
     [ -z "${ALERT_EMAIL:-}" ] || printf '\nalert_emails = ["%s"]\n' "$ALERT_EMAIL"
     [ "$allusers" = true ] || printf '\napi = { invoker_iam_disabled = true } # the organisation forbids allUsers\n'

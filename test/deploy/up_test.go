@@ -352,6 +352,23 @@ func TestUpTakesASessionPooler(t *testing.T) {
 	}
 }
 
+// A quota that ten workers cannot draw has more of them, or Terraform would refuse it.
+func TestUpHasWorkersForTheQuota(t *testing.T) {
+	t.Parallel()
+	l, a := newLaptop(t, "GEMINI_API_KEY", "GEMINI_RPM=1000\nGEMINI_API_KEY"), newAccount()
+	output, ok := l.up(t, a)
+	written := read(t, filepath.Join(l.dir, "terraform/terraform.tfvars"))
+	for _, want := range []string{"{ rpm = 1000, concurrency = 417 }", "worker = { max_instances = 11 }"} {
+		if !ok || !strings.Contains(written, want) {
+			t.Errorf("it succeeded: %v; terraform.tfvars has no %s:\n%s\n%s", ok, want, written, output)
+		}
+	}
+	l, a = newLaptop(t, "GEMINI_API_KEY", "GEMINI_RPM=12001\nGEMINI_API_KEY"), newAccount()
+	if output, ok := l.up(t, a); ok || !strings.Contains(output, "GEMINI_RPM must be a whole number from 1 to 12000") {
+		t.Errorf("it succeeded: %v\n%s", ok, output)
+	}
+}
+
 func TestUpDrawsNoPicture(t *testing.T) {
 	t.Parallel()
 	l, a := newLaptop(t), newAccount()
