@@ -159,7 +159,7 @@ func newLaptop(t *testing.T, changes ...string) laptop {
 			t.Fatal(err)
 		}
 	}
-	for _, script := range []string{"up.sh", "cloud.sh"} {
+	for _, script := range []string{"up.sh", "up-checks.sh", "cloud.sh"} {
 		l.write(t, "scripts/"+script, read(t, "../../scripts/"+script), 0o700)
 	}
 	l.settings = "settings"
