@@ -27,6 +27,7 @@ QUEUE=${QUEUE:-ai-worker-default-v1} # the queue whose rate is GEMINI_RPM's
 
 readonly tag=candidate
 readonly where="--project=$PROJECT --region=$REGION --quiet"
+readonly update_queue="gcloud tasks queues update $QUEUE --project=$PROJECT --location=$REGION --quiet"
 
 [ -n "$PROJECT" ] || fail "PROJECT is missing: the project that the services are in"
 
@@ -101,6 +102,10 @@ settings_of() { # settings_of REVISION
   run revisions describe "$1" --flatten='spec.containers[].env[]' \
     --format='csv[no-heading](spec.containers.env.name,spec.containers.env.value)'
 }
+
+# rpm_of prints the quota in settings that come as settings_of prints them; nothing
+# if there is none.
+rpm_of() { sed -n 's/^GEMINI_RPM,\([0-9]*\)$/\1/p'; }
 
 # rate_for prints the dispatches a second that make a quota.
 rate_for() { # rate_for RPM

@@ -206,7 +206,7 @@ if [ -n "$GEMINI_RPM" ]; then
     fail "GEMINI_RPM is for one lane, and $WORKER_SERVICE has LANES: set each lane's rpm in Terraform"
   [[ $settings == *$'\n'CLOUD_TASKS_QUEUE,*"/queues/$QUEUE"$'\n'* ]] ||
     fail "QUEUE is $QUEUE, which is not the queue of $WORKER_SERVICE"
-  rpm_before=$(sed -n 's/^GEMINI_RPM,\([0-9]*\)$/\1/p' <<<"$settings")
+  rpm_before=$(rpm_of <<<"$settings")
   rate_before=$(gcloud tasks queues describe "$QUEUE" --project="$PROJECT" --location="$REGION" \
     --format='value(rateLimits.maxDispatchesPerSecond)')
   [ -n "$rate_before" ] || fail "cannot tell the rate of $QUEUE"
@@ -247,9 +247,8 @@ if [ -n "$quota" ]; then
   # Until the step is done, each worker's pacer keeps to its own quota.
   step="set the rate of $QUEUE"
   say "$step"
-  update="gcloud tasks queues update $QUEUE --project=$PROJECT --location=$REGION --quiet"
-  before "$update --max-dispatches-per-second=$rate_before"
-  $update --max-dispatches-per-second="$(rate_for "$GEMINI_RPM")"
+  before "$update_queue --max-dispatches-per-second=$rate_before"
+  $update_queue --max-dispatches-per-second="$(rate_for "$GEMINI_RPM")"
 fi
 
 step="let doctor look"

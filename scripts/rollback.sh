@@ -331,20 +331,14 @@ go_back() { # go_back SERVICE
     fail "$1 did not take $(planned "$1" to); what served goes on. See its log, then run this again"
 }
 
-# rpm_of prints the quota in a revision's settings.
-rpm_of() { # rpm_of REVISION
-  settings_of "$1" | sed -n 's/^GEMINI_RPM,\([0-9]*\)$/\1/p'
-}
-
 # set_rate sets the queue's rate, if the quota was another one.
 set_rate() {
   local old new
-  old=$(rpm_of "$(planned "$WORKER_SERVICE" to)")
-  new=$(rpm_of "$(planned "$WORKER_SERVICE" from)")
+  old=$(settings_of "$(planned "$WORKER_SERVICE" to)" | rpm_of)
+  new=$(settings_of "$(planned "$WORKER_SERVICE" from)" | rpm_of)
   if [ -n "$old" ] && [ "$old" != "$new" ]; then
     say "the rate of $QUEUE goes back to $old a minute"
-    gcloud tasks queues update "$QUEUE" --project="$PROJECT" --location="$REGION" --quiet \
-      --max-dispatches-per-second="$(rate_for "$old")"
+    $update_queue --max-dispatches-per-second="$(rate_for "$old")"
   fi
 }
 
