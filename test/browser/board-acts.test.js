@@ -34,13 +34,16 @@ after(async () => {
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? 'with JavaScript' : 'without JavaScript';
 
-  // act opens a page, follows a link to its form, gives a reason and sends it.
+  // act opens a page, follows a link to its form, gives a reason, checks the form and sends it.
   async function act(page, path, link, button, fill = async () => undefined) {
     await page.goto(board + path);
     await link(page).first().click();
     await fill(page);
     const why = `because of the test ${how}, ${path}`.slice(0, 100);
     await page.getByLabel('Why').fill(why);
+    if (javaScriptEnabled) {
+      await checkPage(page, `board form of ${path.replace(/[0-9a-f-]{36}/, 'job')} ${await page.getByRole('button', {name: button}).innerText()}`);
+    }
     await page.getByRole('button', {name: button}).click();
     await page.getByRole('status').first().waitFor();
     return why;
@@ -93,7 +96,7 @@ for (const javaScriptEnabled of [true, false]) {
       await p.getByLabel('Pictures').fill('2');
     });
     const drawn = new URL(page.url()).pathname.split('/').pop();
-    const {job} = await ended(drawn);
+    const job = await ended(drawn);
     assert.deepEqual([job.input.prompt, job.images.length, job.status], [`${prompt}, edited`, 2, 'succeeded']);
     const picture = job.images[0].url;
     assert.equal((await fetch(picture)).status, 200);
@@ -148,7 +151,7 @@ for (const javaScriptEnabled of [true, false]) {
 async function ended(id) {
   let job;
   await until(async () => ['succeeded', 'partial', 'failed', 'canceled'].includes((job = await client.jobs.get(id)).status));
-  return {job};
+  return job;
 }
 
 // until waits for something that must come.

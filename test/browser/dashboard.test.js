@@ -49,22 +49,6 @@ for (const {name, ...look} of looks) {
   });
 }
 
-test('a lane is paused and resumed with a reason, which the audit keeps', async () => {
-  const context = await openContext(browser);
-  const page = await context.newPage();
-  for (const [verb, reason] of [['Pause', 'the bill is too high'], ['Resume', 'the bill was paid']]) {
-    await page.goto(`${board}/lanes`);
-    await page.getByRole('link', {name: `${verb}…`}).click();
-    await page.getByLabel('Why').fill(reason);
-    await checkPage(page, `dashboard ${verb}`);
-    await page.getByRole('button', {name: new RegExp(`^${verb} `)}).click();
-    await page.getByRole('status').first().waitFor();
-    await page.goto(`${board}/audit`);
-    await page.getByRole('cell', {name: reason}).waitFor();
-  }
-  await context.close();
-});
-
 test('pages work without JavaScript', async () => {
   const context = await openContext(browser, {javaScriptEnabled: false});
   const page = await context.newPage();
