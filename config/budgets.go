@@ -28,7 +28,7 @@ func (r *reader) budgetSetting() Setting {
 		Purpose: "what all pictures may cost in a day or a month by list price, as JSON: " +
 			"`{\"usd\": 50, \"per\": \"day\", \"zone\": \"Europe/Berlin\", \"at_limit\": \"hold\"}`",
 		Note: "`per` is `day` or `month`; `zone` says where they begin, UTC unless given; what goes beyond is held until there is room, " +
-			"or answered 429 with `\"at_limit\": \"refuse\"`; the same as `budget` of a tenant in `TENANTS`. Both services must have it",
+			"or answered 429 with `\"at_limit\": \"refuse\"`; the same as `budget` of a tenant in `TENANTS`. All services must have it",
 		read: budgetOfService(&r.config.Budgets),
 	}
 }

@@ -1,14 +1,10 @@
 package deploy_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -109,21 +105,6 @@ func newCloud() *cloud {
 	return c
 }
 
-// tool is a program that sends its arguments to the cloud. It prints the
-// answer's text and exits with its code.
-const tool = `#!/usr/bin/env bash
-exec 3<>/dev/tcp/%s/%s
-for word in "${0##*/}" "$@"; do
-  case $word in /dev/fd/* | /*.yaml) word=$(tr '\n' '|' <"$word") ;; esac # what the file has
-  printf '%%s\n' "$word" >&3
-done
-echo . >&3
-read -r code <&3
-if [ "$code" -eq 0 ]; then exec cat <&3; fi
-cat <&3 >&2
-exit "$code"
-`
-
 // programs returns a directory with programs that ask c.
 func (c *cloud) programs(t *testing.T) string {
 	t.Helper()
@@ -132,51 +113,6 @@ func (c *cloud) programs(t *testing.T) string {
 		defer c.mu.Unlock()
 		return c.call(args)
 	})
-}
-
-// programs returns a directory with programs of these names. Each prints what
-// call returns for its name and arguments.
-func programs(t *testing.T, names []string, call func(args []string) (string, error)) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			answer(conn, call)
-		}
-	}()
-	host, port, err := net.SplitHostPort(ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(dir, name), fmt.Appendf(nil, tool, host, port), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-func answer(conn net.Conn, call func(args []string) (string, error)) {
-	defer conn.Close()
-	var args []string
-	for lines := bufio.NewScanner(conn); lines.Scan() && lines.Text() != "."; {
-		args = append(args, lines.Text())
-	}
-	out, err := call(args)
-	if err != nil {
-		fmt.Fprintf(conn, "1\nERROR: %v\n", err)
-		return
-	}
-	_, _ = io.WriteString(conn, "0\n"+out)
 }
 
 // secret matches a token in a flag.
@@ -439,100 +375,6 @@ func (c *cloud) log(m []string) (string, error) {
 		return strings.Repeat("2026-11-26T10:00:00Z\n", 40), nil
 	}
 	return strings.Repeat("2026-11-26T10:00:00Z\n", c.errors[m[1]]), nil
-}
-
-// metadata prints a service as gcloud does, with what a replacement must not
-// have.
-func (c *cloud) metadata(m []string) (string, error) {
-	plan := ""
-	if p := c.services[m[1]].plan; p != "" {
-		plan = "    rollbackPlan: " + p + "\n"
-	}
-	return `metadata:
-  annotations:
-` + plan + `    run.googleapis.com/description: Draws pictures. Cloud Tasks calls it, one request
-      per picture.
-    run.googleapis.com/ingress: all
-    run.googleapis.com/operation-id: op
-    run.googleapis.com/urls: '["https://one",
-      "https://two"]'
-    serving.knative.dev/creator: me@example.com
-  labels:
-    app: ai-worker
-    cloud.googleapis.com/location: europe-west1
-  name: ` + m[1] + "\n", nil
-}
-
-// template prints a revision as gcloud does.
-func (c *cloud) template(m []string) (string, error) {
-	r, err := c.find(m[1])
-	return `metadata:
-  annotations:
-    autoscaling.knative.dev/maxScale: '10'
-    serving.knative.dev/creator: me@example.com
-  labels:
-    serving.knative.dev/service: ai-worker
-spec:
-  containerConcurrency: 40
-  containers:
-  - env:
-    - name: GEMINI_RPM
-      value: '` + r.rpm + `'
-    - name: DATABASE_URL
-      valueFrom:
-        secretKeyRef:
-          key: '` + r.secret + `'
-          name: ai-worker-database-url
-    image: ` + r.image + "\n", err
-}
-
-// replacement is what a service is replaced with, line by line.
-var replacement = regexp.MustCompile(`^apiVersion: serving.knative.dev/v1
-kind: Service
-metadata:
-  annotations:
-    rollbackPlan: (.+)
-    run.googleapis.com/description: Draws pictures. Cloud Tasks calls it, one request
-      per picture.
-    run.googleapis.com/ingress: all
-  labels:
-    app: ai-worker
-  name: (\S+)
-spec:
-  template:
-    metadata:
-      annotations:
-        autoscaling.knative.dev/maxScale: '10'
-    spec:
-      containerConcurrency: 40
-      containers:
-      - env:
-        - name: GEMINI_RPM
-          value: '(\d*)'
-        - name: DATABASE_URL
-          valueFrom:
-            secretKeyRef:
-              key: '(\d)'
-              name: ai-worker-database-url
-        image: (\S+)
-  traffic:
-  - latestRevision: true
-    percent: 100
-$`)
-
-func (c *cloud) replace(m []string) (string, error) {
-	text := strings.ReplaceAll(m[1], "|", "\n")
-	r := replacement.FindStringSubmatch(text)
-	if r == nil {
-		return "", fmt.Errorf("not what a service is replaced with:\n%s", text)
-	}
-	if c.secrets[r[4]] != "ENABLED" {
-		return "", errors.New("the revision cannot start: secret " + r[4])
-	}
-	s := c.services[r[2]]
-	s.plan, s.pinned, s.tagged, s.canary = r[1], "", "", ""
-	c.make(r[2], revision{image: r[5], rpm: r[3], secret: r[4]})
-	return "", nil
 }
 
 // curl answers a request to a candidate.
