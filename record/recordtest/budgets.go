@@ -421,4 +421,10 @@ func budgetPlaces(f *fixture) {
 	for _, w := range f.activity().Waits {
 		f.wantEqual("the lane that something waits for", w.Lane, lane)
 	}
+	onHeld := record.SearchQuery{ID: d.ID, Lane: "(held)", Limit: plenty} // as the database calls it
+	page, err := f.record.Search(f.ctx, onHeld)
+	f.wantErr(err, nil)
+	met, err := f.record.MeasureBulk(f.ctx, onHeld)
+	f.wantErr(err, nil)
+	f.wantEqual("the jobs that a search and a bulk find there", []int{len(page.Jobs), met.Jobs}, []int{0, 0})
 }
