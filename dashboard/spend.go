@@ -132,7 +132,7 @@ func (d *Dashboard) spendPage(v *visit) error {
 		view.Next = m.path("/spend", 1)
 	}
 	for _, day := range view.Days {
-		view.All.Sums = added(view.All.Sums, day.Sums)
+		view.All.Sums = view.All.Plus(day.Sums)
 	}
 	slices.SortFunc(view.Days, func(a, b sumView) int { return cmp.Compare(b.Name, a.Name) })
 	_, offset := m.from.Zone()
@@ -152,7 +152,7 @@ func sumBy(all []record.Spend, name func(record.Spend) string) []sumView {
 			index[name(s)] = i
 			views = append(views, sumView{Name: name(s)})
 		}
-		views[i].Sums = added(views[i].Sums, s.Sums)
+		views[i].Sums = views[i].Plus(s.Sums)
 	}
 	slices.SortStableFunc(views, func(a, b sumView) int {
 		return cmp.Or(cmp.Compare(b.CostMicros, a.CostMicros), cmp.Compare(b.Attempts, a.Attempts), cmp.Compare(a.Name, b.Name))
@@ -164,22 +164,6 @@ func sumBy(all []record.Spend, name func(record.Spend) string) []sumView {
 func wasteOf(all []record.Spend) []sumView {
 	none := slices.DeleteFunc(slices.Clone(all), func(s record.Spend) bool { return s.Outcome == job.OutcomeSucceeded })
 	return sumBy(none, func(s record.Spend) string { return string(s.Outcome) })
-}
-
-func added(a, b record.Sums) record.Sums {
-	a.Pictures += b.Pictures
-	a.Attempts += b.Attempts
-	a.CostMicros += b.CostMicros
-	a.WastedMicros += b.WastedMicros
-	a.EstimatedMicros += b.EstimatedMicros
-	a.Tokens.Prompt += b.Tokens.Prompt
-	a.Tokens.Text += b.Tokens.Text
-	a.Tokens.Thought += b.Tokens.Thought
-	a.Tokens.Image += b.Tokens.Image
-	a.Tokens.Total += b.Tokens.Total
-	a.Waited += b.Waited
-	a.Ran += b.Ran
-	return a
 }
 
 // A sumsTable is a table of sums, and what stands above it.

@@ -92,7 +92,7 @@ func (b Budgets) Of(tenant string, at time.Time) []BudgetPeriod {
 	return periods
 }
 
-// BudgetLevels are the shares of a limit, in percent, that are told when they are
+// BudgetLevels returns the shares of a limit, in percent, that are told when they are
 // reached.
 func BudgetLevels() []int { return []int{50, 80, 100} }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/ai-worker/ai-worker/job"
 )
@@ -79,11 +78,28 @@ type Sums struct {
 	Waited, Ran     time.Duration
 }
 
+// Plus returns the sums of both.
+func (s Sums) Plus(o Sums) Sums {
+	s.Pictures += o.Pictures
+	s.Attempts += o.Attempts
+	s.Tokens.Prompt += o.Tokens.Prompt
+	s.Tokens.Text += o.Tokens.Text
+	s.Tokens.Thought += o.Tokens.Thought
+	s.Tokens.Image += o.Tokens.Image
+	s.Tokens.Total += o.Tokens.Total
+	s.CostMicros += o.CostMicros
+	s.WastedMicros += o.WastedMicros
+	s.EstimatedMicros += o.EstimatedMicros
+	s.Waited += o.Waited
+	s.Ran += o.Ran
+	return s
+}
+
 // Kept returns a report in the form in which attempts have it: to the microsecond,
 // in UTC, and with texts that a database takes. What it counts against the most
 // that its job may cost is kept with the image.
 func Kept(r job.Report) job.Report {
-	r.SlotAt, r.AskedAt, r.AnsweredAt = keptTime(r.SlotAt), keptTime(r.AskedAt), keptTime(r.AnsweredAt)
+	r.SlotAt, r.AskedAt, r.AnsweredAt = KeptTime(r.SlotAt), KeptTime(r.AskedAt), KeptTime(r.AnsweredAt)
 	r.Detail, r.FinishReason = keptText(r.Detail), keptText(r.FinishReason)
 	r.Bill.BoundMicros = 0
 	if r.Bill.Tokens != nil {
@@ -93,20 +109,13 @@ func Kept(r job.Report) job.Report {
 	return r
 }
 
-func keptTime(t time.Time) time.Time { return t.Round(0).UTC().Truncate(time.Microsecond) }
+// KeptTime returns a time in the form that a record keeps: to the microsecond, in UTC.
+func KeptTime(t time.Time) time.Time { return t.Round(0).UTC().Truncate(time.Microsecond) }
 
 // keptText returns the first job.MaxDetail bytes of a text without what Postgres
 // cannot keep.
 func keptText(s string) string {
-	s = strings.ReplaceAll(strings.ToValidUTF8(s, "�"), "\x00", "")
-	if len(s) <= job.MaxDetail {
-		return s
-	}
-	n := job.MaxDetail
-	for !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
+	return cut(strings.ReplaceAll(strings.ToValidUTF8(s, "�"), "\x00", ""), job.MaxDetail)
 }
 
 // Period returns the begin of the hour or of the day of q that an hour belongs to.

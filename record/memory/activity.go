@@ -120,7 +120,7 @@ func paces(attempts []attempt) []record.Pace {
 
 // Slots implements record.Board.
 func (r *Record) Slots(ctx context.Context, lane string, since time.Time) (s record.Slots, err error) {
-	since = since.UTC().Truncate(time.Microsecond)
+	since = record.KeptTime(since)
 	err = r.view(ctx, func(time.Time) error {
 		attempts, from := r.lately(since, record.MaxAttempts, anyAttempt)
 		s.Since = from

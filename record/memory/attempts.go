@@ -74,21 +74,7 @@ func billOf(a job.Attempt) (s record.Sums) {
 // addSums adds to the sums of the hour in which an attempt ended.
 func (r *Record) addSums(a job.Attempt, s record.Sums, c *change) {
 	name := hourName{a.EndedAt.Truncate(time.Hour), a.Lane, a.Model, a.Tenant, a.Outcome}
-	r.setHour(name, plus(r.hours[name], s), c)
-}
-
-func plus(a, b record.Sums) record.Sums {
-	return record.Sums{
-		Pictures: a.Pictures + b.Pictures, Attempts: a.Attempts + b.Attempts,
-		Tokens: job.Tokens{
-			Prompt: a.Tokens.Prompt + b.Tokens.Prompt, Text: a.Tokens.Text + b.Tokens.Text,
-			Thought: a.Tokens.Thought + b.Tokens.Thought, Image: a.Tokens.Image + b.Tokens.Image,
-			Total: a.Tokens.Total + b.Tokens.Total,
-		},
-		CostMicros: a.CostMicros + b.CostMicros, WastedMicros: a.WastedMicros + b.WastedMicros,
-		EstimatedMicros: a.EstimatedMicros + b.EstimatedMicros,
-		Waited:          a.Waited + b.Waited, Ran: a.Ran + b.Ran,
-	}
+	r.setHour(name, r.hours[name].Plus(s), c)
 }
 
 // NoteAttempt implements record.Record.
@@ -141,7 +127,7 @@ func (r *Record) Spend(ctx context.Context, q record.SpendQuery) (all []record.S
 		for name, s := range r.hours {
 			if !name.Hour.Before(q.From) && name.Hour.Before(q.To) {
 				g := name.group(q)
-				groups[g] = plus(groups[g], s)
+				groups[g] = groups[g].Plus(s)
 			}
 		}
 		for _, g := range slices.SortedFunc(maps.Keys(groups), hourName.compare) {

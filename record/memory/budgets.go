@@ -29,11 +29,8 @@ type budget struct {
 func (b budget) level() int { return job.BudgetLevel(b.Reserved+b.Spent, b.Limit+b.Raised) }
 
 func nameOf(p job.BudgetPeriod) budgetName {
-	return budgetName{p.Scope, keptTime(p.From), keptTime(p.To)}
+	return budgetName{p.Scope, record.KeptTime(p.From), record.KeptTime(p.To)}
 }
-
-// keptTime returns a time in the form that the record keeps.
-func keptTime(t time.Time) time.Time { return t.Round(0).UTC().Truncate(time.Microsecond) }
 
 func (n budgetName) compare(m budgetName) int {
 	return cmp.Or(cmp.Compare(n.Scope, m.Scope), n.From.Compare(m.From), n.To.Compare(m.To))

@@ -11,21 +11,15 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// A failureName is what failures that are alike have in common.
-type failureName struct {
-	Outcome      job.Outcome
-	Detail, Lane string
-}
-
 // Errors implements record.Board.
 func (r *Record) Errors(ctx context.Context, since time.Time, limit int) (all record.ErrorGroups, err error) {
-	since = since.UTC().Truncate(time.Microsecond)
+	since = record.KeptTime(since)
 	err = r.view(ctx, func(now time.Time) error {
 		failed, from := r.lately(since, record.MaxFailures, func(a job.Attempt) bool { return record.Failed(a.Outcome) })
 		all = record.ErrorGroups{At: now, Looked: len(failed), Since: from}
-		alike := make(map[failureName][]attempt)
+		alike := make(map[record.ErrorName][]attempt)
 		for _, a := range failed {
-			name := failureName{a.Outcome, record.NormalDetail(a.Detail), a.Lane}
+			name := record.ErrorName{Outcome: a.Outcome, Detail: record.NormalDetail(a.Detail), Lane: a.Lane}
 			alike[name] = append(alike[name], a)
 		}
 		for name, attempts := range alike {
@@ -44,7 +38,7 @@ func (r *Record) Errors(ctx context.Context, since time.Time, limit int) (all re
 
 // errorGroup returns the group of attempts that failed alike. The latest comes
 // first.
-func errorGroup(name failureName, alike []attempt, now time.Time) record.ErrorGroup {
+func errorGroup(name record.ErrorName, alike []attempt, now time.Time) record.ErrorGroup {
 	latest := alike[0]
 	g := record.ErrorGroup{
 		Outcome: name.Outcome, Detail: name.Detail, Lane: name.Lane, Attempts: len(alike),

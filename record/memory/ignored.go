@@ -12,9 +12,7 @@ import (
 // IgnoreError implements record.Ignorer.
 func (r *Record) IgnoreError(ctx context.Context, i record.Ignore, a record.Act) error {
 	return r.update(ctx, func(now time.Time, c *change) error {
-		if i.Until = i.Until.UTC().Truncate(time.Microsecond); i.Until.IsZero() {
-			i.Until = time.Time{}
-		}
+		i.Until = record.KeptTime(i.Until)
 		r.setIgnored(record.IgnoredError{Ignore: i, At: now, Who: a.Who, Reason: a.Reason}, c)
 		r.note(a, i.Name.Target(), i.Details(), now, c)
 		return nil
@@ -25,7 +23,7 @@ func (r *Record) IgnoreError(ctx context.Context, i record.Ignore, a record.Act)
 func (r *Record) NoticeError(ctx context.Context, name record.ErrorName, a record.Act) error {
 	return r.update(ctx, func(now time.Time, c *change) error {
 		i, known := r.ignored[name]
-		if !known || over(i, now) {
+		if !known || pastDate(i, now) {
 			return record.ErrNotIgnored
 		}
 		r.forgetIgnored(name, c)
@@ -38,7 +36,7 @@ func (r *Record) NoticeError(ctx context.Context, name record.ErrorName, a recor
 func (r *Record) IgnoredErrors(ctx context.Context) (all []record.IgnoredError, err error) {
 	err = r.view(ctx, func(now time.Time) error {
 		for _, i := range r.ignored {
-			if !over(i, now) {
+			if !pastDate(i, now) {
 				all = append(all, i)
 			}
 		}
@@ -52,5 +50,7 @@ func (r *Record) IgnoredErrors(ctx context.Context) (all []record.IgnoredError, 
 	return all, err
 }
 
-// over reports whether the date until which a group is ignored has come.
-func over(i record.IgnoredError, now time.Time) bool { return !i.Until.IsZero() && !i.Until.After(now) }
+// pastDate reports whether the date until which a group is ignored has come.
+func pastDate(i record.IgnoredError, now time.Time) bool {
+	return !i.Until.IsZero() && !i.Until.After(now)
+}

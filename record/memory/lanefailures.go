@@ -11,16 +11,16 @@ import (
 
 // LaneFailures implements record.Board.
 func (r *Record) LaneFailures(ctx context.Context, lane string, since time.Time, limit int) (all record.LaneFailures, err error) {
-	since = since.UTC().Truncate(time.Microsecond)
+	since = record.KeptTime(since)
 	err = r.view(ctx, func(now time.Time) error {
 		failed, from := r.lately(since, record.MaxFailures, func(a job.Attempt) bool { return record.Failed(a.Outcome) })
 		all = record.LaneFailures{At: now, Since: from}
-		number := make(map[failureName]int) // of a group
-		for _, a := range failed {          // the latest first, and so are the groups
+		number := make(map[record.ErrorName]int) // of a group
+		for _, a := range failed {               // the latest first, and so are the groups
 			if a.Lane != lane {
 				continue
 			}
-			name := failureName{a.Outcome, digitless(a.Detail), a.Lane}
+			name := record.ErrorName{Outcome: a.Outcome, Detail: digitless(a.Detail), Lane: a.Lane}
 			n, known := number[name]
 			if !known {
 				n = len(all.Groups)

@@ -139,7 +139,7 @@ func (r *Record) keep(c change) error {
 
 // clock returns the time in the form that the record keeps: UTC, to the
 // microsecond as in Postgres.
-func (r *Record) clock() time.Time { return r.now().Round(0).UTC().Truncate(time.Microsecond) }
+func (r *Record) clock() time.Time { return record.KeptTime(r.now()) }
 
 // errExists means that the caller tried to record a job under an id that is in
 // use.

@@ -123,7 +123,7 @@ func readPacesLately(a *record.Activity) func(pgx.Rows) error {
 
 // Slots implements record.Board.
 func (r *Record) Slots(ctx context.Context, lane string, since time.Time) (s record.Slots, err error) {
-	since = since.UTC().Truncate(time.Microsecond)
+	since = record.KeptTime(since)
 	if strings.Contains(lane, "\x00") { // there is none
 		return record.Slots{Since: since}, nil
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// reportArgs are the arguments for what a claimant tells of its attempt.
+// reportArgs returns the arguments for what a claimant tells of its attempt.
 func reportArgs(r job.Report) pgx.NamedArgs {
 	bound := r.Bill.BoundMicros
 	r = record.Kept(r)

@@ -13,7 +13,7 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// budgetArgs are the arguments for the periods of budgets.
+// budgetArgs returns the arguments for the periods of budgets.
 func budgetArgs(b record.Budgets) pgx.NamedArgs {
 	n := len(b.Periods)
 	scopes, limits, refuses := make([]string, n), make([]int64, n), make([]bool, n)

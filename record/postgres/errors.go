@@ -14,7 +14,7 @@ import (
 
 // Errors implements record.Board, in one round trip.
 func (r *Record) Errors(ctx context.Context, since time.Time, limit int) (record.ErrorGroups, error) {
-	since = since.UTC().Truncate(time.Microsecond)
+	since = record.KeptTime(since)
 	var all record.ErrorGroups
 	var back reach
 	err := r.send(ctx,

@@ -13,7 +13,7 @@ import (
 
 // LaneFailures implements record.Board, in one round trip.
 func (r *Record) LaneFailures(ctx context.Context, lane string, since time.Time, limit int) (record.LaneFailures, error) {
-	since = since.UTC().Truncate(time.Microsecond)
+	since = record.KeptTime(since)
 	if strings.ToValidUTF8(lane, "") != lane || strings.Contains(lane, "\x00") {
 		lane = "" // there is none
 	}
