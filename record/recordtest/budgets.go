@@ -2,7 +2,6 @@ package recordtest
 
 import (
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -19,10 +18,6 @@ var budgetTests = []contractTest{
 	{"settle in the period of the reservation", budgetPeriods},
 	{"let nobody overtake what they hold", budgetOrder},
 	{"let held images expire and be canceled", budgetEnd},
-	{"tell each level once", budgetLevels},
-	{"tell that they are full, although pictures do not fill them to the last cent", budgetFull},
-	{"are raised by an operator, up to no limit, and lowered again", budgetRaise},
-	{"are raised once if two do so at once, and not after their end", budgetRaiseGuard},
 	{"forget periods of long ago", budgetRetire},
 	{"hold at once what is created at once", budgetAtOnce},
 	{"keep what they hold away from all lanes", budgetPlaces},
@@ -251,69 +246,6 @@ func budgetEnd(f *fixture) {
 	f.wantEqual("what waits", f.backlog(never).Waiting, 0)
 }
 
-func budgetLevels(f *fixture) {
-	var told []int
-	b := within(10, 0, 0)
-	b.Crossed = func(s record.BudgetState) { told = append(told, s.Level) }
-	for _, tt := range []struct {
-		pictures int
-		want     []int
-	}{{4, nil}, {1, []int{50}}, {2, nil}, {3, []int{100}}, {1, nil}} {
-		told = nil
-		f.submit(budgeted(tt.pictures, b))
-		f.wantEqual("the levels that are told", told, tt.want)
-	}
-	told = nil
-	b.Periods[0].LimitMicros *= 2 // to 20, of which 10 are used: what was told stays told
-	f.wantErr(f.release(b), nil)
-	f.wantEqual("what is told of a raised limit", told, []int(nil))
-	f.submit(budgeted(6, b))
-	f.wantEqual("what is told above that", told, []int{80})
-}
-
-func budgetFull(f *fixture) {
-	var told []string
-	budget := func(days int, refuse bool) record.Budgets {
-		b := within(2, 0, days)
-		b.Periods[0].LimitMicros += price / 2 // pictures do not fill it
-		b.Periods[0].Refuse = refuse
-		b.Crossed = func(s record.BudgetState) {
-			told = append(told, fmt.Sprint(s.Level, "% ", s.ReservedMicros+s.SpentMicros))
-		}
-		return b
-	}
-	wantTold := func(what string, want ...string) {
-		f.Helper()
-		f.wantEqual("what is told once "+what, told, want)
-		told = nil
-	}
-	hold := budget(0, false)
-	f.submit(budgeted(3, hold))
-	wantTold("one is held", "100% 200")
-	f.wantErr(f.release(hold), record.ErrBudget)
-	wantTold("it finds no room again")
-
-	refuse := budget(1, true)
-	f.cancel(f.held()[0].JobID)
-	_, _, err := f.record.Create(f.ctx, budgeted(3, refuse))
-	f.wantErr(err, record.ErrBudget)
-	wantTold("a job is too large")
-	tasks := f.submit(budgeted(2, refuse))
-	wantTold("two are reserved", "80% 200")
-	for range 2 {
-		_, _, err = f.record.Create(f.ctx, budgeted(1, refuse))
-		f.wantErr(err, record.ErrBudget)
-	}
-	wantTold("one is refused", "100% 200")
-
-	again := budget(2, false)
-	c := bill(f.claim(tasks[0], never), 1)
-	f.submit(budgeted(2, again))
-	wantTold("two of the next day are reserved", "80% 200")
-	f.requeue(c, record.Requeue{Lane: lane, PriceMicros: price, Budgets: again})
-	wantTold("an attempt finds no room", "100% 200")
-}
-
 func budgetAtOnce(f *fixture) {
 	b := within(7, 100, 0)
 	var tasks atomic.Int64
@@ -343,59 +275,6 @@ func budgetOutlook(f *fixture) {
 	f.wantErr(err, nil)
 	f.wantEqual("all would be held", out, record.Outlook{Held: 3, HeldBy: ofTenant})
 	f.wantBudget(ofTenant, 2*price, 0, 1)
-}
-
-// raise sets what is added to the first of the periods.
-func (f *fixture) raise(b record.Budgets, was, micros int64) error {
-	f.Helper()
-	return f.record.RaiseBudget(f.ctx, record.BudgetRaise{Period: b.Periods[0], WasMicros: was, Micros: micros}, f.act(record.ActionRaiseBudget))
-}
-
-func budgetRaise(f *fixture) {
-	b := within(2, 0, 0)
-	f.wantErr(f.raise(b, 0, price), nil) // before anything was reserved
-	f.wantEqual("what waits for a slot of the first job", len(f.submit(budgeted(4, b))), 3)
-	f.wantErr(f.release(b), record.ErrBudget)
-	f.wantErr(f.raise(b, price, 2*price), nil)
-	f.wantErr(f.release(b), nil)
-	f.wantBudget(ofTenant, 4*price, 0, 0)
-
-	f.wantErr(f.raise(b, 2*price, record.LiftMicros), nil)
-	out, err := f.record.Outlook(f.ctx, budgeted(9, b))
-	f.wantErr(err, nil)
-	f.wantEqual("what would be held without a limit", out.Held, 0)
-	tasks := f.submit(budgeted(9, b))
-	f.wantEqual("what has room without a limit", len(tasks), 9)
-
-	f.wantErr(f.raise(b, record.LiftMicros, 0), nil)
-	f.wantBudget(ofTenant, 13*price, 0, 0) // nothing is taken back
-	f.wantEqual("what has room then", len(f.submit(budgeted(1, b))), 0)
-	c := bill(f.claim(tasks[0], never), price)
-	held, _ := f.requeue(c, record.Requeue{Lane: lane, PriceMicros: price, Budgets: b})
-	f.wantEqual("who holds an attempt that was billed", held.Images[c.Index].HeldBy, ofTenant)
-
-	entries := f.audit(record.AuditQuery{Target: string(ofTenant), Limit: plenty}).Entries
-	f.wantEqual("the acts", len(entries), 4)
-	f.wantEqual("the last one", entries[0].Act, f.act(record.ActionRaiseBudget))
-	f.wantEqual("what it did", entries[0].Detail, map[string]string{"added": job.USD(0), "before": "no limit", "until": "2126-01-02T00:00:00Z"})
-}
-
-func budgetRaiseGuard(f *fixture) {
-	b := within(2, 0, 0)
-	f.wantErr(f.raise(b, price, 2*price), record.ErrBudgetChanged) // nothing was added
-	var raised atomic.Int64
-	runTogether(func(int) {
-		switch err := f.raise(b, 0, price); {
-		case err == nil:
-			raised.Add(1)
-		case !errors.Is(err, record.ErrBudgetChanged):
-			f.Errorf("RaiseBudget: %v", err)
-		}
-	})
-	f.wantEqual("how many raised it", raised.Load(), int64(1))
-	f.wantEqual("what is in the audit", len(f.audit(record.AuditQuery{Target: string(ofTenant), Limit: plenty}).Entries), 1)
-	f.wantErr(f.raise(within(2, 0, longAgo), 0, price), record.ErrBudgetChanged)
-	f.wantEqual("what is added", f.budgets()[0].RaisedMicros, int64(price))
 }
 
 // longAgo is some day of 2023, from that on which within begins.

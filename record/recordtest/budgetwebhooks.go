@@ -221,7 +221,6 @@ func budgetWebhookReplay(f *fixture) {
 }
 
 func budgetWebhookRetire(f *fixture) {
-	const longAgo = -50_000 // days before the one of within
 	old, kept := f.reached(longAgo), f.reached(0)
 	n, err := f.record.RetireBudgets(f.ctx, plenty)
 	f.wantErr(err, nil)

@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) record.Record) {
 		{"Cost", costTests},
 		{"Attempts", attemptTests},
 		{"Budgets", budgetTests},
+		{"BudgetLevels", budgetLevelTests},
+		{"RaiseBudget", budgetRaiseTests},
 		{"Spend", spendTests},
 		{"Board", boardTests},
 		{"Activity", activityTests},
