@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -129,7 +128,7 @@ func (d *Dashboard) dryRun(ctx context.Context, draft record.BulkDraft, meant ti
 		}
 	}
 	if run.Retries {
-		run.Took, run.Unserved = drawingTime(perModel, openLanes(d.options.Lanes, o))
+		run.Took, run.Unserved = drawingTime(perModel, d.lanesNow(o))
 	}
 	return run, nil
 }
@@ -143,35 +142,21 @@ func (d *Dashboard) priceOf(model, size string) int64 {
 	return d.options.Models[i].Price(size)
 }
 
-// openLanes returns the lanes that are not paused by hand or in the settings.
-func openLanes(lanes []lane.Lane, o record.Overview) []lane.Lane {
-	loads := make(map[string]lane.Load)
-	for _, s := range o.Lanes {
-		loads[s.Name] = lane.Load{Paused: s.PausedByHand()}
-	}
-	return slices.DeleteFunc(lane.WithPauses(lanes, loads), func(l lane.Lane) bool { return l.Paused })
-}
-
 // drawingTime returns how long the lanes take to send so many pictures of each model, at
 // their quota and with nothing else to do, and how many pictures no lane draws.
 func drawingTime(pictures map[string]int, lanes []lane.Lane) (took string, unserved int) {
-	perLane := make(map[string]float64) // minutes, by the model that draws
+	rates := lane.Rates(lanes)
+	minutes := make(map[string]float64) // by the model that draws
 	for model, n := range pictures {
-		rpm, drawnBy := 0, ""
-		for _, l := range lanes {
-			if l.Model == model || slices.Contains(l.AlsoServes, model) {
-				rpm, drawnBy = rpm+l.RPM, l.Model
-			}
-		}
-		if rpm == 0 {
+		if rates[model] == 0 {
 			unserved += n
 			continue
 		}
-		perLane[drawnBy] += float64(n) / float64(rpm)
+		minutes[lane.ModelFor(lanes, model)] += float64(n) / float64(rates[model])
 	}
 	longest := 0.0
-	for _, minutes := range perLane {
-		longest = math.Max(longest, minutes)
+	for _, m := range minutes {
+		longest = max(longest, m)
 	}
 	if longest == 0 {
 		return "", unserved

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -66,10 +67,6 @@ type lanesView struct {
 // gone and still hold pictures.
 func (d *Dashboard) viewLanes(o record.Overview, role Role) lanesView {
 	view := lanesView{Acts: role.may(Operator)}
-	loads := make(map[string]lane.Load, len(o.Lanes))
-	for _, s := range o.Lanes {
-		loads[s.Name] = lane.Load{Waiting: s.Waiting, Until: s.Until, Paused: s.PausedByHand()}
-	}
 	for _, l := range d.options.Lanes {
 		s := record.LaneState{Name: l.Name}
 		if i := slices.IndexFunc(o.Lanes, func(s record.LaneState) bool { return s.Name == l.Name }); i >= 0 {
@@ -85,7 +82,7 @@ func (d *Dashboard) viewLanes(o record.Overview, role Role) lanesView {
 			})
 		}
 	}
-	quotas := lane.WithPauses(d.options.Lanes, loads)
+	quotas := d.lanesNow(o)
 	for _, m := range o.Models {
 		if lane.ModelFor(quotas, m.Model) == "" {
 			u := lane.ExplainUnserved(d.options.Lanes, quotas, m.Model)
@@ -93,6 +90,16 @@ func (d *Dashboard) viewLanes(o record.Overview, role Role) lanesView {
 		}
 	}
 	return view
+}
+
+// lanesNow returns the lanes of the settings, with those paused that operators have
+// paused by hand.
+func (d *Dashboard) lanesNow(o record.Overview) []lane.Lane {
+	loads := make(map[string]lane.Load, len(o.Lanes))
+	for _, s := range o.Lanes {
+		loads[s.Name] = lane.Load{Paused: s.PausedByHand()}
+	}
+	return lane.WithPauses(d.options.Lanes, loads)
 }
 
 // sentence returns a clause as a sentence.
@@ -158,6 +165,6 @@ func (d *Dashboard) lanesPage(v *visit) error {
 	for i, l := range view.Lanes {
 		view.Lanes[i].Refused = hours.view(i, l.Name)
 	}
-	d.write(v, 200, page{name: "lanes", Title: "Lanes", Live: true, Main: view})
+	d.write(v, http.StatusOK, page{name: "lanes", Title: "Lanes", Live: true, Main: view})
 	return nil
 }

@@ -115,6 +115,19 @@ func TestOverviewCountsHonestly(t *testing.T) {
 	})
 }
 
+// A lane that answers for a model draws its pictures only while no lane of that model may.
+func TestPagesKnowWhichLanesDrawAModel(t *testing.T) {
+	s := setup(t)
+	s.options.Lanes = []lane.Lane{{Name: "a", Model: "m", RPM: 60}, {Name: "b", Model: "newer", AlsoServes: []string{"m"}, RPM: 60}}
+	s.start()
+	c := s.logIn("otto")
+	if _, err := s.kept.Cancel(t.Context(), s.create("web", "a", "m", 12).ID); err != nil {
+		t.Fatal(err)
+	}
+	want(t, s.get(path+"/bulks/new?action=retry&q=tenant:web", c), "about 12 s")
+	want(t, words(s.get(path+"/lanes/a/pause", c)), "What waits on it (0 pictures) goes to other lanes of newer: b.")
+}
+
 // A pause is written down, known at once, asked to be swept, and undone by hand.
 func TestOperatorsPauseAndResumeLanes(t *testing.T) {
 	s := setup(t)

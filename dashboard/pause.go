@@ -46,23 +46,22 @@ func (d *Dashboard) pauseForm(l lane.Lane, o record.Overview, reason, wrong stri
 // pauseMeans says what happens to the pictures of a lane that is paused by hand.
 func (d *Dashboard) pauseMeans(l lane.Lane, o record.Overview) string {
 	waiting := 0
-	loads := map[string]lane.Load{l.Name: {Paused: true}}
 	for _, s := range o.Lanes {
 		if s.Name == l.Name {
 			waiting = max(0, s.Waiting)
-			continue
 		}
-		loads[s.Name] = lane.Load{Paused: s.PausedByHand()}
 	}
+	lanes := lane.WithPauses(d.lanesNow(o), map[string]lane.Load{l.Name: {Paused: true}})
+	drawnBy := lane.ModelFor(lanes, l.Model)
 	var others []string
-	for _, other := range lane.WithPauses(d.options.Lanes, loads) {
-		if other.Model == l.Model && !other.Paused {
+	for _, other := range lanes {
+		if other.Model == drawnBy && !other.Paused {
 			others = append(others, other.Name)
 		}
 	}
 	means := "From the next picture on, no instance uses the lane. What is being drawn ends as usual. "
 	if len(others) > 0 {
-		return means + "What waits on it (" + countOf(waiting, "picture") + ") goes to other lanes of " + l.Model + ": " + strings.Join(others, ", ") + "."
+		return means + "What waits on it (" + countOf(waiting, "picture") + ") goes to other lanes of " + drawnBy + ": " + strings.Join(others, ", ") + "."
 	}
 	return means + "No other open lane draws " + l.Model + ": what waits (" + countOf(waiting, "picture") +
 		") waits for the lane, says so to callers, and fails at its deadline."
