@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
@@ -166,11 +165,11 @@ func retryJob() jobAct {
 
 // listPrice says what pictures cost by list price, if that is known.
 func (d *Dashboard) listPrice(model, size string, n int) string {
-	i := slices.IndexFunc(d.options.Models, func(m job.Model) bool { return m.Name == model })
-	if i < 0 || d.options.Models[i].Price(size) == 0 {
+	price := d.priceOf(model, size)
+	if price == 0 {
 		return ""
 	}
-	return ", for " + dollars(d.options.Models[i].Price(size)*int64(n)) + " by list price"
+	return ", for " + dollars(price*int64(n)) + " by list price"
 }
 
 func replayWebhook() jobAct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -135,11 +134,8 @@ func (d *Dashboard) dryRun(ctx context.Context, draft record.BulkDraft, meant ti
 
 // priceOf returns the list price of a picture, 0 if it is not known.
 func (d *Dashboard) priceOf(model, size string) int64 {
-	i := slices.IndexFunc(d.options.Models, func(m job.Model) bool { return m.Name == model })
-	if i < 0 {
-		return 0
-	}
-	return d.options.Models[i].Price(size)
+	m, _ := job.FindModel(d.options.Models, model)
+	return m.Price(size)
 }
 
 // drawingTime returns how long the lanes take to send so many pictures of each model, at

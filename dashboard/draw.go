@@ -166,11 +166,10 @@ func (d *Dashboard) readEdits(form url.Values) (e Edits, faults []string) {
 
 // modelFaults says what the model of edits cannot draw.
 func (d *Dashboard) modelFaults(e Edits) (faults []string) {
-	i := slices.IndexFunc(d.options.Models, func(m job.Model) bool { return m.Name == e.Model })
-	if i < 0 {
+	m, known := job.FindModel(d.options.Models, e.Model)
+	if !known {
 		return []string{"No lane draws that model. Choose another one."}
 	}
-	m := d.options.Models[i]
 	for _, part := range []struct {
 		value  string
 		allows func(string) bool

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -32,11 +31,8 @@ func (c *checker) checkMaxCost(usd float64, in job.Input, m job.Model) int64 {
 // price returns the list price of a picture in millionths of a US dollar, 0 if it
 // is not known.
 func (h *Jobs) price(in job.Input) int64 {
-	i := slices.IndexFunc(h.Models, func(m job.Model) bool { return m.Name == in.Model })
-	if i < 0 {
-		return 0
-	}
-	return h.Models[i].Price(in.ImageSize)
+	m, _ := job.FindModel(h.Models, in.Model)
+	return m.Price(in.ImageSize)
 }
 
 // tooCostly returns what a caller is told whose job would cost more than one of its

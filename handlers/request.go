@@ -1,13 +1,13 @@
 package handlers
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -118,18 +118,14 @@ func (c *checker) checkSeed(in job.Input) {
 // checkModel returns the model that the request asks for, or the default one, which
 // is the first. It notes what the model cannot draw.
 func (c *checker) checkModel(r GenerateRequest, models []job.Model) job.Model {
-	m := models[0]
-	if r.Model != "" {
-		i := slices.IndexFunc(models, func(m job.Model) bool { return m.Name == r.Model })
-		if i < 0 {
-			names := make([]string, len(models))
-			for i, m := range models {
-				names[i] = m.Name
-			}
-			c.addFault("model", "must be one of "+strings.Join(names, ", "))
-			return m
+	m, known := job.FindModel(models, cmp.Or(r.Model, models[0].Name))
+	if !known {
+		names := make([]string, len(models))
+		for i, m := range models {
+			names[i] = m.Name
 		}
-		m = models[i]
+		c.addFault("model", "must be one of "+strings.Join(names, ", "))
+		return models[0]
 	}
 	if r.ImageSize != "" && !m.AllowsSize(r.ImageSize) {
 		c.addFault("image_size", fmt.Sprintf("%s draws %s only", m.Name, strings.Join(m.ImageSizes, ", ")))

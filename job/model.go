@@ -17,6 +17,15 @@ type Model struct {
 	PriceList string // their version
 }
 
+// FindModel returns the model of a name. If there is none, it returns a model of which
+// nothing is known, not even the price, and false.
+func FindModel(models []Model, name string) (Model, bool) {
+	if i := slices.IndexFunc(models, func(m Model) bool { return m.Name == name }); i >= 0 {
+		return models[i], true
+	}
+	return Model{}, false
+}
+
 // Known reports whether more than the model's name is known.
 func (m Model) Known() bool { return len(m.ImageSizes) > 0 }
 

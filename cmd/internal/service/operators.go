@@ -39,7 +39,7 @@ func (o *operatorJobs) Retry(ctx context.Context, j job.Job, a record.Act) (job.
 	return again, refusal(err)
 }
 
-// retry does it, once for a key unless that is empty.
+// retry accepts the retry, once for a key unless that is empty.
 func (o *operatorJobs) retry(ctx context.Context, j job.Job, a record.Act, key string) (job.Job, error) {
 	t := o.tenant(j.Tenant)
 	return o.producer.Retry(ctx, j, enqueue.Retry{
@@ -83,11 +83,8 @@ func (o *operatorJobs) tenant(name string) config.APIKey {
 
 // price returns the list price of a picture of a model, 0 if it is not known.
 func (o *operatorJobs) price(model, size string) int64 {
-	all := models(o.cfg)
-	if i := slices.IndexFunc(all, func(m job.Model) bool { return m.Name == model }); i >= 0 {
-		return all[i].Price(size)
-	}
-	return 0
+	m, _ := job.FindModel(models(o.cfg), model)
+	return m.Price(size)
 }
 
 // refusal returns an error that says to operators why a job is not accepted.

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	cloudtasks "cloud.google.com/go/cloudtasks/apiv2"
@@ -174,7 +173,7 @@ func models(cfg config.Config) []job.Model {
 	// Older names stand for what is drawn in their place.
 	for _, l := range cfg.Lanes {
 		for _, name := range l.Lane.AlsoServes {
-			if !slices.ContainsFunc(models, func(m job.Model) bool { return m.Name == name }) {
+			if _, known := job.FindModel(models, name); !known {
 				m := generate.Model(l.Lane.Model)
 				m.Name = name
 				models = append(models, m)
