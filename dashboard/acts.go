@@ -94,7 +94,7 @@ func does(act func() jobAct) func(*Dashboard, *visit) error {
 
 // forget makes every page read anew.
 func (d *Dashboard) forget() {
-	d.readings.forget()
+	d.overviews.forget()
 	d.lists.forget()
 	d.tallies.forget()
 	d.jobs.forget()

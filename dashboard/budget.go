@@ -49,11 +49,7 @@ func (d *Dashboard) readBudgets(v *visit) (budgetsView, error) {
 // budgetsNow returns the budgets in the periods that a time is in.
 func (d *Dashboard) budgetsNow(ctx context.Context, now time.Time) ([]record.BudgetNow, error) {
 	states, err := d.budgets.get(ctx, "", func(ctx context.Context) ([]record.BudgetState, error) {
-		states, err := d.options.Record.Budgets(ctx)
-		if err != nil {
-			return nil, errAway(err)
-		}
-		return states, nil
+		return orAway(d.options.Record.Budgets(ctx))
 	})
 	return record.BudgetsNow(d.options.Budgets, states, now), err
 }

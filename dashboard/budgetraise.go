@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"context"
 	"errors"
 	"math"
 	"net/http"
@@ -106,7 +105,7 @@ func (d *Dashboard) raiseBudget(v *visit) error {
 	case err != nil:
 		return errAway(err)
 	}
-	d.askForSweep(v)
+	d.askForSweep(v.r.Context())
 	return v.redirect(Path + "?done=raised")
 }
 
@@ -125,14 +124,4 @@ func readRaise(how, usd string) (micros int64, wrong string) {
 		return 0, "Say how many US dollars more, from 0.01 to 1000000."
 	}
 	return 0, "Choose what is allowed."
-}
-
-// askForSweep asks for a sweep soon. If none can be asked for, the next one does the
-// same, later.
-func (d *Dashboard) askForSweep(v *visit) {
-	ctx, cancel := context.WithTimeout(v.r.Context(), readTimeout)
-	defer cancel()
-	if err := d.options.Sweeps.AskForSweepSoon(ctx, time.Now()); err != nil {
-		d.options.Log.WarnContext(ctx, "dashboard: no sweep could be asked for", "error", err)
-	}
 }

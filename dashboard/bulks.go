@@ -158,16 +158,3 @@ func (d *Dashboard) forgetBulks() {
 	d.bulks.forget()
 	d.bulkLists.forget()
 }
-
-// sweepAfter is how long after a bulk was started the sweep comes that goes on with it.
-const sweepAfter = 2 * time.Second
-
-// askForBulkSweep asks for a sweep within seconds. If none can be asked for, one comes
-// that was asked for before, or the daily one.
-func (d *Dashboard) askForBulkSweep(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	if err := d.options.Sweeps.AskForSweepAt(ctx, time.Now().Truncate(time.Second).Add(sweepAfter)); err != nil {
-		d.options.Log.WarnContext(ctx, "dashboard: no sweep could be asked for", "error", err)
-	}
-}

@@ -99,7 +99,7 @@ func (d *Dashboard) dryRun(ctx context.Context, draft record.BulkDraft, meant ti
 	if err != nil {
 		return run, errAway(err)
 	}
-	o, err := d.readings.get(ctx)
+	o, err := d.overview(ctx)
 	if err != nil {
 		return run, err
 	}
@@ -185,21 +185,11 @@ func (d *Dashboard) startBulk(v *visit) error {
 		return err
 	}
 	draft.Expected = run.Expected
-	d.askFirst(v.r.Context())
+	d.askForSweep(v.r.Context()) // first: a process that dies in between leaves no bulk without a sweep
 	if _, err := d.options.Record.StartBulk(v.r.Context(), draft, v.act(draft.Action.Act(), reason)); err != nil {
 		return errAway(err)
 	}
 	d.forgetBulks()
 	d.askForBulkSweep(v.r.Context())
 	return v.redirect(bulkPath(draft.ID) + "?done=bulk")
-}
-
-// askFirst asks for a sweep within two minutes, before a bulk is recorded. So a process
-// that dies right after that leaves no bulk without a sweep.
-func (d *Dashboard) askFirst(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	if err := d.options.Sweeps.AskForSweepSoon(ctx, time.Now()); err != nil {
-		d.options.Log.WarnContext(ctx, "dashboard: no sweep could be asked for", "error", err)
-	}
 }

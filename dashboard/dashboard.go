@@ -59,15 +59,6 @@ type Record interface { //nolint:interfacebloat // one record, one method for ea
 	Bulks(ctx context.Context, before string, limit int) ([]record.Bulk, error)
 }
 
-// Sweeps asks for a sweep, which moves what waits to where it can be drawn, and goes on
-// with bulks.
-type Sweeps interface {
-	// AskForSweepSoon asks for a sweep within about a minute of now.
-	AskForSweepSoon(ctx context.Context, now time.Time) error
-	// AskForSweepAt asks for a sweep at a time.
-	AskForSweepAt(ctx context.Context, at time.Time) error
-}
-
 // Options are what the dashboard works with.
 type Options struct {
 	Record     Record
@@ -100,15 +91,16 @@ type Options struct {
 
 // A Dashboard serves the pages. It runs nothing by itself.
 type Dashboard struct {
-	options  Options
-	policy   string // what a browser may load
-	readings *readings
-	lately   *shared[lately]
-	spending *shared[spending]
-	lists    shared[record.SearchPage]
-	tallies  shared[map[job.Status]record.Tally]
-	jobs     shared[record.Inspection]
-	budgets  shared[[]record.BudgetState]
+	options Options
+	policy  string // what a browser may load
+
+	overviews shared[record.Overview]
+	lately    shared[lately]
+	spending  shared[spending]
+	lists     shared[record.SearchPage]
+	tallies   shared[map[job.Status]record.Tally]
+	jobs      shared[record.Inspection]
+	budgets   shared[[]record.BudgetState]
 
 	refused  shared[refusedHours]
 	failures shared[record.LaneFailures]
@@ -127,16 +119,14 @@ type Dashboard struct {
 // New returns the handler of all pages.
 func New(options Options) *Dashboard {
 	d := &Dashboard{
-		options: options, readings: &readings{record: options.Record, log: options.Log}, assets: loadAssets(),
+		options: options, policy: policy(options.Pictures), assets: loadAssets(),
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		tries:   httprate.NewRateLimiter(triesAMinute, time.Minute),
 		hashing: make(chan struct{}, hashesAtOnce),
-		lately:  &shared[lately]{lasts: readingLasts}, spending: &shared[spending]{lasts: spendingLasts},
 	}
-	d.lists.lasts, d.jobs.lasts, d.tallies.lasts, d.budgets.lasts = readingLasts, readingLasts, countsLast, readingLasts
-	d.bulkLists.lasts, d.bulks.lasts = readingLasts, readingLasts
-	d.refused.lasts, d.failures.lasts = spendingLasts, readingLasts
-	d.policy = policy(options.Pictures)
+	d.overviews.lasts, d.lately.lasts, d.lists.lasts, d.jobs.lasts = readingLasts, readingLasts, readingLasts, readingLasts
+	d.budgets.lasts, d.failures.lasts, d.bulkLists.lasts, d.bulks.lasts = readingLasts, readingLasts, readingLasts, readingLasts
+	d.tallies.lasts, d.spending.lasts, d.refused.lasts = sumsLast, sumsLast, sumsLast
 	d.pages = loadPages(d.assets)
 	paths := make(map[string]map[string]route)
 	for _, r := range d.table() {

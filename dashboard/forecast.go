@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// spendingLasts is how long the costs of the overview are shown, to all who look.
-	spendingLasts = 30 * time.Second
 	// trendDays is of how many full days a forecast takes the mean.
 	trendDays = 7
 	// lookBack is how many days a forecast looks back, to tell a day without pictures

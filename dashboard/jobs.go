@@ -13,9 +13,6 @@ import (
 const (
 	// jobsLimit is how many jobs a page of the list has.
 	jobsLimit = 50
-	// countsLast is for how long counts of jobs are shown. They cost more than a
-	// page of the list.
-	countsLast = 30 * time.Second
 	// maxListed bounds what a list shows of a prompt, in characters.
 	maxListed = 120
 )
@@ -133,7 +130,7 @@ func (d *Dashboard) countStates(v *visit, view *jobsView) error {
 	if s.Text != "" {
 		return nil
 	}
-	o, err := d.readings.get(v.r.Context())
+	o, err := d.overview(v.r.Context())
 	view.Waiting = &o.Backlog
 	return err
 }

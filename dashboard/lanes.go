@@ -153,7 +153,7 @@ func at(t, now time.Time) *moment { return &moment{At: t, now: now} }
 
 // lanesPage shows each lane, and what mends it.
 func (d *Dashboard) lanesPage(v *visit) error {
-	o, err := d.readings.get(v.r.Context())
+	o, err := d.overview(v.r.Context())
 	if err != nil {
 		return err
 	}

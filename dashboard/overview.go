@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
@@ -38,9 +39,16 @@ type endedView struct {
 	Jobs  int
 }
 
+// overview returns the overview, as it was read for all who look.
+func (d *Dashboard) overview(ctx context.Context) (record.Overview, error) {
+	return d.overviews.get(ctx, "", func(ctx context.Context) (record.Overview, error) {
+		return orAway(d.options.Record.Overview(ctx))
+	})
+}
+
 // overviewPage shows how everything is going.
 func (d *Dashboard) overviewPage(v *visit) error {
-	o, err := d.readings.get(v.r.Context())
+	o, err := d.overview(v.r.Context())
 	if err != nil {
 		return err
 	}
@@ -91,14 +99,8 @@ func viewEnded(e record.Ended) []endedView {
 		return nil
 	}
 	var views []endedView
-	for _, way := range []struct {
-		status job.Status
-		state  state
-	}{
-		{job.StatusSucceeded, state{"succeeded", "●", "good"}}, {job.StatusPartial, state{"partial", "◐", "warn"}},
-		{job.StatusFailed, state{"failed", "✕", "bad"}}, {job.StatusCanceled, state{"canceled", "○", "off"}},
-	} {
-		views = append(views, endedView{State: way.state, Jobs: e.Jobs[way.status]})
+	for _, status := range []job.Status{job.StatusSucceeded, job.StatusPartial, job.StatusFailed, job.StatusCanceled} {
+		views = append(views, endedView{State: jobState(status), Jobs: e.Jobs[status]})
 	}
 	return views
 }

@@ -117,7 +117,7 @@ func (d *Dashboard) write(v *visit, status int, p page) {
 	var out bytes.Buffer
 	if err := d.pages[p.name].ExecuteTemplate(&out, part, p); err != nil {
 		d.options.Log.ErrorContext(v.r.Context(), "dashboard: a page cannot be written", "page", p.name, "error", err)
-		http.Error(v.w, "This is the service's own fault. Its log says more.", http.StatusInternalServerError)
+		http.Error(v.w, faultText, http.StatusInternalServerError)
 		return
 	}
 	v.w.Header().Set("Vary", "Accept, Cookie")

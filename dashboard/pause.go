@@ -28,7 +28,7 @@ func (d *Dashboard) pausePage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	o, err := d.readings.get(v.r.Context())
+	o, err := d.overview(v.r.Context())
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (d *Dashboard) pauseLane(v *visit) error {
 	}
 	reason, wrong := readReason(v.r)
 	if wrong != "" {
-		o, err := d.readings.get(v.r.Context())
+		o, err := d.overview(v.r.Context())
 		if err != nil {
 			return err
 		}
@@ -140,8 +140,8 @@ func (d *Dashboard) done(v *visit, err error, code string) error {
 	if err != nil {
 		return errAway(err)
 	}
-	d.readings.forget()
-	d.askForSweep(v)
+	d.overviews.forget()
+	d.askForSweep(v.r.Context())
 	return v.redirect(Path + "/lanes?done=" + code)
 }
 

@@ -40,7 +40,7 @@ var (
 	errForm = &problem{status: http.StatusBadRequest, title: "Not understood", text: "The form could not be read. Go back, and send it again."}
 )
 
-// errRole is for who may see less than is asked for.
+// errRole refuses what needs another role.
 func errRole(least Role) error {
 	return &problem{
 		status: http.StatusForbidden, title: "Not yours to do",
@@ -48,18 +48,29 @@ func errRole(least Role) error {
 	}
 }
 
+// faultText is what people are told of a fault of the service.
+const faultText = "This is the service's own fault. Its log says more."
+
 func errNoRole(name string) error {
 	return &problem{
 		status: http.StatusForbidden, title: "No role", text: name + " has no role here. DASHBOARD_IAP_ROLES gives one.",
 	}
 }
 
-// errAway is for a record that cannot be reached.
+// errAway says that the record cannot be reached.
 func errAway(cause error) error {
 	return &problem{
 		status: http.StatusServiceUnavailable, title: "Out of reach", after: 5 * time.Second, cause: cause,
 		text: "The record cannot be reached now. What is being drawn goes on. Try again in some seconds; `ai-worker doctor` says what is wrong.",
 	}
+}
+
+// orAway returns what was read, or errAway if it could not be.
+func orAway[T any](read T, err error) (T, error) {
+	if err != nil {
+		return read, errAway(err)
+	}
+	return read, nil
 }
 
 // loginNeeded means that somebody has to log in first.
@@ -75,10 +86,7 @@ func (d *Dashboard) fail(v *visit, err error) {
 	}
 	p, ok := errors.AsType[*problem](err)
 	if !ok {
-		p = &problem{
-			status: http.StatusInternalServerError, title: "A fault", cause: err,
-			text: "This is the service's own fault. Its log says more.",
-		}
+		p = &problem{status: http.StatusInternalServerError, title: "A fault", cause: err, text: faultText}
 	}
 	if p.cause != nil {
 		d.options.Log.ErrorContext(v.r.Context(), "dashboard: a page failed", "path", v.r.URL.Path, "error", p.cause)
@@ -113,8 +121,6 @@ func (d *Dashboard) recover(v *visit) {
 		panic(fault)
 	default:
 		d.options.Log.ErrorContext(v.r.Context(), "panic", "path", v.r.URL.Path, "panic", fault, "stack", string(debug.Stack()))
-		d.write(v, http.StatusInternalServerError, page{name: "problem", Title: "A fault", Main: &problem{
-			text: "This is the service's own fault. Its log says more.",
-		}})
+		d.write(v, http.StatusInternalServerError, page{name: "problem", Title: "A fault", Main: &problem{text: faultText}})
 	}
 }

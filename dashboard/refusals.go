@@ -116,7 +116,7 @@ func (d *Dashboard) lanePage(v *visit) error {
 		return err
 	}
 	ctx := v.r.Context()
-	o, err := d.readings.get(ctx)
+	o, err := d.overview(ctx)
 	if err != nil {
 		return err
 	}
@@ -125,11 +125,7 @@ func (d *Dashboard) lanePage(v *visit) error {
 		return err
 	}
 	failed, err := d.failures.get(ctx, l.Name, func(ctx context.Context) (record.LaneFailures, error) {
-		all, err := d.options.Record.LaneFailures(ctx, l.Name, time.Now().Add(-refusalSpan), refusalGroups)
-		if err != nil {
-			err = errAway(err)
-		}
-		return all, err
+		return orAway(d.options.Record.LaneFailures(ctx, l.Name, time.Now().Add(-refusalSpan), refusalGroups))
 	})
 	if err != nil {
 		return err

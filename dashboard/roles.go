@@ -10,9 +10,10 @@ const (
 	anybody Role = ""
 	// Viewer sees every page.
 	Viewer Role = "viewer"
-	// Operator pauses and resumes lanes.
+	// Operator also pauses and resumes lanes, cancels, retries and draws jobs, and ignores
+	// errors.
 	Operator Role = "operator"
-	// Admin may do everything.
+	// Admin also deletes jobs and raises budgets.
 	Admin Role = "admin"
 )
 

@@ -9,6 +9,15 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
+const (
+	// readingLasts is how long what was read is shown, to all who look.
+	readingLasts = 2 * time.Second
+	// sumsLast is the same of counts and sums, which cost more.
+	sumsLast = 30 * time.Second
+	// readTimeout bounds a reading.
+	readTimeout = 5 * time.Second
+)
+
 // shared keeps what was read for a while, by what was asked, for all who look: each
 // question is asked once at a time, and never for nobody.
 type shared[T any] struct {
