@@ -3,7 +3,6 @@ package dashboard
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,28 +51,13 @@ func (d *Dashboard) auditPage(v *visit) error {
 	return nil
 }
 
-// cutText returns a text of the address, without what no name has.
-func cutText(text string) string {
-	const most = 100 // bytes
-	text = strings.ReplaceAll(strings.TrimSpace(text), "\x00", "")
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
-}
-
 // auditPath returns the address of a page of a query.
 func auditPath(q record.AuditQuery, before int64) string {
-	values := url.Values{}
-	for name, value := range map[string]string{"who": q.Who, "target": q.Target} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
+	asked := map[string]string{"who": q.Who, "target": q.Target}
 	if before > 0 {
-		values.Set("before", strconv.FormatInt(before, 10))
+		asked["before"] = strconv.FormatInt(before, 10)
 	}
-	if len(values) == 0 {
-		return Path + "/audit"
-	}
-	return Path + "/audit?" + values.Encode()
+	return pathWith(Path+"/audit", asked)
 }
 
 // detail returns what else is known of an entry, in words.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -46,8 +45,8 @@ type pictureView struct {
 	Save string // where it is saved from; empty for who may not see it
 }
 
-// readQuery returns which pictures an address asks for.
-func readQuery(r *http.Request) record.PictureQuery {
+// readPictureQuery returns which pictures an address asks for.
+func readPictureQuery(r *http.Request) record.PictureQuery {
 	asked := r.URL.Query()
 	return record.PictureQuery{
 		Tenant: cutText(asked.Get("tenant")), Model: cutText(asked.Get("model")), Cursor: cutText(asked.Get("cursor")), Limit: galleryLimit,
@@ -57,22 +56,12 @@ func readQuery(r *http.Request) record.PictureQuery {
 // galleryPath returns the address of the gallery, or of a page below it, with a
 // query.
 func galleryPath(below string, q record.PictureQuery, cursor string) string {
-	values := url.Values{}
-	for name, value := range map[string]string{"tenant": q.Tenant, "model": q.Model, "cursor": cursor} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	to := Path + "/gallery" + below
-	if len(values) > 0 {
-		to += "?" + values.Encode()
-	}
-	return to
+	return pathWith(Path+"/gallery"+below, map[string]string{"tenant": q.Tenant, "model": q.Model, "cursor": cursor})
 }
 
 // galleryPage shows the newest pictures, job by job.
 func (d *Dashboard) galleryPage(v *visit) error {
-	q := readQuery(v.r)
+	q := readPictureQuery(v.r)
 	found, err := d.options.Record.Pictures(v.r.Context(), q)
 	if err != nil {
 		return errAway(err)
@@ -129,7 +118,7 @@ type pictureDetail struct {
 // picturePage shows one picture. The ones beside it are those of the same page of the
 // gallery, as it is now.
 func (d *Dashboard) picturePage(v *visit) error {
-	q := readQuery(v.r)
+	q := readPictureQuery(v.r)
 	found, err := d.options.Record.Pictures(v.r.Context(), q)
 	if err != nil {
 		return errAway(err)

@@ -3,7 +3,6 @@ package dashboard
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
@@ -162,17 +161,7 @@ func endOr(end, now time.Time) time.Time {
 
 // jobsPath returns the address of a page of a search.
 func jobsPath(text, from string) string {
-	values := url.Values{}
-	if text != "" {
-		values.Set("q", text)
-	}
-	if from != "" {
-		values.Set("from", from)
-	}
-	if len(values) == 0 {
-		return Path + "/jobs"
-	}
-	return Path + "/jobs?" + values.Encode()
+	return pathWith(Path+"/jobs", map[string]string{"q": text, "from": from})
 }
 
 func jobPath(id string) string { return Path + "/jobs/" + id }
