@@ -82,14 +82,8 @@ func (s *Sweeper) askForBudgets(ctx context.Context) error {
 	return s.Producer.AskForSweepAt(ctx, next)
 }
 
-// budgets returns a step that removes periods of budgets that are past their time, or
-// one that does nothing unless the sweep is the daily one.
-func (s *Sweeper) budgets(daily bool) func(context.Context) (n int, more bool, err error) {
-	return func(ctx context.Context) (n int, more bool, err error) {
-		if !daily {
-			return 0, false, nil
-		}
-		n, err = s.Record.RetireBudgets(ctx, page)
-		return n, n == page, err
-	}
+// budgets removes periods of budgets that are past their time.
+func (s *Sweeper) budgets(ctx context.Context) (n int, more bool, err error) {
+	n, err = s.Record.RetireBudgets(ctx, page)
+	return n, n == page, err
 }

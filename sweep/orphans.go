@@ -18,10 +18,10 @@ const maxListings = 100
 //
 // Without a retention nothing is removed: jobs are kept, and so is the bucket as
 // it is.
-func (s *Sweeper) orphans(daily bool) func(context.Context) (n int, more bool, err error) {
+func (s *Sweeper) orphans() mend {
 	after, listings, before := "", 0, s.clock().Add(-s.Retention)
 	return func(ctx context.Context) (int, bool, error) {
-		if !daily || s.Retention == 0 {
+		if s.Retention == 0 {
 			return 0, false, nil
 		}
 		objects, next, err := s.Objects.List(ctx, after, before)

@@ -13,14 +13,8 @@ const (
 	sumsPage = 1000
 )
 
-// sums returns the step that removes the sums of hours of long ago. A daily sweep
-// does it, since there is no more to remove before.
-func (s *Sweeper) sums(daily bool) func(context.Context) (n int, more bool, err error) {
-	return func(ctx context.Context) (int, bool, error) {
-		if !daily {
-			return 0, false, nil
-		}
-		n, err := s.Record.ForgetSpend(ctx, sumsAge, sumsPage)
-		return n, n == sumsPage, err
-	}
+// sums removes the sums of hours of long ago.
+func (s *Sweeper) sums(ctx context.Context) (n int, more bool, err error) {
+	n, err = s.Record.ForgetSpend(ctx, sumsAge, sumsPage)
+	return n, n == sumsPage, err
 }

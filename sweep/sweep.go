@@ -2,7 +2,8 @@
 // reached their queue or are gone from it, images whose worker died, jobs past
 // their deadline, jobs past retention, and what is stored for no job. It also
 // gives images a place on a lane that serves them, evens out what waits on the
-// lanes of a model, and goes on with operators' bulks. It asks for the next sweep as long as there is work.
+// lanes of a model, and goes on with operators' bulks. It asks for the next sweep as
+// long as there is work.
 package sweep
 
 import (
@@ -123,8 +124,8 @@ type Sweeper struct {
 }
 
 // Sweep does one round: each step, page by page, until there is nothing left or
-// the time is up, whatever a service does not answer. It goes on after a step that fails, and returns the errors of
-// all steps. It logs what it did, and what waits then. If there is work left,
+// the time is up, whatever a service does not answer. It goes on after a step that
+// fails, and returns the errors of all steps. It logs what it did, and what waits then. If there is work left,
 // it asks for the next sweep, and for one soon if there was more to move than one
 // sweep may; if it cannot, the error wraps ErrNoNextSweep.
 func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) { return s.sweep(ctx, false) }
@@ -132,6 +133,19 @@ func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) { return s.sweep(ctx
 // SweepDaily does what Sweep does. It also lists what is stored past retention,
 // and removes what is no job's. Each page of the list costs money.
 func (s *Sweeper) SweepDaily(ctx context.Context) (Swept, error) { return s.sweep(ctx, true) }
+
+// A mend mends a page of what a step of a sweep is about, and returns how much that was
+// and whether there may be more.
+type mend func(context.Context) (n int, more bool, err error)
+
+// onlyDaily returns what a step does, or nothing unless the sweep is the daily one: it
+// costs money, or there is no more to remove before.
+func onlyDaily(daily bool, does mend) mend {
+	if daily {
+		return does
+	}
+	return func(context.Context) (int, bool, error) { return 0, false, nil }
+}
 
 func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	var swept Swept
@@ -143,7 +157,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	for _, step := range []struct {
 		name  string
 		count *int
-		mend  func(context.Context) (n int, more bool, err error)
+		mend  mend
 	}{
 		{"expire", &swept.Expired, s.expire},
 		{"reap", &swept.Reaped, s.reap},
@@ -154,12 +168,12 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"renew", &swept.Renewed, s.renew},
 		{"tell", &swept.Told, s.tell},
 		{"go on with bulks", &swept.Bulked, bulking.step},
-		{"remove sums", &swept.Sums, s.sums(daily)},
+		{"remove sums", &swept.Sums, onlyDaily(daily, s.sums)},
 		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
-		{"remove orphans", &swept.Orphans, s.orphans(daily)},
-		{"remove uploads", &swept.Uploads, s.uploads(daily)},
-		{"retire the audit", &swept.Audits, s.audits(daily)},
-		{"retire budgets", &swept.Budgets, s.budgets(daily)},
+		{"remove orphans", &swept.Orphans, onlyDaily(daily, s.orphans())},
+		{"remove uploads", &swept.Uploads, onlyDaily(daily, s.uploads())},
+		{"retire the audit", &swept.Audits, onlyDaily(daily, s.audits)},
+		{"retire budgets", &swept.Budgets, onlyDaily(daily, s.budgets)},
 	} {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(mending)
@@ -328,16 +342,10 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	return n, n > 0 && len(jobs) == page, errors.Join(failed[:min(len(failed), maxErrors)]...)
 }
 
-// audits returns a step that removes entries of the audit that are past their time,
-// or one that does nothing unless the sweep is the daily one.
-func (s *Sweeper) audits(daily bool) func(context.Context) (n int, more bool, err error) {
-	return func(ctx context.Context) (n int, more bool, err error) {
-		if !daily {
-			return 0, false, nil
-		}
-		n, err = s.Record.RetireAudit(ctx, page)
-		return n, n == page, err
-	}
+// audits removes entries of the audit that are past their time.
+func (s *Sweeper) audits(ctx context.Context) (n int, more bool, err error) {
+	n, err = s.Record.RetireAudit(ctx, page)
+	return n, n == page, err
 }
 
 // Remove removes a job that has ended: its pictures first, so that a removal

@@ -9,14 +9,10 @@ import (
 // copies of their own.
 const uploadAge = 25 * time.Hour
 
-// uploads returns the step that removes uploads that cannot be used any more. A
-// list costs money, so only a daily sweep takes it.
-func (s *Sweeper) uploads(daily bool) func(context.Context) (n int, more bool, err error) {
+// uploads returns the step that removes uploads that cannot be used any more.
+func (s *Sweeper) uploads() mend {
 	before := s.clock().Add(-uploadAge)
 	return func(ctx context.Context) (int, bool, error) {
-		if !daily {
-			return 0, false, nil
-		}
 		n, more, err := s.Objects.RemoveUploads(ctx, before)
 		return n, more && n > 0, err // the next call would begin with the same page
 	}
