@@ -2,8 +2,6 @@ package dashboard
 
 import (
 	"context"
-	"errors"
-	"net/http"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
@@ -34,102 +32,24 @@ type RefusedError struct{ Text string }
 // Error returns the text.
 func (e *RefusedError) Error() string { return "dashboard: " + e.Text }
 
-// A jobAct is something that is done to a job once somebody has said why.
-type jobAct struct {
-	action string // as the audit has it
-	verb   string // of the button
-	thing  string // likewise
-	code   string // of what is said then
-	// means says what happens then. It fails with a *problem if the act makes no
-	// sense now.
-	means func(d *Dashboard, v *visit, in record.Inspection) (string, error)
-	// do does it, and returns where to go.
-	do func(d *Dashboard, v *visit, in record.Inspection, a record.Act) (path string, err error)
-}
-
-// asks returns what serves the form of an act.
-func asks(act func() jobAct) func(*Dashboard, *visit) error {
-	return func(d *Dashboard, v *visit) error { return d.askForAct(v, act(), http.StatusOK, "", "") }
-}
-
-func (d *Dashboard) askForAct(v *visit, act jobAct, status int, reason, wrong string) error {
-	in, err := d.inspect(v)
-	if err != nil {
-		return err
-	}
-	what, err := act.means(d, v, in)
-	if err != nil {
-		return err
-	}
-	d.write(v, status, page{name: "act", Title: act.verb + " " + act.thing + " " + shortID(in.Job.ID), Main: actForm{
-		Verb: act.verb, Thing: act.thing, Path: v.r.URL.Path, Back: jobPath(in.Job.ID), What: what, Reason: reason, Wrong: wrong,
-	}})
-	return nil
-}
-
-// does returns what does an act.
-func does(act func() jobAct) func(*Dashboard, *visit) error {
-	return func(d *Dashboard, v *visit) error {
-		act := act()
-		reason, wrong := readReason(v.r)
-		if wrong != "" {
-			return d.askForAct(v, act, http.StatusUnprocessableEntity, reason, wrong)
-		}
-		d.jobs.forget() // it goes by what the job is now
-		in, err := d.inspect(v)
-		if err != nil {
-			return err
-		}
-		if _, err := act.means(d, v, in); err != nil {
-			return err
-		}
-		path, err := act.do(d, v, in, v.act(act.action, reason))
-		d.forget() // what was read may be of before, also if somebody was faster
-		if err != nil {
-			return explained(err)
-		}
-		return v.redirect(path + "?done=" + act.code)
+// jobNamed returns how the form of an act on a job names a thing of the job.
+func jobNamed(thing string) func(record.Inspection) (title, button, back string) {
+	return func(in record.Inspection) (title, button, back string) {
+		return thing + " " + shortID(in.Job.ID), thing, jobPath(in.Job.ID)
 	}
 }
 
-// forget makes every page read anew.
-func (d *Dashboard) forget() {
-	d.overviews.forget()
-	d.lists.forget()
-	d.tallies.forget()
-	d.jobs.forget()
-	d.budgets.forget()
-}
-
-// explained returns what people are told of an error.
-func explained(err error) error {
-	refused, isRefused := errors.AsType[*RefusedError](err)
-	_, isProblem := errors.AsType[*problem](err)
-	switch {
-	case isProblem:
-		return err
-	case isRefused:
-		return errConflict(refused.Text)
-	case errors.Is(err, record.ErrNotFound):
-		return errNoJob
-	case errors.Is(err, record.ErrEnded):
-		return errConflict("The job has ended: it was faster, or somebody was.")
-	case errors.Is(err, record.ErrNotEnded):
-		return errConflict("The job has not ended. Cancel it first.")
-	case errors.Is(err, record.ErrWaiting):
-		return errConflict("The webhook waits for a try already.")
-	}
-	return errAway(err)
-}
-
-func cancelJob() jobAct {
-	return jobAct{
-		action: record.ActionCancelJob, verb: "Cancel", thing: "job", code: "canceled",
+func cancelJob() actOn[record.Inspection] {
+	return actOn[record.Inspection]{
+		action: record.ActionCancelJob, verb: "Cancel", code: "canceled", find: (*Dashboard).inspect, named: jobNamed("job"),
+		check: func(_ *visit, in record.Inspection) error {
+			if in.Job.Status.Terminal() {
+				return record.ErrEnded
+			}
+			return nil
+		},
 		means: func(_ *Dashboard, _ *visit, in record.Inspection) (string, error) {
 			p := in.Job.Progress()
-			if in.Job.Status.Terminal() {
-				return "", explained(record.ErrEnded)
-			}
 			text := "What has not ended does: " + countOf(p.Queued, "picture") + " that wait, and " + countOf(p.Processing, "picture") +
 				" being drawn, whose requests are cut and may be billed. "
 			return text + countOf(p.Succeeded, "picture") + " that there are stay. The caller sees the job as canceled, or as what became of the rest.", nil
@@ -141,18 +61,20 @@ func cancelJob() jobAct {
 	}
 }
 
-func retryJob() jobAct {
-	return jobAct{
-		action: record.ActionRetryJob, verb: "Retry", thing: "job", code: "retried",
-		means: func(d *Dashboard, _ *visit, in record.Inspection) (string, error) {
-			p := in.Job.Progress()
-			n := p.Failed + p.Canceled
+func retryJob() actOn[record.Inspection] {
+	return actOn[record.Inspection]{
+		action: record.ActionRetryJob, verb: "Retry", code: "retried", find: (*Dashboard).inspect, named: jobNamed("job"),
+		check: func(_ *visit, in record.Inspection) error {
 			switch {
 			case !in.Job.Status.Terminal():
-				return "", explained(record.ErrNotEnded)
-			case n == 0:
-				return "", errConflict("No picture of the job failed or was canceled.")
+				return record.ErrNotEnded
+			case lostOf(in.Job) == 0:
+				return errConflict("No picture of the job failed or was canceled.")
 			}
+			return nil
+		},
+		means: func(d *Dashboard, _ *visit, in record.Inspection) (string, error) {
+			n := lostOf(in.Job)
 			text := "A new job of tenant " + in.Job.Tenant + " draws " + countOf(n, "picture") + " again that failed or were canceled, with the same input"
 			return text + d.listPrice(in.Job.Input.Model, in.Job.Input.ImageSize, n) + ". This job stays as it is.", nil
 		},
@@ -161,6 +83,12 @@ func retryJob() jobAct {
 			return jobPath(again.ID), err
 		},
 	}
+}
+
+// lostOf returns how many pictures of a job failed or were canceled.
+func lostOf(j job.Job) int {
+	p := j.Progress()
+	return p.Failed + p.Canceled
 }
 
 // listPrice says what pictures cost by list price, if that is known.
@@ -172,16 +100,20 @@ func (d *Dashboard) listPrice(model, size string, n int) string {
 	return ", for " + dollars(price*int64(n)) + " by list price"
 }
 
-func replayWebhook() jobAct {
-	return jobAct{
-		action: record.ActionReplayWebhook, verb: "Replay", thing: "webhook of job", code: "replayed",
+func replayWebhook() actOn[record.Inspection] {
+	return actOn[record.Inspection]{
+		action: record.ActionReplayWebhook, verb: "Replay", code: "replayed", find: (*Dashboard).inspect, named: jobNamed("webhook of job"),
+		check: func(v *visit, in record.Inspection) error {
+			w, err := webhookOf(v, in)
+			if err == nil && w.State == job.WebhookWaiting {
+				return record.ErrWaiting
+			}
+			return err
+		},
 		means: func(_ *Dashboard, v *visit, in record.Inspection) (string, error) {
 			w, err := webhookOf(v, in)
-			switch {
-			case err != nil:
+			if err != nil {
 				return "", err
-			case w.State == job.WebhookWaiting:
-				return "", explained(record.ErrWaiting)
 			}
 			to := ""
 			if in.Job.Input.Webhook != nil {
@@ -209,13 +141,16 @@ func webhookOf(v *visit, in record.Inspection) (job.Webhook, error) {
 	return job.Webhook{}, errNotFound
 }
 
-func deleteJob() jobAct {
-	return jobAct{
-		action: record.ActionDeleteJob, verb: "Delete", thing: "job", code: "deleted",
-		means: func(_ *Dashboard, _ *visit, in record.Inspection) (string, error) {
+func deleteJob() actOn[record.Inspection] {
+	return actOn[record.Inspection]{
+		action: record.ActionDeleteJob, verb: "Delete", code: "deleted", find: (*Dashboard).inspect, named: jobNamed("job"),
+		check: func(_ *visit, in record.Inspection) error {
 			if !in.Job.Status.Terminal() {
-				return "", explained(record.ErrNotEnded)
+				return record.ErrNotEnded
 			}
+			return nil
+		},
+		means: func(_ *Dashboard, _ *visit, in record.Inspection) (string, error) {
 			return "The job of tenant " + in.Job.Tenant + ", its " + countOf(in.Job.Progress().Succeeded, "stored picture") +
 				" and its webhooks are removed. Nobody can bring them back. What it cost stays in the sums.", nil
 		},

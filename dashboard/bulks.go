@@ -113,48 +113,27 @@ func bulkState(s record.BulkState) state {
 	}[s]
 }
 
-// abortPage asks why a bulk is to be aborted.
-func (d *Dashboard) abortPage(v *visit) error { return d.askToAbort(v, http.StatusOK, "", "") }
-
-func (d *Dashboard) askToAbort(v *visit, status int, reason, wrong string) error {
-	b, err := d.readBulk(v)
-	if err != nil {
-		return err
+func abortBulk() actOn[record.Bulk] {
+	return actOn[record.Bulk]{
+		action: record.ActionAbortBulk, verb: "Abort", code: "aborted", find: (*Dashboard).readBulk,
+		named: func(b record.Bulk) (title, button, back string) {
+			return "bulk " + shortID(b.ID), "bulk", bulkPath(b.ID)
+		},
+		check: func(_ *visit, b record.Bulk) error {
+			if b.State != record.BulkRunning {
+				return record.ErrBulkEnded
+			}
+			return nil
+		},
+		means: func(_ *Dashboard, _ *visit, b record.Bulk) (string, error) {
+			return "From the next job on, nothing more is done. What was done to " + countOf(b.Done, "job") + " stays.", nil
+		},
+		do: func(d *Dashboard, v *visit, b record.Bulk, a record.Act) (string, error) {
+			_, err := d.options.Record.AbortBulk(v.r.Context(), b.ID, a)
+			if err == nil {
+				d.askForBulkSweep(v.r.Context()) // which ends it
+			}
+			return bulkPath(b.ID), err
+		},
 	}
-	if b.State != record.BulkRunning {
-		return errBulkEnded
-	}
-	d.write(v, status, page{name: "act", Title: "Abort bulk " + shortID(b.ID), Main: actForm{
-		Verb: "Abort", Thing: "bulk", Path: v.r.URL.Path, Back: bulkPath(b.ID), Reason: reason, Wrong: wrong,
-		What: "From the next job on, nothing more is done. What was done to " + countOf(b.Done, "job") + " stays.",
-	}})
-	return nil
-}
-
-var errBulkEnded = errConflict("The bulk is not running: it has ended, or somebody was faster.")
-
-// abortBulk aborts a bulk.
-func (d *Dashboard) abortBulk(v *visit) error {
-	reason, wrong := readReason(v.r)
-	if wrong != "" {
-		return d.askToAbort(v, http.StatusUnprocessableEntity, reason, wrong)
-	}
-	_, err := d.options.Record.AbortBulk(v.r.Context(), v.r.PathValue("id"), v.act(record.ActionAbortBulk, reason))
-	d.forgetBulks()
-	switch {
-	case errors.Is(err, record.ErrNotFound):
-		return errNotFound
-	case errors.Is(err, record.ErrBulkEnded):
-		return errBulkEnded
-	case err != nil:
-		return errAway(err)
-	}
-	d.askForBulkSweep(v.r.Context()) // which ends it
-	return v.redirect(bulkPath(v.r.PathValue("id")) + "?done=aborted")
-}
-
-// forgetBulks makes pages read bulks anew.
-func (d *Dashboard) forgetBulks() {
-	d.bulks.forget()
-	d.bulkLists.forget()
 }

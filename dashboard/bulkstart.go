@@ -189,7 +189,7 @@ func (d *Dashboard) startBulk(v *visit) error {
 	if _, err := d.options.Record.StartBulk(v.r.Context(), draft, v.act(draft.Action.Act(), reason)); err != nil {
 		return errAway(err)
 	}
-	d.forgetBulks()
+	d.forget()
 	d.askForBulkSweep(v.r.Context())
 	return v.redirect(bulkPath(draft.ID) + "?done=bulk")
 }

@@ -18,8 +18,8 @@ type Sweeps interface {
 // it.
 const bulkSweepAfter = 2 * time.Second
 
-// askForSweep asks for a sweep soon. If none can be asked for, the next one does the
-// same, later.
+// askForSweep asks for a sweep soon. If none can be asked for, deliveries and the next
+// one do the same, later.
 func (d *Dashboard) askForSweep(ctx context.Context) {
 	d.ask(ctx, func(ctx context.Context) error { return d.options.Sweeps.AskForSweepSoon(ctx, time.Now()) })
 }
