@@ -88,9 +88,7 @@ func (d *Dashboard) errorsPage(v *visit) error {
 	for _, s := range errorSpans {
 		view.Spans = append(view.Spans, spanLink{Path: Path + "/errors?span=" + s.Name, Words: s.Words, Here: s.Name == looked.Name})
 	}
-	if found.Since.After(now.Add(-looked.length + time.Minute)) {
-		view.Since = at(found.Since, now)
-	}
+	view.Since = incomplete(found.Since, now.Add(-looked.length), now)
 	view.sort(found, ignored)
 	for i := range view.Shown {
 		view.Shown[i].Retry = retryGroup(view.Shown[i].Name, looked.ago)

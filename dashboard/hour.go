@@ -68,9 +68,7 @@ func (d *Dashboard) viewHour(l lately, inFlight map[string]int) hourView {
 	now := l.activity.At
 	minute := now.Truncate(time.Minute)
 	v := hourView{Errors: errorKinds(l.activity), Waits: d.drawWaits(l.activity), Paces: drawPaces(l.activity)}
-	if l.slots.Since.After(minute.Add(-chart.Minutes*time.Minute + time.Minute)) {
-		v.Since = at(l.slots.Since, now)
-	}
+	v.Since = incomplete(l.slots.Since, minute.Add(-chart.Minutes*time.Minute), now)
 	names := make([]string, 0, len(d.options.Lanes))
 	for _, known := range d.options.Lanes {
 		names = append(names, known.Name)

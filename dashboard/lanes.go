@@ -149,8 +149,6 @@ func (d *Dashboard) mend(s record.LaneState) string {
 	return lane.MendPause(s.Broken, s.Reason.Code, cmp.Or(d.options.RPMSetting, "GEMINI_RPM"))
 }
 
-func at(t, now time.Time) *moment { return &moment{At: t, now: now} }
-
 // lanesPage shows each lane, and what mends it.
 func (d *Dashboard) lanesPage(v *visit) error {
 	o, err := d.overview(v.r.Context())

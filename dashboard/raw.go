@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -32,15 +33,8 @@ func (d *Dashboard) rawPage(v *visit) error {
 		return err
 	}
 	view := rawView{Path: jobPath(in.Job.ID), Sees: d.options.Pictures.sees(v.who.Role)}
-	if !view.Sees {
-		if doc, err = withoutPictures(doc); err != nil {
-			return err
-		}
-	}
-	if !v.who.Role.may(Operator) {
-		if doc, err = withoutReceiver(doc); err != nil {
-			return err
-		}
+	if doc, err = hide(doc, !view.Sees, !v.who.Role.may(Operator)); err != nil {
+		return err
 	}
 	kept, err := json.Marshal(map[string]any{"attempts": in.Attempts, "places": in.Places, "webhooks": in.Webhooks})
 	if err != nil {
@@ -51,48 +45,34 @@ func (d *Dashboard) rawPage(v *visit) error {
 	return nil
 }
 
-// withoutPictures returns a job as its caller sees it, without the addresses of
-// pictures.
-func withoutPictures(doc []byte) ([]byte, error) {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(doc, &all); err != nil {
-		return nil, err
+// hide returns a job as its caller sees it, without the addresses of pictures, of its
+// receiver, or of both.
+func hide(doc []byte, pictures, receiver bool) ([]byte, error) {
+	if !pictures && !receiver {
+		return doc, nil
 	}
-	var images []map[string]json.RawMessage
-	var input map[string]json.RawMessage
-	if err := json.Unmarshal(all["images"], &images); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(all["input"], &input); err != nil {
-		return nil, err
-	}
-	for _, img := range images {
-		delete(img, "url")
-	}
-	delete(input, "input_images")
-	delete(all, "output")
-	var err error
-	if all["images"], err = json.Marshal(images); err != nil {
-		return nil, err
-	}
-	if all["input"], err = json.Marshal(input); err != nil {
-		return nil, err
-	}
-	return json.Marshal(all)
-}
-
-// withoutReceiver returns a job as its caller sees it, without the receiver's address.
-func withoutReceiver(doc []byte) ([]byte, error) {
 	var all, input map[string]json.RawMessage
+	var images []map[string]json.RawMessage
 	if err := json.Unmarshal(doc, &all); err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(all["input"], &input); err != nil {
+	if err := errors.Join(json.Unmarshal(all["input"], &input), json.Unmarshal(all["images"], &images)); err != nil {
 		return nil, err
 	}
-	delete(input, "webhook")
-	var err error
-	if all["input"], err = json.Marshal(input); err != nil {
+	if pictures {
+		for _, img := range images {
+			delete(img, "url")
+		}
+		delete(input, "input_images")
+		delete(all, "output")
+	}
+	if receiver {
+		delete(input, "webhook")
+	}
+	var errs [2]error
+	all["input"], errs[0] = json.Marshal(input)
+	all["images"], errs[1] = json.Marshal(images)
+	if err := errors.Join(errs[:]...); err != nil {
 		return nil, err
 	}
 	return json.Marshal(all)

@@ -136,9 +136,7 @@ func (d *Dashboard) lanePage(v *visit) error {
 			view.Lane = known
 		}
 	}
-	if failed.Since.After(failed.At.Add(time.Minute - refusalSpan)) {
-		view.Since = at(failed.Since, failed.At)
-	}
+	view.Since = incomplete(failed.Since, failed.At.Add(-refusalSpan), failed.At)
 	d.write(v, http.StatusOK, page{name: "lane", Title: "Lane " + l.Name, Read: true, Main: view})
 	return nil
 }

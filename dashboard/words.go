@@ -96,6 +96,17 @@ type moment struct {
 	now time.Time
 }
 
+func at(t, now time.Time) *moment { return &moment{At: t, now: now} }
+
+// incomplete returns from when on something is complete, or nil if that is the time that
+// was asked for, or less than a minute after it.
+func incomplete(since, asked, now time.Time) *moment {
+	if since.After(asked.Add(time.Minute)) {
+		return at(since, now)
+	}
+	return nil
+}
+
 // Machine returns the time for programs.
 func (m moment) Machine() string { return m.At.UTC().Format(time.RFC3339) }
 

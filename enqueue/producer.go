@@ -150,8 +150,8 @@ type Upload struct {
 // Submit accepts a job: when it returns without an error, the job is recorded and
 // will be worked on. It fails with ErrOutOfBounds or a *CostError before it does
 // anything, with record.ErrIdempotencyMismatch, with a *FullError, with ErrNoLane,
-// with ErrNoPrice, with a *BudgetError, and with the record's errors. Of a submission that is refused, no
-// picture is kept.
+// with ErrNoPrice, with a *BudgetError, and with the record's errors. Of a submission
+// that is refused, no picture is kept.
 //
 // If all lanes that serve the model are paused, the job's images are parked, and a
 // sweep gives them tasks once one is not.

@@ -22,12 +22,11 @@ func WithPauses(lanes []Lane, states map[string]Load) []Lane {
 	return lanes
 }
 
-// Choose returns for each of n images the lane that will reach it first, among
-// those that serve the model and are not paused, also by hand. All of them ask for the one model
-// that ModelFor returns. The first is the lane with the fewest minutes of work
-// in front of it, backlog ÷ RPM. A closed lane counts with the time until it
-// opens. Each image counts into the backlog of the next. Choose returns nil if
-// none serves the model.
+// Choose returns for each of n images the lane that will reach it first, among those
+// that serve the model and are not paused, also by hand. All of them ask for the one
+// model that ModelFor returns. The first is the lane with the fewest minutes of work in
+// front of it, backlog ÷ RPM. A closed lane counts with the time until it opens. Each
+// image counts into the backlog of the next. Choose returns nil if none serves the model.
 func Choose(lanes []Lane, states map[string]Load, model string, n int, now time.Time) []Lane {
 	type candidate struct {
 		lane  Lane

@@ -50,7 +50,8 @@ type BudgetKeeper interface {
 	RaiseBudget(ctx context.Context, raise BudgetRaise, a Act) error
 
 	// RetireBudgets removes periods that ended BudgetsKept ago, and their webhooks, limit
-	// periods at most, and returns how many. What images had reserved in them is not settled any more.
+	// periods at most, and returns how many. What images had reserved in them is not
+	// settled any more.
 	RetireBudgets(ctx context.Context, limit int) (int, error)
 
 	// Settle settles images that ended at least age ago and have a reservation left:

@@ -250,8 +250,8 @@ func (b Bulk) Meets(j job.Job) bool {
 	return j.CompletedAt.IsZero() || !j.CompletedAt.Before(b.At)
 }
 
-// Details returns what the audit tells of a bulk that is started.
-func (d BulkDraft) Details() map[string]string {
+// Detail returns what the audit tells of a bulk that is started.
+func (d BulkDraft) Detail() map[string]string {
 	return map[string]string{"search": d.Text}
 }
 

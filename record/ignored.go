@@ -61,8 +61,8 @@ type Ignore struct {
 	Above int       // until so many attempts or more fail so in ErrorHours hours; 0 for no such end
 }
 
-// Details returns what the audit tells of it.
-func (i Ignore) Details() map[string]string {
+// Detail returns what the audit tells of it.
+func (i Ignore) Detail() map[string]string {
 	all := map[string]string{}
 	if i.Name.Detail != "" {
 		all["words"] = i.Name.Detail

@@ -95,8 +95,8 @@ type Record interface { //nolint:interfacebloat // a record is one thing
 	// by the time of Create, then by id. If the query sifts, List looks at
 	// q.Look() jobs at most. The page may then have fewer jobs than there are,
 	// even none, and still a next one. So it may if its jobs are large: see
-	// MaxSent. A page costs the same however many jobs there are. A job that changes or is removed meanwhile may be shown as it
-	// is then, or be left out.
+	// MaxSent. A page costs the same however many jobs there are. A job that changes
+	// or is removed meanwhile may be shown as it is then, or be left out.
 	List(ctx context.Context, q Query) (Page, error)
 
 	// Enqueued notes that the tasks are on a queue. It is no transition.

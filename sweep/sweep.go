@@ -125,9 +125,9 @@ type Sweeper struct {
 
 // Sweep does one round: each step, page by page, until there is nothing left or
 // the time is up, whatever a service does not answer. It goes on after a step that
-// fails, and returns the errors of all steps. It logs what it did, and what waits then. If there is work left,
-// it asks for the next sweep, and for one soon if there was more to move than one
-// sweep may; if it cannot, the error wraps ErrNoNextSweep.
+// fails, and returns the errors of all steps. It logs what it did, and what waits then.
+// If there is work left, it asks for the next sweep, and for one soon if there was more
+// to move than one sweep may; if it cannot, the error wraps ErrNoNextSweep.
 func (s *Sweeper) Sweep(ctx context.Context) (Swept, error) { return s.sweep(ctx, false) }
 
 // SweepDaily does what Sweep does. It also lists what is stored past retention,

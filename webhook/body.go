@@ -43,10 +43,10 @@ type outline struct {
 }
 
 // Body returns the JSON that tells of an event, less than 20 kB of it. snapshot
-// is the job as callers see it now; an event of a budget has none. What is told has not changed since the event:
-// an event that ends the job tells the whole job, one of an image the image, and
-// each an outline of the job as the event left it. What makes the body too long
-// is left out. Body fails if snapshot is not the JSON of a job with that image.
+// is the job as callers see it now; an event of a budget has none. What is told has not
+// changed since the event: an event that ends the job tells the whole job, one of an
+// image the image, and each an outline of the job as the event left it. What makes the
+// body too long is left out. Body fails if snapshot is not the JSON of a job with that image.
 func Body(hook job.Webhook, snapshot json.RawMessage) ([]byte, error) {
 	body, err := makeBody(hook, snapshot)
 	if err != nil {

@@ -26,9 +26,9 @@ func (a *attempt) reportAnswer(pic job.Picture, err error) {
 	}
 }
 
-// noteLost tells the record what a request was and cost whose attempt somebody else
-// has ended, and that there was none if something is reserved for it. It does not try again: what is lost then is a line in the books, and
-// no picture.
+// noteLost tells the record what the request was and cost of an attempt that somebody
+// else has ended. If none was sent, it tells that only where something is reserved for the
+// image. It does not try again: what is lost then is a line in the books, and no picture.
 func (a *attempt) noteLost(ctx context.Context) {
 	if !a.report.Asked() && a.claim.Image().ReservedMicros == 0 {
 		return

@@ -68,7 +68,7 @@ func (r *Record) StartBulk(ctx context.Context, d record.BulkDraft, a record.Act
 		}
 		b = record.Bulk{BulkDraft: d, Act: a, State: record.BulkRunning, At: now, MovedAt: now}
 		r.setBulk(b, c)
-		r.note(a, d.ID, d.Details(), now, c)
+		r.note(a, d.ID, d.Detail(), now, c)
 		return nil
 	})
 	return b, err

@@ -83,8 +83,8 @@ type tenant struct {
 // A keyName is an idempotency key of a tenant.
 type keyName struct{ Tenant, Key string }
 
-// newEntry returns a job that was just recorded. The first
-// ones are queued and ready; those that do not fit are held. Their start tags begin at tag.
+// newEntry returns a job that was just recorded. Of its images, the first ones, as many as
+// fit, are ready. A budget holds the others. Their start tags begin at tag.
 func newEntry(d record.Draft, fits int, heldBy job.BudgetScope, tag float64, now time.Time) (*entry, error) {
 	input, err := copyInput(d.Input)
 	if err != nil {

@@ -14,7 +14,7 @@ func (r *Record) IgnoreError(ctx context.Context, i record.Ignore, a record.Act)
 	return r.update(ctx, func(now time.Time, c *change) error {
 		i.Until = record.KeptTime(i.Until)
 		r.setIgnored(record.IgnoredError{Ignore: i, At: now, Who: a.Who, Reason: a.Reason}, c)
-		r.note(a, i.Name.Target(), i.Details(), now, c)
+		r.note(a, i.Name.Target(), i.Detail(), now, c)
 		return nil
 	})
 }

@@ -52,7 +52,7 @@ func (r *Record) StartBulk(ctx context.Context, d record.BulkDraft, a record.Act
 	if err != nil {
 		return b, fmt.Errorf("postgres: encode the query of bulk %s: %w", d.ID, err)
 	}
-	about, err := json.Marshal(d.Details())
+	about, err := json.Marshal(d.Detail())
 	if err != nil {
 		return b, fmt.Errorf("postgres: encode what bulk %s is: %w", d.ID, err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // IgnoreError implements record.Ignorer.
 func (r *Record) IgnoreError(ctx context.Context, i record.Ignore, a record.Act) error {
-	detail, err := json.Marshal(i.Details())
+	detail, err := json.Marshal(i.Detail())
 	if err != nil {
 		return fmt.Errorf("postgres: ignore errors: %w", err)
 	}

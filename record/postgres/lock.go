@@ -24,7 +24,8 @@ package postgres
 // Nothing deadlocks, because all statements lock in this order: a tenant;
 // lock_labels or lock_relabel; models, by the lock's number; images, by key;
 // jobs, by key; turns and tenants, which belong to their model; periods of budgets, by
-// scope and time; lanes, by name; sums of hours. A statement that does not wait for a lock may take it out of order.
+// scope and time; lanes, by name; sums of hours. A statement that does not wait for a
+// lock may take it out of order.
 //
 // Who reserves looks for room first, so it takes the locks of the periods with a
 // statement before (make_budgets, lock_budgets): without them, two could take the same

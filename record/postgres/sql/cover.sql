@@ -1,8 +1,9 @@
 -- Settles what a claimed image has been billed so far, and reserves the price of its
 -- next attempt, with budgets as they are now. If one has no room, notes which: then
--- requeue holds the image, and that budget has reached all levels. Does nothing if the claim does not hold. Runs under the
--- locks of the image and of the budgets' periods. Returns the budgets that reached a
--- level, and records a webhook of each of these that has a name for webhooks.
+-- requeue holds the image, and that budget has reached all levels. Does nothing if the
+-- claim does not hold. Runs under the locks of the image and of the budgets' periods.
+-- Returns the budgets that reached a level, and records a webhook of each of these that
+-- has a name for webhooks.
 WITH image AS (
     SELECT job_id, idx, budgets, reserved_micros, billed_micros + @bound_micros AS billed, counted_micros FROM images
     WHERE job_id = @id AND idx = @idx AND claim = @claim AND status = 'processing'
