@@ -72,9 +72,6 @@ func writeCSV(all []record.Spend, zone *time.Location) ([]byte, error) {
 	return out.Bytes(), w.Error()
 }
 
-// exactly returns an amount of millionths as a number.
-func exactly(micros int64) string { return fmt.Sprintf("%d.%06d", micros/1e6, micros%1e6) }
-
 // cell returns a text so that no spreadsheet takes it for a formula.
 func cell(text string) string {
 	if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r\n") || strings.HasPrefix(text, "＝") || strings.HasPrefix(text, "＋") ||

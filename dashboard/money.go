@@ -29,14 +29,16 @@ func dollars(micros int64) string {
 	if micros == 0 {
 		return "–"
 	}
-	text := fmt.Sprintf("%d.%06d", micros/1_000_000, micros%1_000_000)
-	whole, rest, _ := strings.Cut(text, ".")
+	whole, rest, _ := strings.Cut(exactly(micros), ".")
 	rest = strings.TrimRight(rest, "0")
 	for len(rest) < 2 {
 		rest += "0"
 	}
 	return "$" + whole + "." + rest
 }
+
+// exactly returns an amount as a number of dollars, for programs.
+func exactly(micros int64) string { return fmt.Sprintf("%d.%06d", micros/1e6, micros%1e6) }
 
 // listed returns an amount as money does, and a dash for nothing.
 func listed(micros int64) string {

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,12 +42,7 @@ func BudgetsNow(set job.Budgets, states []BudgetState, at time.Time) []BudgetNow
 			now[s.Scope] = b
 		}
 	}
-	return slices.SortedFunc(maps.Values(now), func(a, b BudgetNow) int {
-		if a.Scope < b.Scope {
-			return -1
-		}
-		return 1
-	})
+	return slices.SortedFunc(maps.Values(now), func(a, b BudgetNow) int { return cmp.Compare(a.Scope, b.Scope) })
 }
 
 // Period returns the period of a budget that is set.
