@@ -45,6 +45,11 @@ type BulkKeeper interface {
 	// AdvanceBulk records a step of a bulk, and returns the bulk as it is then. It fails
 	// with ErrBulkMoved if a step was recorded since b was read, or the bulk has ended.
 	AdvanceBulk(ctx context.Context, b Bulk, s BulkStep) (Bulk, error)
+
+	// RetireBulks removes bulks that ended longer than AuditKept ago, those that ended first
+	// first, limit at most, and returns how many. So a bulk is kept for as long as the
+	// audit names it.
+	RetireBulks(ctx context.Context, limit int) (int, error)
 }
 
 var (

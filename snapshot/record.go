@@ -331,6 +331,11 @@ func (r *Record) Bulks(ctx context.Context, before string, limit int) ([]record.
 	return r.record.Bulks(ctx, before, limit)
 }
 
+// RetireBulks implements record.Record.
+func (r *Record) RetireBulks(ctx context.Context, limit int) (int, error) {
+	return r.record.RetireBulks(ctx, limit)
+}
+
 // OpenBulks implements record.Record.
 func (r *Record) OpenBulks(ctx context.Context, limit int) ([]record.Bulk, error) {
 	return r.record.OpenBulks(ctx, limit)

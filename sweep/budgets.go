@@ -81,9 +81,3 @@ func (s *Sweeper) askForBudgets(ctx context.Context) error {
 	}
 	return s.Producer.AskForSweepAt(ctx, next)
 }
-
-// budgets removes periods of budgets that are past their time.
-func (s *Sweeper) budgets(ctx context.Context) (n int, more bool, err error) {
-	n, err = s.Record.RetireBudgets(ctx, page)
-	return n, n == page, err
-}

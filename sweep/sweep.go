@@ -67,6 +67,7 @@ type Swept struct {
 	Audits   int `json:"audits"`   // entries of the audit that are past their time
 	Budgets  int `json:"budgets"`  // periods of budgets that ended more than 400 days ago
 	Bulked   int `json:"bulked"`   // jobs that bulks came to
+	Bulks    int `json:"bulks"`    // bulks that ended more than 400 days ago
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -168,12 +169,13 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"renew", &swept.Renewed, s.renew},
 		{"tell", &swept.Told, s.tell},
 		{"go on with bulks", &swept.Bulked, bulking.step},
-		{"remove sums", &swept.Sums, onlyDaily(daily, s.sums)},
+		{"remove sums", &swept.Sums, onlyDaily(daily, s.forgetSums)},
+		{"retire the audit", &swept.Audits, onlyDaily(daily, s.retireAudit)},
+		{"retire bulks", &swept.Bulks, onlyDaily(daily, s.retireBulks)},
+		{"retire budgets", &swept.Budgets, onlyDaily(daily, s.retireBudgets)},
 		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
 		{"remove orphans", &swept.Orphans, onlyDaily(daily, s.orphans())},
 		{"remove uploads", &swept.Uploads, onlyDaily(daily, s.uploads())},
-		{"retire the audit", &swept.Audits, onlyDaily(daily, s.audits)},
-		{"retire budgets", &swept.Budgets, onlyDaily(daily, s.budgets)},
 	} {
 		for more := true; more && time.Now().Before(end); {
 			n, full, err := step.mend(mending)
@@ -227,7 +229,7 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (record.Backlog, erro
 		"sent", swept.Sent, "renewed", swept.Renewed, "reaped", swept.Reaped,
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
 		"moved", swept.Moved, "released", swept.Released, "settled", swept.Settled, "told", swept.Told,
-		"sums", swept.Sums, "audits", swept.Audits, "budgets", swept.Budgets, "bulked", swept.Bulked,
+		"sums", swept.Sums, "audits", swept.Audits, "budgets", swept.Budgets, "bulked", swept.Bulked, "bulks", swept.Bulks,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {
@@ -340,12 +342,6 @@ func (s *Sweeper) remove(ctx context.Context) (n int, more bool, err error) {
 	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	n = len(jobs) - len(failed)
 	return n, n > 0 && len(jobs) == page, errors.Join(failed[:min(len(failed), maxErrors)]...)
-}
-
-// audits removes entries of the audit that are past their time.
-func (s *Sweeper) audits(ctx context.Context) (n int, more bool, err error) {
-	n, err = s.Record.RetireAudit(ctx, page)
-	return n, n == page, err
 }
 
 // Remove removes a job that has ended: its pictures first, so that a removal

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -118,6 +119,22 @@ func (r *Record) Bulks(ctx context.Context, before string, limit int) (all []rec
 		return nil
 	})
 	return all, err
+}
+
+// RetireBulks implements record.BulkKeeper.
+func (r *Record) RetireBulks(ctx context.Context, limit int) (n int, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		old := slices.DeleteFunc(slices.Collect(maps.Values(r.bulks)), func(b record.Bulk) bool {
+			return b.EndedAt.IsZero() || !b.EndedAt.Before(now.Add(-record.AuditKept))
+		})
+		slices.SortFunc(old, func(a, b record.Bulk) int { return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.ID, b.ID)) })
+		n = min(limit, len(old))
+		for _, b := range old[:n] {
+			r.forgetBulk(b.ID, c)
+		}
+		return nil
+	})
+	return n, err
 }
 
 // OpenBulks implements record.BulkKeeper.

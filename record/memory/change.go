@@ -31,7 +31,8 @@ type change struct {
 	Ignored []record.IgnoredError `json:"ignored,omitempty"`
 	Noticed []record.ErrorName    `json:"noticed,omitempty"` // that are not ignored any more
 
-	Bulks []record.Bulk `json:"bulks,omitempty"`
+	Bulks       []record.Bulk `json:"bulks,omitempty"`
+	ForgotBulks []string      `json:"forgot_bulks,omitempty"` // ids of bulks that were removed
 }
 
 type turnLine struct {
@@ -66,7 +67,7 @@ type budgetLine struct {
 func (c *change) empty() bool {
 	return len(c.Jobs)+len(c.Deleted)+len(c.Turns)+len(c.Tenants)+len(c.Lanes)+len(c.Hours)+len(c.Budgets) == 0 &&
 		len(c.Audit)+len(c.Forgot)+len(c.Tries)+len(c.Sessions)+len(c.Ignored)+len(c.Noticed)+len(c.Bulks) == 0 &&
-		len(c.BudgetHooks)+len(c.Unhooked) == 0
+		len(c.BudgetHooks)+len(c.Unhooked)+len(c.ForgotBulks) == 0
 }
 
 // The setters make a change and note it in c. All changes go through them, also
@@ -178,6 +179,11 @@ func (r *Record) setBulk(b record.Bulk, c *change) {
 	c.Bulks = append(c.Bulks, b)
 }
 
+func (r *Record) forgetBulk(id string, c *change) {
+	delete(r.bulks, id)
+	c.ForgotBulks = append(c.ForgotBulks, id)
+}
+
 // fillIn gives an entry what it may lack if the journal is one of before there was
 // that.
 func (e *entry) fillIn() {
@@ -239,6 +245,9 @@ func (r *Record) apply(kept change) error {
 	}
 	for _, b := range kept.Bulks {
 		r.setBulk(b, &c)
+	}
+	for _, id := range kept.ForgotBulks {
+		r.forgetBulk(id, &c)
 	}
 	return nil
 }

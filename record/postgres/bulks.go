@@ -103,6 +103,15 @@ func (r *Record) Bulks(ctx context.Context, before string, limit int) ([]record.
 	return r.readBulks(ctx, "bulks", pgx.NamedArgs{"before": uuidArg(cmp.Or(before, lastID)), "limit": limit})
 }
 
+// RetireBulks implements record.BulkKeeper.
+func (r *Record) RetireBulks(ctx context.Context, limit int) (n int, err error) {
+	args := pgx.NamedArgs{"kept": record.AuditKept, "limit": limit}
+	if err := r.send(ctx, call{statement: "retire_bulks", args: args, read: counting(&n)}); err != nil {
+		return 0, fmt.Errorf("postgres: remove old bulks: %w", err)
+	}
+	return n, nil
+}
+
 // OpenBulks implements record.BulkKeeper.
 func (r *Record) OpenBulks(ctx context.Context, limit int) ([]record.Bulk, error) {
 	return r.readBulks(ctx, "open_bulks", pgx.NamedArgs{"limit": limit})

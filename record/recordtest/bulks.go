@@ -16,6 +16,7 @@ var bulkTests = []contractTest{
 	{"meets the jobs of its query, those that ended meanwhile too, and tells of retries", meetsJobs},
 	{"measures pictures by model and size, without jobs that were retried", measuresBulks},
 	{"lists the latest first, and those that have not ended the first one first", listsBulks},
+	{"is removed long after it ended, and not before", keepsBulks},
 	{"is named in the audit of each job", bulkActs},
 }
 
@@ -202,6 +203,18 @@ func listsBulks(f *fixture) {
 	f.wantEqual("those that have not ended", open, []record.Bulk{a, c})
 }
 
+func keepsBulks(f *fixture) {
+	open := f.startBulk(record.BulkCancel, record.SearchQuery{})
+	ended, err := f.record.AdvanceBulk(f.ctx, f.startBulk(record.BulkRetry, record.SearchQuery{}), record.BulkStep{End: true})
+	f.wantErr(err, nil)
+	n, err := f.record.RetireBulks(f.ctx, plenty)
+	f.wantErr(err, nil)
+	f.wantEqual("how many were removed", n, 0)
+	all, err := f.record.Bulks(f.ctx, "", plenty)
+	f.wantErr(err, nil)
+	f.wantEqual("the bulks", all, []record.Bulk{ended, open})
+}
+
 func bulkActs(f *fixture) {
 	id := f.create(1)[0].JobID
 	a := f.act(record.ActionCancelJob)
@@ -216,6 +229,20 @@ func bulkActs(f *fixture) {
 		record.AuditEntry{Act: a, Target: id, Detail: map[string]string{"pictures": "1", "bulk": inBulk.Bulk}},
 		record.AuditEntry{Act: a, Target: id, Detail: map[string]string{"as": d.ID, "pictures": "1", "bulk": inBulk.Bulk}},
 	)
+}
+
+// retireBulks removes bulks, now and then after their time.
+func (h *history) retireBulks(*rapid.T) {
+	if rapid.IntRange(0, 9).Draw(h.T, "later") == 0 {
+		h.pass(record.AuditKept)
+	}
+	limit := h.limit()
+	want, wantErr := h.spec.RetireBulks(h.ctx, limit)
+	got, gotErr := h.real.RetireBulks(h.ctx, limit)
+	same(h, want, wantErr, got, gotErr)
+	left, wantErr := h.spec.Bulks(h.ctx, "", plenty)
+	gotLeft, gotErr := h.real.Bulks(h.ctx, "", plenty)
+	same(h, left, wantErr, gotLeft, gotErr)
 }
 
 // bulk starts one, aborts one, or lets one come to its next job, as a sweep does.

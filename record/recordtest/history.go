@@ -93,7 +93,7 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		},
 		"operators": {
 			"pauseByHand": h.pauseByHand, "resumeByHand": h.resumeByHand, "audit": h.audit, "retireAudit": h.retireAudit,
-			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "bulk": h.bulk, "operators": h.compareOperators,
+			"logins": h.logins, "endSession": h.endSession, "ignoreErrors": h.ignoreErrors, "bulk": h.bulk, "retireBulks": h.retireBulks, "operators": h.compareOperators,
 			"cancelByHand": h.cancelByHand, "deleteByHand": h.deleteByHand, "replayByHand": h.replayByHand, "createByHand": h.createByHand,
 		},
 	}

@@ -1,8 +1,11 @@
 package sweep_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,4 +34,27 @@ func TestDailySweepRemovesWhatIsOldOfTheAudit(t *testing.T) {
 	if diff := cmp.Diff(sweep.Swept{Audits: 120}, swept); diff != "" {
 		t.Errorf("swept daily (-want +got):\n%s", diff)
 	}
+}
+
+// A bulk is kept for as long as the audit of its start. The daily sweep removes it then,
+// also while the bucket does not answer.
+func TestDailySweepRemovesOldBulks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, sweepQueue)
+		b.sweeper.Objects = &silent{}
+		bulk := b.bulk(t, record.BulkCancel)
+		b.sweepOnce(t) // it meets no job, and ends
+		b.ended(t)     // which is past retention by then
+		b.advance(record.AuditKept)
+		if swept, _ := b.sweeper.Sweep(t.Context()); swept.Bulks != 0 {
+			t.Errorf("a sweep that is not daily: %+v", swept)
+		}
+		swept, err := b.sweeper.SweepDaily(t.Context())
+		if swept.Bulks != 1 || swept.Audits != 1 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("swept daily: %+v, %v", swept, err)
+		}
+		if _, err := b.record.Bulk(t.Context(), bulk.ID); !errors.Is(err, record.ErrNotFound) {
+			t.Errorf("the bulk: %v", err)
+		}
+	})
 }
