@@ -55,6 +55,7 @@ type bulking struct {
 	left       int // jobs that it may still come to
 	end        time.Time
 	unfinished bool // there is more to do than one sweep may
+	faulty     bool // something failed that is no job's fault: there may be more to do
 }
 
 func newBulking(s *Sweeper) *bulking {
@@ -65,7 +66,7 @@ func newBulking(s *Sweeper) *bulking {
 func (b *bulking) step(ctx context.Context) (n int, more bool, err error) {
 	open, err := b.Record.OpenBulks(ctx, openBulks)
 	if err != nil || len(open) == 0 {
-		b.unfinished = err == nil && b.unfinished && len(open) > 0
+		b.faulty, b.unfinished = b.faulty || err != nil, b.unfinished && err != nil
 		return 0, false, err
 	}
 	var errs []error
@@ -81,9 +82,14 @@ func (b *bulking) step(ctx context.Context) (n int, more bool, err error) {
 		}
 	}
 	b.left -= n
+	b.faulty = b.faulty || len(errs) > 0
 	b.unfinished = true // until a look finds none
 	return n, stuck < len(open) && b.room(), errors.Join(errs...)
 }
+
+// hurries reports whether the next sweep is to come within seconds. If nothing but a
+// fault came of this one, it has time: the fault would be there still.
+func (b *bulking) hurries() bool { return b.unfinished && (!b.faulty || b.left < bulkJobs) }
 
 // room reports whether the sweep may come to a further job.
 func (b *bulking) room() bool { return b.left > 0 && time.Now().Before(b.end) }

@@ -258,10 +258,12 @@ func TestABulkGoesOnPastWhatIsRefused(t *testing.T) {
 	}
 }
 
-// A fault of the service lets a bulk wait for the next sweep. A job that fails so three
+// A fault of the service lets a bulk wait for the next sweep, which comes a minute later
+// or more: a fault rarely ends within seconds. A job that fails so three
 // times counts as failed, so that it does not hold up the others.
 func TestAFaultHoldsUpABulkForThreeSweeps(t *testing.T) {
 	b := setup(t, sweepQueue)
+	began := time.Now()
 	r := &retrier{bundle: b, err: errors.New("connection refused")}
 	b.sweeper.Retrier = r
 	b.canceled(t, 2)
@@ -271,6 +273,11 @@ func TestAFaultHoldsUpABulkForThreeSweeps(t *testing.T) {
 			t.Errorf("sweep %d: %v", n, err)
 		}
 		b.wantBulk(t, bulk.ID, record.BulkRunning, 0, 0, 0)
+	}
+	for _, r := range b.queue.Requests {
+		if at := r.GetTask().GetScheduleTime().AsTime(); r.GetParent() == sweepQueue && at.Before(began.Add(30*time.Second)) {
+			t.Errorf("a sweep is asked for at %s, and the fault was at %s", at, began)
+		}
 	}
 	if r.calls != 2 {
 		t.Errorf("it was tried %d times in 2 sweeps", r.calls)
@@ -299,4 +306,33 @@ func TestAnAbortHoldsFromTheNextJobOn(t *testing.T) {
 	}
 	b.sweepOnce(t)
 	b.wantBulk(t, bulk.ID, record.BulkAborted, 1, 0, 0)
+}
+
+// unread is a record of which bulks cannot be read for a moment.
+type unread struct {
+	record.Record
+
+	fails bool
+}
+
+func (r *unread) OpenBulks(ctx context.Context, limit int) ([]record.Bulk, error) {
+	if r.fails {
+		return nil, errors.New("canceling statement due to statement timeout")
+	}
+	return r.Record.OpenBulks(ctx, limit)
+}
+
+// A bulk does not wait for the daily sweep because one look at bulks failed.
+func TestASweepThatCannotReadBulksAsksForTheNextOne(t *testing.T) {
+	b := setup(t, sweepQueue)
+	broken := &unread{Record: b.record}
+	b.sweeper.Record = broken
+	for fails, want := range []int{0, 2} { // in time, and soon
+		broken.fails = fails == 1
+		before := len(b.queue.Requests)
+		_, err := b.sweeper.Sweep(t.Context())
+		if asked := len(b.queue.Requests) - before; (err != nil) != broken.fails || asked != want {
+			t.Errorf("fails: %t: %d sweeps are asked for, want %d; %v", broken.fails, asked, want, err)
+		}
+	}
 }

@@ -190,11 +190,11 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 	if err != nil {
 		errs = append(errs, fmt.Errorf("sweep: %w", err))
 	}
-	if bulking.unfinished {
+	if bulking.hurries() {
 		errs = append(errs, s.askForBulks(ctx))
 	}
-	if err != nil || bulking.unfinished || b.Waiting+b.Processing+b.Untold > 0 { // if it is not known what is left, there may be something
-		errs = append(errs, s.askForNext(ctx, b.Held > 0, placing.unfinished || mayFree(b)))
+	if err != nil || bulking.unfinished || bulking.faulty || b.Waiting+b.Processing+b.Untold > 0 { // if it is not known what is left, there may be something
+		errs = append(errs, s.askForNext(ctx, b.Held > 0, placing.unfinished || bulking.faulty || mayFree(b)))
 	}
 	return swept, errors.Join(errs...)
 }
