@@ -26,6 +26,7 @@ var (
 	LocalPath     = localPath
 	Number        = number
 	Forecast      = forecast
+	DrawDays      = drawDays
 	WriteCSV      = writeCSV
 	Money         = money
 )

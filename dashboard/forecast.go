@@ -92,7 +92,12 @@ func forecast(days []record.Spend, now time.Time) forecastView {
 // brought no picture.
 func drawDays(id, title string, from, to time.Time, spent []record.Spend) template.HTML {
 	var days []chart.Day
-	for day := from; day.Before(to); day = day.AddDate(0, 0, 1) {
+	year, month, first := from.Date()
+	for n := first; ; n++ {
+		day := job.DayBegin(year, month, n, from.Location()).In(from.Location())
+		if !day.Before(to) {
+			break
+		}
 		d := chart.Day{Name: strconv.Itoa(day.Day()), Full: day.Format("2 January"), Parts: []int64{0, 0}}
 		for _, s := range spent {
 			if s.At.Equal(day) {

@@ -79,15 +79,15 @@ func readMonth(asked url.Values, now time.Time) month {
 		}
 	}
 	now = now.In(m.zone)
-	m.from = time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, m.zone)
+	m.from = job.DayBegin(now.Year(), now.Month(), 1, m.zone).In(m.zone)
 	if text := strings.TrimSpace(asked.Get("month")); text != "" {
-		if from, err := time.ParseInLocation(monthFormat, text, m.zone); err != nil || from.Year() < 1970 {
+		if from, err := time.Parse(monthFormat, text); err != nil || from.Year() < 1970 {
 			m.wrong = "There is no such month. Write one as " + m.from.Format(monthFormat) + "."
 		} else {
-			m.from = from
+			m.from = job.DayBegin(from.Year(), from.Month(), 1, m.zone).In(m.zone)
 		}
 	}
-	m.to = m.from.AddDate(0, 1, 0)
+	m.to = job.DayBegin(m.from.Year(), m.from.Month()+1, 1, m.zone).In(m.zone)
 	return m
 }
 

@@ -89,3 +89,29 @@ func TestMoney(t *testing.T) {
 		}
 	}
 }
+
+// A month has each of its days once, also those that have no midnight, as 6 September
+// 2026 in Santiago and 8 March in Havana.
+func TestDaysOfAMonthWhoseClocksAreSet(t *testing.T) {
+	for name, odd := range map[string]time.Time{
+		"America/Santiago": time.Date(2026, time.September, 6, 0, 0, 0, 0, time.UTC), "America/Havana": time.Date(2026, time.March, 8, 0, 0, 0, 0, time.UTC),
+	} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var spent []record.Spend
+		q := record.SpendQuery{Zone: zone}
+		for day := 1; day <= 30; day++ {
+			spent = append(spent, record.Spend{At: q.Day(2026, odd.Month(), day), Sums: record.Sums{CostMicros: 1_000_000}})
+		}
+		drawn := string(dashboard.DrawDays("id", "title", spent[0].At.In(zone), q.Day(2026, odd.Month(), 31).In(zone), spent))
+		if want := "$30.00 on 30 days, $1.00 on the day with the most"; !strings.Contains(drawn, want) {
+			t.Errorf("%s: no %q in %s", name, want, drawn)
+		}
+		file, err := dashboard.WriteCSV(spent, zone)
+		if day := odd.Format(time.DateOnly); err != nil || strings.Count(string(file), day) != 1 {
+			t.Errorf("%s: %s is not in the file once: %v\n%s", name, day, err, file)
+		}
+	}
+}

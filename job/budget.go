@@ -31,14 +31,14 @@ const (
 func (b Budget) Period(at time.Time) (from, to time.Time) {
 	year, month, day := at.In(b.Zone).Date()
 	if b.Per == PerMonth {
-		return beginning(year, month, 1, b.Zone), beginning(year, month+1, 1, b.Zone)
+		return DayBegin(year, month, 1, b.Zone), DayBegin(year, month+1, 1, b.Zone)
 	}
-	return beginning(year, month, day, b.Zone), beginning(year, month, day+1, b.Zone)
+	return DayBegin(year, month, day, b.Zone), DayBegin(year, month, day+1, b.Zone)
 }
 
-// beginning returns the first moment of a day. That is not midnight where clocks are
-// set forward at midnight.
-func beginning(year int, month time.Month, day int, zone *time.Location) time.Time {
+// DayBegin returns the first moment of a day, in UTC. That is not midnight where clocks
+// are set forward at midnight.
+func DayBegin(year int, month time.Month, day int, zone *time.Location) time.Time {
 	noon := time.Date(year, month, day, 12, 0, 0, 0, zone) // of a day in its normal form
 	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
 	if t.Day() != noon.Day() {

@@ -128,5 +128,5 @@ func (q SpendQuery) Period(hour time.Time) time.Time {
 
 // Day returns the begin of a day of q.
 func (q SpendQuery) Day(year int, month time.Month, day int) time.Time {
-	return time.Date(year, month, day, 0, 0, 0, 0, q.Zone).UTC()
+	return job.DayBegin(year, month, day, q.Zone)
 }
