@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"golang.org/x/sync/singleflight"
 )
 
 // What Google says of its Identity-Aware Proxy:
@@ -49,9 +50,11 @@ type IAP struct {
 	Roles    []IAPRole
 	Client   *http.Client // that fetches Google's keys
 
+	flight singleflight.Group // of questions for the keys
+
 	mu    sync.Mutex
 	keys  map[string]*ecdsa.PublicKey // by id
-	asked time.Time
+	asked time.Time                   // zero as long as there are no keys
 }
 
 // iapClaims is what the proxy says of an account.
@@ -95,29 +98,51 @@ func (p *IAP) role(claims iapClaims) Role {
 }
 
 // key returns Google's key of an id. It asks for the keys if it has none, if they
-// are old, and if the id is not among them; one caller at a time.
+// are old, and if the id is not among them. Who comes meanwhile and needs them waits
+// for the same answer.
 func (p *IAP) key(ctx context.Context, id string) (*ecdsa.PublicKey, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	age := time.Since(p.asked)
-	if key, known := p.keys[id]; known && age < keysLast {
-		return key, nil
-	}
-	if p.asked.IsZero() || age >= keysAgain {
-		p.asked = time.Now()
-		keys, err := p.fetch(ctx)
-		if err != nil && p.keys == nil {
-			p.asked = time.Time{}
+	key, due := p.known(id)
+	if due {
+		if _, err, _ := p.flight.Do("", func() (any, error) { return nil, p.refresh(ctx, id) }); err != nil {
 			return nil, err
 		}
-		if err == nil {
-			p.keys = keys
-		}
+		key, _ = p.known(id)
 	}
-	if key, known := p.keys[id]; known {
-		return key, nil
+	if key == nil {
+		return nil, fmt.Errorf("dashboard: no key of Google's has the id %.40q", id)
 	}
-	return nil, fmt.Errorf("dashboard: no key of Google's has the id %.40q", id)
+	return key, nil
+}
+
+// known returns the key of an id, or nil, and whether the keys are to be asked for.
+func (p *IAP) known(id string) (key *ecdsa.PublicKey, due bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key = p.keys[id]
+	age := time.Since(p.asked)
+	if key != nil && age < keysLast {
+		return key, false
+	}
+	return key, p.asked.IsZero() || age >= keysAgain
+}
+
+// refresh asks for the keys, unless another caller has just done so. If that fails, it
+// keeps those that there are; it fails if there are none.
+func (p *IAP) refresh(ctx context.Context, id string) error {
+	if _, due := p.known(id); !due {
+		return nil
+	}
+	keys, err := p.fetch(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil && p.keys == nil {
+		return err
+	}
+	p.asked = time.Now()
+	if err == nil {
+		p.keys = keys
+	}
+	return nil
 }
 
 // A jwk is a key as Google publishes it.

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ type google struct {
 	keys  map[string]*ecdsa.PrivateKey
 	asked int
 	away  bool
+	hangs bool // until the caller gives up
 }
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
@@ -42,6 +44,10 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 
 func (g *google) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.asked++
+	if g.hangs {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
 	if g.away || r.URL.String() != "https://www.gstatic.com/iap/verify/public_key-jwk" {
 		return nil, errors.New("away")
 	}
@@ -235,6 +241,33 @@ func TestIAPKeysAreKept(t *testing.T) {
 		time.Sleep(time.Hour)
 		if got := ask("k1", p.key); got != 200 || p.google.asked != 3 {
 			t.Errorf("while Google is away: answered %d after %d questions", got, p.google.asked)
+		}
+	})
+}
+
+// While Google does not answer, nobody waits for it longer than one question takes,
+// however many come.
+func TestIAPKeysAreWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := setupIAP(t)
+		p.google.hangs = true
+		assertion := signed(t, jwt.SigningMethodES256, "k1", p.key, claims(nil))
+		began := time.Now()
+		var group sync.WaitGroup
+		for range 10 {
+			group.Go(func() {
+				if resp := p.ask(path, assertion); resp.StatusCode != http.StatusUnauthorized {
+					t.Errorf("answered %s", resp.Status)
+				}
+			})
+		}
+		group.Wait()
+		if took := time.Since(began); took > 5*time.Second || p.google.asked != 1 {
+			t.Errorf("10 callers took %s and %d questions", took, p.google.asked)
+		}
+		p.google.hangs = false
+		if resp := p.ask(path, assertion); resp.StatusCode != http.StatusOK {
+			t.Errorf("once Google answers again: %s", resp.Status)
 		}
 	})
 }
