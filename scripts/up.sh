@@ -304,7 +304,8 @@ ask_api() { # ask_api URL [CURL-ARGUMENT…]
     stop "the API does not do it: $(head -c 500 "$state/picture.json" 2>/dev/null)"
 }
 
-# draw asks for one picture, once for all runs: they have one idempotency key.
+# draw asks for one picture, once for all runs: they have one idempotency key. After
+# one that ended without success, the next run asks for another.
 draw() {
   local url try
   say "a picture"
@@ -319,6 +320,9 @@ draw() {
       *) break ;;
     esac
   done
+  case $(part status) in
+    failed | partial | canceled) PICTURE_KEY='' && keep ;;
+  esac
   [ "$(part status)" = succeeded ] ||
     stop "the picture is $(part status): $(head -c 500 "$state/picture.json"). \`gcloud run jobs execute $DOCTOR_JOB --region=$REGION --wait\` finds out why"
   say "it cost $(part cost_usd) US dollars; the API is $url, and its key is API_KEY in $state/settings"

@@ -27,6 +27,7 @@ type account struct {
 	made    map[string]int    // what was made, and how often
 	secrets string            // what the last apply was handed
 	keys    map[string]bool   // idempotency keys of pictures
+	ends    string            // how a picture ends
 	// killed is which of the calls that make something kills the script after
 	// it is done; 0 is none.
 	killed int
@@ -34,7 +35,7 @@ type account struct {
 }
 
 func newAccount() *account {
-	return &account{made: map[string]int{}, keys: map[string]bool{}, answers: map[string]string{
+	return &account{made: map[string]int{}, keys: map[string]bool{}, ends: "succeeded", answers: map[string]string{
 		"terraform version":                              "Terraform v1.11.4\n",
 		"gcloud auth list":                               "me@example.com\n",
 		"gcloud auth application-default":                "token\n",
@@ -98,7 +99,7 @@ func (a *account) call(args []string) (string, error) {
 	case strings.HasSuffix(line, "terraform output -raw api_url"):
 		return "https://api.example.com", nil
 	case strings.Contains(line, "https://api.example.com/api/jobs/019a"):
-		return "", a.respond(args, "succeeded")
+		return "", a.respond(args, a.ends)
 	}
 	return "", fmt.Errorf("no such call: %s", line)
 }
@@ -284,6 +285,23 @@ func TestUpAfterItWasKilled(t *testing.T) {
 				t.Errorf("the secrets changed (-before +now):\n%s", cmp.Diff(before, a.secrets))
 			}
 		})
+	}
+}
+
+// A picture that failed stays so under its idempotency key. Run again once that is
+// mended, it asks for another one; one that is still drawn, it goes on waiting for.
+func TestUpAfterAPictureThatDidNotCome(t *testing.T) {
+	t.Parallel()
+	for ends, want := range map[string]int{"failed": 2, "queued": 1} {
+		l, a := newLaptop(t), newAccount()
+		a.ends = ends
+		if output, ok := l.up(t, a); ok || !strings.Contains(output, "the picture is "+ends) {
+			t.Errorf("it succeeded: %t\n%s", ok, output)
+		}
+		a.ends = "succeeded"
+		if output, ok := l.up(t, a); !ok || len(a.keys) != want {
+			t.Errorf("%s: the second run succeeded: %t; %d pictures, want %d\n%s", ends, ok, len(a.keys), want, output)
+		}
 	}
 }
 
