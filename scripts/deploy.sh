@@ -35,18 +35,18 @@ CANARY_MINUTES=${CANARY_MINUTES:-10} # for which it is watched; 0: until canary.
 # ---- Undoing ----------------------------------------------------------------
 
 step="check the settings"
-undo=() # commands, newest first
+undo=()       # commands, newest first
+candidates=() # revisions that this deploy made
 
 # before notes the command that undoes the next step. It is noted before that
 # step, because the step may fail half-way.
 before() { undo=("$1" ${undo[@]+"${undo[@]}"}); }
 
-# Revisions that shall not stay once they are replaced: they never had all
-# traffic, and a roll-back to what ran before must not find them.
-discard=()
-discard_revisions() {
+# discard_revisions deletes revisions that never had all traffic, and have been
+# replaced: a roll-back to what ran before must not find them.
+discard_revisions() { # discard_revisions REVISION…
   local revision
-  for revision in ${discard[@]+"${discard[@]}"}; do
+  for revision in "$@"; do
     run revisions delete "$revision" || echo "deploy: $revision could not be deleted; a roll-back may find it" >&2
   done
 }
@@ -65,7 +65,7 @@ finish() {
   if [ -n "$incomplete" ]; then
     echo "deploy: the ROLL-BACK IS INCOMPLETE. What failed, to be done by hand:$incomplete" >&2
   elif [ ${#undo[@]} -gt 0 ]; then
-    discard_revisions
+    discard_revisions ${candidates[@]+"${candidates[@]}"}
     echo "deploy: $version was rolled back; what ran before runs again" >&2
   fi
   exit 1
@@ -186,13 +186,10 @@ step="look up what runs"
 find_services
 revisions=() # that serve, of each of the services
 images=()
-leftover=()
 for service in "${services[@]}"; do
   revision=$(serving "$service")
   revisions+=("$revision")
   images+=("$(image_of "$revision")")
-  latest=$(latest_of "$service")
-  [ "$latest" = "$revision" ] || leftover+=("$latest") # of a deploy that was killed
 done
 worker_before=${images[0]}
 
@@ -222,7 +219,6 @@ run jobs update "$MIGRATE_JOB" --image="$image"
 run jobs execute "$MIGRATE_JOB" --wait
 
 # The worker comes first: it must understand the tasks that the others create.
-candidates=()
 for ((i = 0; i < ${#services[@]}; i++)); do
   service=${services[i]}
   step="start the candidate of $service"
@@ -233,10 +229,11 @@ for ((i = 0; i < ${#services[@]}; i++)); do
   gcloud run services update-traffic $service --to-latest --remove-tags=$tag $where"
   # --tag is not used here: with it, gcloud would name the revision, and
   # Terraform would see a name that it has not given.
+  latest=$(latest_of "$service")
   run services update "$service" --image="$image" --no-traffic ${quota:+"$quota"}
   run services update-traffic "$service" --update-tags="$tag=LATEST"
   candidates+=("$(latest_of "$service")")
-  discard+=("${candidates[i]}")
+  [ "$latest" = "${revisions[i]}" ] || discard_revisions "$latest" # of a deploy that was killed
 
   step="smoke-test $service"
   say "$step"
@@ -278,6 +275,4 @@ done
 
 step="tag the image"
 tag_live "$image"
-discard=(${leftover[@]+"${leftover[@]}"})
-discard_revisions
 say "$version is in service; \`scripts/rollback.sh previous\` goes back"

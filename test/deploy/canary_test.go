@@ -96,6 +96,24 @@ func TestCanaryEndsWithASecondCall(t *testing.T) {
 	}
 }
 
+// A canary goes back to what served, and not to what a deploy left that was killed
+// before it gave its candidates any traffic.
+func TestCanaryGoesBackToNothingThatNeverServed(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	for name, s := range c.services {
+		s.pinned = s.revisions[len(s.revisions)-1].name
+		c.make(name, revision{image: repository + "@sha256:bad", rpm: "60", secret: "1"})
+	}
+	if output, ok := c.deploy(t, "CANARY=10", "CANARY_MINUTES=0"); !ok {
+		t.Fatal(output)
+	}
+	output, ok := c.runScript(t, nil, "canary.sh", "abort")
+	if diff := cmp.Diff(both(imageNow, "60", "1"), c.runs(t)); !ok || diff != "" {
+		t.Errorf("it succeeded: %t; what runs (-want +got):\n%s\n%s", ok, diff, output)
+	}
+}
+
 // While a canary is under way, a deploy is refused and says how to go on.
 func TestDeployDuringACanary(t *testing.T) {
 	t.Parallel()
