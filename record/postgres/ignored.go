@@ -19,7 +19,7 @@ func (r *Record) IgnoreError(ctx context.Context, i record.Ignore, a record.Act)
 	}
 	args := nameArgs(i.Name, a)
 	args["until"], args["above"], args["about"] = timeArg(i.Until), i.Above, string(detail)
-	if err := r.send(ctx, call{statement: "ignore_error", args: args}); err != nil {
+	if err := r.send(ctx, call{statement: "lock_ignored"}, call{statement: "ignore_error", args: args}); err != nil {
 		return fmt.Errorf("postgres: ignore errors: %w", err)
 	}
 	return nil

@@ -13,7 +13,8 @@ package postgres
 // against one bound. Nothing else does.
 //
 // A try to log in takes the locks of its user and its address, by the lock's
-// number, and nothing else.
+// number, and nothing else. Who ignores errors takes one lock (lock_ignored), and
+// nothing else.
 //
 // A statement that takes an image from one model to another takes the locks of
 // both. A statement that goes by jobs looks up the models of their images, and

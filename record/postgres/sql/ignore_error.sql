@@ -1,5 +1,6 @@
 -- Ignores a group of errors, in place of what was kept of it, and writes that to the
--- audit. Removes what was ignored until a time that has come.
+-- audit. Removes what was ignored until a time that has come. Runs under the lock of
+-- lock_ignored: another call could be writing what this one removes.
 WITH past AS (
     DELETE FROM ignored_errors
     WHERE until <= now() AND (outcome, detail, lane) <> (@outcome::text, @detail::text, @lane::text)
