@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/go-chi/httprate"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/lane"
@@ -114,6 +115,7 @@ type Dashboard struct {
 	origins *http.CrossOriginProtection
 	tries   *httprate.RateLimiter // by address; in front of what the record counts
 	hashing chan struct{}         // a place for each password that may be compared at once
+	compare func(hash, password []byte) error
 }
 
 // New returns the handler of all pages.
@@ -122,7 +124,7 @@ func New(options Options) *Dashboard {
 		options: options, policy: policy(options.Pictures), assets: loadAssets(),
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),
 		tries:   httprate.NewRateLimiter(triesAMinute, time.Minute),
-		hashing: make(chan struct{}, hashesAtOnce),
+		hashing: make(chan struct{}, hashesAtOnce), compare: bcrypt.CompareHashAndPassword,
 	}
 	d.overviews.lasts, d.lately.lasts, d.lists.lasts, d.jobs.lasts = readingLasts, readingLasts, readingLasts, readingLasts
 	d.budgets.lasts, d.failures.lasts, d.bulkLists.lasts, d.bulks.lasts = readingLasts, readingLasts, readingLasts, readingLasts

@@ -36,3 +36,6 @@ var ParseSearch = parseSearch
 
 // With is with, for tests.
 func (s *search) With(key, value string) string { return s.with(key, value) }
+
+// SetCompare sets what compares a password with a hash, for tests.
+func (d *Dashboard) SetCompare(compare func(hash, password []byte) error) { d.compare = compare }

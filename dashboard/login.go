@@ -57,27 +57,18 @@ func (d *Dashboard) logIn(v *visit) error {
 		return errForm
 	}
 	name, password := v.r.PostForm.Get("user"), v.r.PostForm.Get("password")
-	try := record.LoginTry{ID: uuid.NewString(), User: fingerprint(name), Address: address}
 	ctx := v.r.Context()
-	if err := d.options.Record.BeginLogin(ctx, try); err != nil {
-		if many, ok := errors.AsType[*record.TooManyLoginsError](err); ok {
-			d.options.Log.WarnContext(ctx, "dashboard: too many logins failed", "address", address)
-			return errTooMany(many.RetryAfter)
-		}
-		return errAway(err)
-	}
-	u, ok, err := d.check(ctx, name, password)
-	if err != nil {
+	u, ok, err := d.try(ctx, name, password, record.LoginTry{ID: uuid.NewString(), User: fingerprint(name), Address: address})
+	switch many, isMany := errors.AsType[*record.TooManyLoginsError](err); {
+	case isMany:
+		d.options.Log.WarnContext(ctx, "dashboard: too many logins failed", "address", address)
+		return errTooMany(many.RetryAfter)
+	case err != nil:
 		return err
-	}
-	if !ok {
+	case !ok:
 		d.options.Log.WarnContext(ctx, "dashboard: a login failed", "address", address)
 		d.write(v, http.StatusUnauthorized, d.loginForm(v.r.PostForm.Get("next"), "The name or the password is wrong."))
 		return nil
-	}
-	act := record.Act{Who: u.Name, Role: string(u.Role), Action: record.ActionLogIn}
-	if err := d.options.Record.EndLogin(ctx, try, act); err != nil {
-		return errAway(err)
 	}
 	cookie, err := newSession(u.Name, time.Now()).sign(u)
 	if err != nil {
@@ -94,26 +85,55 @@ func fingerprint(name string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// check compares a password. It takes as long for a name that is unknown as for the
-// slowest that is known.
-func (d *Dashboard) check(ctx context.Context, name, password string) (User, bool, error) {
+// try counts a try to log in, and compares its password. It waits for its turn before
+// both: so a flood neither holds the record's connections, nor is a try counted that was
+// never compared. It fails with a *record.TooManyLoginsError or a *problem.
+func (d *Dashboard) try(ctx context.Context, name, password string, t record.LoginTry) (User, bool, error) {
+	leave, err := d.awaitTurn(ctx)
+	if err != nil {
+		return User{}, false, err
+	}
+	defer leave()
+	if err := d.options.Record.BeginLogin(ctx, t); err != nil {
+		if many, ok := errors.AsType[*record.TooManyLoginsError](err); ok {
+			return User{}, false, many
+		}
+		return User{}, false, errAway(err)
+	}
+	u, ok := d.check(name, password)
+	if !ok {
+		return User{}, false, nil
+	}
+	if err := d.options.Record.EndLogin(ctx, t, record.Act{Who: u.Name, Role: string(u.Role), Action: record.ActionLogIn}); err != nil {
+		return User{}, false, errAway(err)
+	}
+	return u, true, nil
+}
+
+// awaitTurn waits until a password may be compared. The caller calls leave afterwards.
+func (d *Dashboard) awaitTurn(ctx context.Context) (leave func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, hashPatience)
 	defer cancel()
 	select {
 	case d.hashing <- struct{}{}:
-		defer func() { <-d.hashing }()
+		return func() { <-d.hashing }, nil
 	case <-ctx.Done():
-		return User{}, false, &problem{
+		return nil, &problem{
 			status: http.StatusServiceUnavailable, title: "Busy", after: hashPatience,
 			text: "Too many people try to log in at once. Try again in some seconds.",
 		}
 	}
+}
+
+// check compares a password. It takes as long for a name that is unknown as for the
+// slowest that is known.
+func (d *Dashboard) check(name, password string) (User, bool) {
 	u, known := findUser(d.options.Users, name)
 	if !known {
 		u = d.slowest()
 	}
-	matches := bcrypt.CompareHashAndPassword([]byte(u.Hash), []byte(password)) == nil
-	return u, matches && known, nil
+	matches := d.compare([]byte(u.Hash), []byte(password)) == nil
+	return u, matches && known
 }
 
 // slowest returns the user whose password takes longest to compare.

@@ -1,6 +1,7 @@
 package dashboard_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/ai-worker/ai-worker/dashboard"
 	"github.com/ai-worker/ai-worker/record"
@@ -92,6 +95,84 @@ func TestAFloodIsStoppedInFront(t *testing.T) {
 	})
 }
 
+// Of a thousand tries at once, from as many addresses, two passwords are compared at a
+// time, and as many tries are with the record. Those whose turn does not come in five
+// seconds are told so, and do not count: who knows a password gets in afterwards.
+func TestAFloodComparesTwoPasswordsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		with := &atOnce{Record: s.kept}
+		s.options.Record = with
+		site := dashboard.New(s.options)
+		var compared atOnceCount
+		site.SetCompare(func(hash, password []byte) error {
+			defer compared.enter()()
+			time.Sleep(250 * time.Millisecond)
+			return bcrypt.CompareHashAndPassword(hash, password)
+		})
+		s.handler = site
+		var answers [600]atomic.Int32
+		var group sync.WaitGroup
+		for n := range 1000 {
+			group.Go(func() {
+				q := request{method: "POST", path: path + "/login", form: credentials(fmt.Sprint("nobody-", n), "wrong"), header: map[string]string{"X-Forwarded-For": fmt.Sprintf("198.51.%d.%d", n/250, n%250)}}
+				if n%50 == 0 {
+					q.form = credentials("vera", password)
+				}
+				answers[s.do(q).StatusCode].Add(1)
+			})
+		}
+		start := time.Now()
+		group.Wait()
+		if took := time.Since(start); took > 6*time.Second {
+			t.Errorf("the last was answered after %s", took)
+		}
+		if compared.most != 2 || with.tries.most != 2 {
+			t.Errorf("%d were compared at once, and %d were with the record, want 2", compared.most, with.tries.most)
+		}
+		if n := answers[http.StatusServiceUnavailable].Load(); n < 900 {
+			t.Errorf("%d were told that it is busy, want almost all", n)
+		}
+		if answers[http.StatusTooManyRequests].Load() > 0 {
+			t.Error("a try counts that was never compared")
+		}
+		s.logIn("vera")
+	})
+}
+
+// An atOnceCount counts how many do something at once.
+type atOnceCount struct {
+	mu        sync.Mutex
+	now, most int
+}
+
+// enter counts one more. The caller calls what it returns at the end.
+func (c *atOnceCount) enter() (leave func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now++
+	c.most = max(c.most, c.now)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.now--
+	}
+}
+
+// atOnce is a record that takes some time to begin a login, and counts how many it
+// begins at once.
+type atOnce struct {
+	dashboard.Record
+
+	tries atOnceCount
+}
+
+func (r *atOnce) BeginLogin(ctx context.Context, try record.LoginTry) error {
+	defer r.tries.enter()()
+	time.Sleep(10 * time.Millisecond)
+	return r.Record.BeginLogin(ctx, try)
+}
+
 // Two instances on one database count together: of a flood of passwords, from many
 // addresses at once, ten are compared.
 func TestTwoInstancesCountLoginsTogether(t *testing.T) {
@@ -107,10 +188,14 @@ func TestTwoInstancesCountLoginsTogether(t *testing.T) {
 	var group sync.WaitGroup
 	for n := range 60 {
 		group.Go(func() {
-			resp := send(t, instances[n%2], request{
+			q := request{
 				method: "POST", path: path + "/login", form: credentials("ada", "guess "+strconv.Itoa(n)),
 				header: map[string]string{"X-Forwarded-For": fmt.Sprint("198.51.100.", n)},
-			})
+			}
+			resp := send(t, instances[n%2], q)
+			for resp.StatusCode == http.StatusServiceUnavailable { // its turn did not come, on a slow machine
+				resp = send(t, instances[n%2], q)
+			}
 			switch resp.StatusCode {
 			case http.StatusUnauthorized:
 				compared.Add(1)
