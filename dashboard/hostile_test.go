@@ -111,3 +111,27 @@ func TestViewersDoNotSeeWhereWebhooksGo(t *testing.T) {
 		want(t, s.get(path+"/jobs/"+j.ID, c), "Webhooks to", "hooks.example.com")
 	}
 }
+
+// JSON of a caller's with one array in another, as deep as 4 KiB can be, makes no page
+// that is a thousand times as long: each line would be indented by all of them.
+func TestDeepMetadataMakesNoLongPage(t *testing.T) {
+	s := setup(t)
+	const deep = 2_000
+	d := record.Draft{
+		ID: newID(), Tenant: "web", Weight: 1, ExpiresIn: time.Hour, Lanes: []string{"a"}, Input: job.Input{Prompt: "a fox", Model: "m", Count: 1},
+		Metadata: []byte(`{"user":"ada","deep":` + strings.Repeat("[", deep) + strings.Repeat("]", deep) + `}`),
+	}
+	j, _, err := s.kept.Create(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.logIn("ada")
+	for _, p := range []string{"", "/raw"} {
+		page := s.get(path+"/jobs/"+j.ID+p, c)
+		if len(page) > 100_000 {
+			t.Errorf("%s has %d bytes", p, len(page))
+		}
+		want(t, page, "[[[[")
+	}
+	want(t, s.get(path+"/jobs/"+s.create("web", "a", "m", 1).ID+"/raw", c), "  &#34;input&#34;: {\n") // others are indented
+}

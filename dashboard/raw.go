@@ -78,10 +78,12 @@ func hide(doc []byte, pictures, receiver bool) ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// indented returns JSON as people read it, and as it is if it is none.
+// indented returns JSON as people read it. It returns the text as it is if that is no
+// JSON, or if it would become much longer: each line has the spaces of all that it is in.
 func indented(doc []byte) string {
+	const most = 8 // times the length
 	var out bytes.Buffer
-	if json.Indent(&out, doc, "", "  ") != nil {
+	if json.Indent(&out, doc, "", "  ") != nil || out.Len() > most*len(doc) {
 		return string(doc)
 	}
 	return out.String()
