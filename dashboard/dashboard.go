@@ -120,6 +120,7 @@ type Dashboard struct {
 
 // New returns the handler of all pages.
 func New(options Options) *Dashboard {
+	options.Record = newBounded(options.Record)
 	d := &Dashboard{
 		options: options, policy: policy(options.Pictures), assets: loadAssets(),
 		mux: http.NewServeMux(), origins: http.NewCrossOriginProtection(),

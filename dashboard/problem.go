@@ -57,8 +57,11 @@ func errNoRole(name string) error {
 	}
 }
 
-// errAway says that the record cannot be reached.
+// errAway says that the record cannot be reached, or cannot be asked now.
 func errAway(cause error) error {
+	if p, ok := errors.AsType[*problem](cause); ok {
+		return p
+	}
 	return &problem{
 		status: http.StatusServiceUnavailable, title: "Out of reach", after: 5 * time.Second, cause: cause,
 		text: "The record cannot be reached now. What is being drawn goes on. Try again in some seconds; `ai-worker doctor` says what is wrong.",
