@@ -10,6 +10,8 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // files are the templates of pages, and what is served as it is.
@@ -120,9 +122,10 @@ func (d *Dashboard) write(v *visit, status int, p page) {
 		http.Error(v.w, faultText, http.StatusInternalServerError)
 		return
 	}
+	text := plain(out.Bytes())
 	v.w.Header().Set("Vary", "Accept, Cookie")
 	if fragment {
-		tag := tagOf(out.Bytes())
+		tag := tagOf(text)
 		v.w.Header().Set("ETag", tag)
 		if v.r.Header.Get("If-None-Match") == tag {
 			v.w.WriteHeader(http.StatusNotModified)
@@ -131,7 +134,21 @@ func (d *Dashboard) write(v *visit, status int, p page) {
 	}
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.WriteHeader(status)
-	_, _ = v.w.Write(out.Bytes()) // there is nobody left to tell
+	_, _ = v.w.Write(text) // there is nobody left to tell
+}
+
+// plain returns a page without the control characters of callers' texts, which HTML has no
+// place for. What is copied from a page into a terminal moves nothing there.
+func plain(page []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		switch {
+		case r == '\v', r == '\f':
+			return ' '
+		case unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t':
+			return utf8.RuneError
+		}
+		return r
+	}, page)
 }
 
 // tagOf returns the entity tag of a fragment.
