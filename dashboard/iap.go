@@ -32,6 +32,8 @@ const (
 	// keysAgain is how soon they may be asked for again, because of a key that is
 	// not among them.
 	keysAgain = time.Minute
+	// keysSoon is the same while no key is known.
+	keysSoon = 5 * time.Second
 	// keysTimeout bounds asking for them.
 	keysTimeout = 5 * time.Second
 	maxKeys     = 64 << 10 // bytes
@@ -54,7 +56,7 @@ type IAP struct {
 
 	mu    sync.Mutex
 	keys  map[string]*ecdsa.PublicKey // by id
-	asked time.Time                   // zero as long as there are no keys
+	asked time.Time                   // when Google answered last, or failed to; zero before
 }
 
 // iapClaims is what the proxy says of an account.
@@ -123,7 +125,11 @@ func (p *IAP) known(id string) (key *ecdsa.PublicKey, due bool) {
 	if key != nil && age < keysLast {
 		return key, false
 	}
-	return key, p.asked.IsZero() || age >= keysAgain
+	again := keysAgain
+	if p.keys == nil {
+		again = keysSoon
+	}
+	return key, p.asked.IsZero() || age >= again
 }
 
 // refresh asks for the keys, unless another caller has just done so. If that fails, it
@@ -135,12 +141,12 @@ func (p *IAP) refresh(ctx context.Context, id string) error {
 	keys, err := p.fetch(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil && p.keys == nil {
-		return err
-	}
 	p.asked = time.Now()
-	if err == nil {
+	switch {
+	case err == nil:
 		p.keys = keys
+	case p.keys == nil:
+		return err
 	}
 	return nil
 }
