@@ -180,6 +180,10 @@ func measuresBulks(f *fixture) {
 	none, err := f.record.MeasureBulk(f.ctx, record.SearchQuery{ID: "no id"})
 	f.wantErr(err, nil)
 	f.wantEqual("what nothing meets", none, record.BulkMeasure{})
+	f.submit(budgeted(2, within(1, 0, 0)))
+	held, err := f.record.MeasureBulk(f.ctx, record.SearchQuery{Lane: "(held)"})
+	f.wantErr(err, nil)
+	f.wantEqual("what is met on the lane of held pictures, which is none", held.Jobs, 0)
 }
 
 func listsBulks(f *fixture) {
