@@ -111,9 +111,7 @@ func TestBoardCostsTheSameWithAnyHistory(t *testing.T) {
 		t.Run(fmt.Sprint(test.jobs, test.analyze), func(t *testing.T) {
 			t.Parallel()
 			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
-			for _, table := range []string{"jobs", "images", "attempts"} {
-				execSQL(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
-			}
+			stopAutovacuum(t, pool)
 			execSQL(t, pool, "ANALYZE jobs, images, attempts")
 			seedBoard(t, pool, 0, test.jobs)
 			for first := range test.jobs / 5 / 1_000 { // a fifth as many wait

@@ -12,9 +12,7 @@ import (
 func TestInspectCostsTheSameWithAnyBacklog(t *testing.T) {
 	t.Parallel()
 	pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
-	for _, table := range []string{"jobs", "images", "attempts", "audit"} {
-		execSQL(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
-	}
+	stopAutovacuum(t, pool)
 	execSQL(t, pool, "ANALYZE jobs, images, attempts, audit")
 	seed(t, pool, backlog{count: 50_000, tenants: 10})
 	execSQL(t, pool, `INSERT INTO audit (at, who, role, action, target, reason)

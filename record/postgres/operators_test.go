@@ -68,9 +68,7 @@ func TestOverviewCostsTheSameWithAnyHistory(t *testing.T) {
 		t.Run(fmt.Sprint(test.ended, " ended, analyzed: ", test.analyze), func(t *testing.T) {
 			t.Parallel()
 			pool, tr := newTracedPool(t, postgrestest.NewRecord(t))
-			for _, table := range []string{"jobs", "images", "tenants"} {
-				execSQL(t, pool, "ALTER TABLE "+table+" SET (autovacuum_enabled = false)")
-			}
+			stopAutovacuum(t, pool)
 			execSQL(t, pool, "ANALYZE jobs, images, tenants")
 			keepDeadRows(t, pool)
 			seed(t, pool, backlog{first: 1_000_000, count: test.ended, tenants: 3, state: "succeeded"})
