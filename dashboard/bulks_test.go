@@ -135,7 +135,9 @@ func TestAGroupOfErrorsIsRetried(t *testing.T) {
 		s.draw("web", "b", time.Second, ending{code: job.CodeBlocked})
 		want(t, s.get(path+"/errors", s.logIn("vera")), "-Retry the group")
 		c := s.logIn("otto")
-		dry := linkTo(t, s.get(path+"/errors", c), "/bulks/new?")
+		groups := s.get(path+"/errors", c)
+		want(t, groups, "A group is retried by its code and lane")
+		dry := linkTo(t, groups, "/bulks/new?")
 		want(t, s.get(dry, c), "status:failed,partial code:blocked after:24h lane:", "1 picture in 1 job", "Retry 1 job<")
 	})
 }
