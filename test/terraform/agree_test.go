@@ -99,7 +99,7 @@ func TestWhatIsGrantedIsWaitedFor(t *testing.T) {
 			}
 		}
 	}
-	if found < 5 {
-		t.Errorf("found %d services and jobs", found)
+	if found < 3 { // one resource has all services
+		t.Errorf("found %d resources that are services or jobs", found)
 	}
 }
