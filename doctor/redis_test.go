@@ -118,8 +118,15 @@ func TestRedisBehindACertificateOfNobodys(t *testing.T) {
 	server.Config.ErrorLog = quiet()
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	expect(t, examineRedis(t, strings.Replace(server.URL, "https://", "rediss://", 1)),
-		want{doctor.Failed, "", "do not agree on TLS", "REDIS_URL"})
+	address := strings.Replace(server.URL, "https://", "rediss://", 1)
+	got := examineRedis(t, address)
+	for range 20 {
+		if !strings.Contains(got[0].Message, "cannot be reached") {
+			break
+		}
+		got = examineRedis(t, address) // on a busy machine, agreeing took longer than a client waits
+	}
+	expect(t, got, want{doctor.Failed, "", "do not agree on TLS", "REDIS_URL"})
 }
 
 func TestRedisWhoseAddressMakesNoSense(t *testing.T) {
