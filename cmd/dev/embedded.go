@@ -190,7 +190,7 @@ func (e *environment) fillInQueue(ctx context.Context, cfg *config.Config) error
 		Queue: cfg.Lanes[0].Lane.Queue, SweepQueue: sweeps.GetName(), WorkerURL: e.base, ServiceAccount: serviceAccount, Audience: e.base,
 		Endpoint: emu.Addr(), JWKSURL: e.base + keysPath, WebhookQueue: webhooks.GetName(),
 	}
-	e.add(config.ServiceCloudTasks, kindEmbedded, "emulator at "+emu.Addr()+" (gRPC)")
+	e.add(config.ServiceCloudTasks, kindEmbedded, "emulator at "+emu.Addr()+" (gRPC and REST)")
 	return nil
 }
 
