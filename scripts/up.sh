@@ -185,28 +185,15 @@ fi
 
 # ---- Making -----------------------------------------------------------------
 
-readonly bucket=$PROJECT-$NAME-state
-
-terraform_in() { # terraform_in ROOT COMMAND…
-  TF_DATA_DIR=$state/terraform-$(basename "$1") TF_IN_AUTOMATION=1 TF_INPUT=0 terraform -chdir="$1" "${@:2}"
-}
-
-# A state that is not in the bucket by itself is kept here, and copied there, for
-# a run on another machine.
-fetch_state() { # fetch_state ROOT
-  [ -f "$state/$1.tfstate" ] ||
-    gcloud storage cp "gs://$bucket/up/$1.tfstate" "$state/$1.tfstate" --project="$PROJECT" >/dev/null 2>&1 || true
-}
-save_state() { # save_state ROOT
-  gcloud storage cp "$state/$1.tfstate" "gs://$bucket/up/$1.tfstate" --project="$PROJECT" >/dev/null
-}
+# shellcheck source=scripts/up-make.sh
+. scripts/up-make.sh
 
 bootstrap() {
   say "the state's bucket, the image repository, the account that builds"
   fetch_state bootstrap
   terraform_in terraform/bootstrap init
-  terraform_in terraform/bootstrap apply -auto-approve -state="$state/bootstrap.tfstate" \
-    -var="project=$PROJECT" -var="region=$REGION" -var="name=$NAME"
+  apply_root terraform/bootstrap -lock-timeout=15m -state="$state/bootstrap.tfstate" \
+    -var="project=$PROJECT" -var="region=$REGION" -var="name=$NAME" || stop "the apply failed; run this again once it is mended"
   save_state bootstrap
 }
 
@@ -277,12 +264,14 @@ write_tfvars() {
 
 # apply makes the service. Terraform runs the migrations before it.
 apply() {
+  local killed=false
   say "the service: queues, accounts, secrets, migrations, services, alerts"
   write_secrets
   write_tfvars
-  terraform_in terraform init -reconfigure -backend-config="bucket=$bucket" -backend-config="prefix=$NAME"
-  terraform_in terraform apply -auto-approve -lock-timeout=15m -var="secrets_file=$state/ai-worker.secrets.json" ||
-    stop "the apply failed; run this again once it is mended. If it is locked by a run that was killed: terraform -chdir=terraform force-unlock ID"
+  ! was_killed terraform || killed=true
+  apply_service -var="secrets_file=$state/ai-worker.secrets.json" ||
+    stop "the apply failed; run this again once it is mended. $(unlocking)"
+  [ "$killed" = false ] || tell_of_alerts
 }
 
 look() {

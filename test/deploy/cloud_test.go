@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/ai-worker/ai-worker/test/programs"
 )
 
 // A revision is one version of a service, as `gcloud run services update` makes
@@ -108,7 +110,7 @@ func newCloud() *cloud {
 // programs returns a directory with programs that ask c.
 func (c *cloud) programs(t *testing.T) string {
 	t.Helper()
-	return programs(t, []string{"gcloud", "curl", "sleep"}, func(args []string) (string, error) {
+	return programs.Dir(t, []string{"gcloud", "curl", "sleep"}, func(args []string) (string, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.call(args)

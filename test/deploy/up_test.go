@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ai-worker/ai-worker/test/programs"
 )
 
 // An account stands in for the accounts at Google, Cloudflare and the service
@@ -43,6 +45,8 @@ func newAccount() *account {
 		"gcloud billing projects describe my-project":    "True,billingAccounts/0X0X0X-0X0X0X-0X0X0X\n",
 		"gcloud billing accounts describe 0X0X0X-0X0X0X": "EUR\n",
 		"gcloud resource-manager org-policies describe":  "",
+		"gcloud auth print-access-token":                 "token\n",
+		"terraform -chdir=terraform state pull":          "{}\n",
 		"ai-worker doctor --keys":                        "✓ all\n",
 		"curl":                                           "200",
 	}}
@@ -54,14 +58,16 @@ var makes = []struct {
 	call *regexp.Regexp
 }{
 	{"bootstrap's init", regexp.MustCompile(`^terraform -chdir=terraform/bootstrap init$`)},
-	{"bootstrap", regexp.MustCompile(`^terraform -chdir=terraform/bootstrap apply -auto-approve -state=\S+/bootstrap.tfstate -var=project=my-project -var=region=europe-west1 -var=name=ai-worker$`)},
+	{"bootstrap", regexp.MustCompile(`^terraform -chdir=terraform/bootstrap apply -auto-approve -no-color -lock-timeout=15m -state=\S+/bootstrap.tfstate -var=project=my-project -var=region=europe-west1 -var=name=ai-worker$`)},
 	{"bootstrap's state", regexp.MustCompile(`^gcloud storage cp \S+/bootstrap.tfstate gs://my-project-ai-worker-state/up/bootstrap.tfstate --project=my-project$`)},
 	{"r2's init", regexp.MustCompile(`^terraform -chdir=terraform/r2 init$`)},
 	{"r2", regexp.MustCompile(`^terraform -chdir=terraform/r2 apply -auto-approve -state=\S+/r2.tfstate -var=account_id=[0-9a-f]{32} -var=bucket=ai-worker-pictures$`)},
 	{"r2's state", regexp.MustCompile(`^gcloud storage cp \S+/r2.tfstate gs://my-project-ai-worker-state/up/r2.tfstate --project=my-project$`)},
 	{"the image", regexp.MustCompile(`^gcloud builds submit --project=my-project --config=cloudbuild.yaml --gcs-source-staging-dir=gs://my-project-ai-worker-source/source --substitutions=_DEPLOY=false,_TEST=false,_REGION=europe-west1,_REPOSITORY=ai-worker,_BUILD_ACCOUNT=ai-worker-build$`)},
-	{"the service's init", regexp.MustCompile(`^terraform -chdir=terraform init -reconfigure -backend-config=bucket=my-project-ai-worker-state -backend-config=prefix=ai-worker$`)},
-	{"the service", regexp.MustCompile(`^terraform -chdir=terraform apply -auto-approve -lock-timeout=15m -var=secrets_file=(\S+)$`)},
+	{"the service's init", regexp.MustCompile(`^terraform -chdir=terraform init -reconfigure$`)},
+	{"the service", regexp.MustCompile(`^terraform -chdir=terraform apply -auto-approve -no-color -lock-timeout=\w+ -var=secrets_file=(\S+)$`)},
+	{"the init of its bucket", regexp.MustCompile(`^terraform -chdir=terraform init -reconfigure -backend-config=bucket=my-project-ai-worker-state -backend-config=prefix=ai-worker$`)},
+	{"the service's state", regexp.MustCompile(`^terraform -chdir=terraform state push -no-color \S+/service.tfstate$`)},
 	{"doctor's look", regexp.MustCompile(`^gcloud run jobs execute ai-worker-doctor --wait --project=my-project --region=europe-west1 --quiet$`)},
 	{"the picture", regexp.MustCompile(`^curl .*https://api.example.com/api/generate-images .*Idempotency-Key: (\S+) `)},
 }
@@ -87,6 +93,11 @@ func (a *account) call(args []string) (string, error) {
 	switch {
 	case args[0] == "sleep":
 		return "", nil
+	case strings.HasPrefix(line, "gcloud storage ls gs://my-project-ai-worker-state/** "):
+		if a.made["the service's state"] > 0 {
+			return "gs://my-project-ai-worker-state/ai-worker/default.tfstate\n", nil
+		}
+		return "gs://my-project-ai-worker-state/up/bootstrap.tfstate\n", nil
 	case strings.HasPrefix(line, "gcloud storage cp gs://"):
 		return "", errors.New("there is no such object")
 	case strings.HasPrefix(line, "gcloud artifacts docker tags list "):
@@ -112,6 +123,9 @@ func (a *account) make(what string, found, args []string) (string, error) {
 	case "the service":
 		text, e := os.ReadFile(found[1])
 		a.secrets, err = string(text), e
+		if a.made["the service's state"] == 0 { // it is a file, as Terraform is told in up_override.tf
+			err = errors.Join(err, os.WriteFile(filepath.Join(filepath.Dir(found[1]), "service.tfstate"), []byte("{}"), 0o600))
+		}
 	case "bootstrap", "r2": // Terraform writes the state that it is told
 		for _, arg := range args {
 			if path, ok := strings.CutPrefix(arg, "-state="); ok {
@@ -160,7 +174,7 @@ func newLaptop(t *testing.T, changes ...string) laptop {
 			t.Fatal(err)
 		}
 	}
-	for _, script := range []string{"up.sh", "up-checks.sh", "cloud.sh"} {
+	for _, script := range []string{"up.sh", "up-checks.sh", "up-make.sh", "cloud.sh"} {
 		l.write(t, "scripts/"+script, read(t, "../../scripts/"+script), 0o700)
 	}
 	l.settings = "settings"
@@ -177,7 +191,7 @@ func (l laptop) write(t *testing.T, name, text string, mode os.FileMode) {
 
 func (l laptop) up(t *testing.T, a *account, flags ...string) (output string, ok bool) {
 	t.Helper()
-	bin := programs(t, []string{"gcloud", "curl", "terraform", "ai-worker", "sleep"}, a.call)
+	bin := programs.Dir(t, []string{"gcloud", "curl", "terraform", "ai-worker", "sleep"}, a.call)
 	cmd := exec.CommandContext(t.Context(), filepath.Join(l.dir, "scripts/up.sh"), append([]string{"--settings", filepath.Join(l.dir, l.settings)}, flags...)...)
 	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "AI_WORKER=" + filepath.Join(bin, "ai-worker")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -32,6 +32,10 @@ type googleAPIs struct {
 	made     int               // objects that were named by the server
 
 	migrationFails bool
+	changed        func(change string) // called after each of changes, if set
+
+	stored     map[string]stored // see objects_test.go
+	generation int64             // of what was stored last
 
 	enabled map[string]time.Time // when each API was enabled
 	granted map[string]time.Time // when each right was granted, see grant
@@ -50,7 +54,7 @@ func newGoogleAPIs(t *testing.T, q quirks) *googleAPIs {
 	t.Helper()
 	g := &googleAPIs{
 		quirks: q, objects: make(map[string]object), policies: make(map[string]object), enabled: make(map[string]time.Time),
-		granted: make(map[string]time.Time), late: make(map[string]object), asked: make(map[string]int),
+		granted: make(map[string]time.Time), late: make(map[string]object), asked: make(map[string]int), stored: make(map[string]stored),
 	}
 	if !q.emptyProject {
 		for _, name := range apisOfBootstrap(t) {
@@ -64,6 +68,9 @@ func newGoogleAPIs(t *testing.T, q quirks) *googleAPIs {
 		"name": "projects/" + projectID + "/billingInfo", "billingAccountName": "billingAccounts/012345-6789AB-CDEF01",
 	}
 	g.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.serveStored(w, r) {
+			return
+		}
 		status, answer := g.serve(r)
 		if status >= http.StatusBadRequest {
 			t.Logf("%s %s: %d %v", r.Method, r.URL, status, answer)
@@ -72,7 +79,7 @@ func newGoogleAPIs(t *testing.T, q quirks) *googleAPIs {
 		answer = withoutZeros(answer).(object)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		if err := json.NewEncoder(w).Encode(answer); err != nil {
+		if err := json.NewEncoder(w).Encode(answer); err != nil && r.Context().Err() == nil {
 			t.Error(err)
 		}
 	}))
@@ -104,6 +111,13 @@ func failure(status int, format string, args ...any) (int, object) {
 func (g *googleAPIs) serve(r *http.Request) (int, object) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if n := len(g.changes); g.changed != nil {
+		defer func() {
+			for _, change := range g.changes[n:] {
+				g.changed(change)
+			}
+		}()
+	}
 	api, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if status, problem := g.checkEnabled(api); status != 0 {
 		return status, problem
@@ -198,6 +212,11 @@ func (g *googleAPIs) act(method, key, verb string, body object) (int, object) {
 		return http.StatusOK, policy
 	}
 	switch verb {
+	case "batchEnable": // of APIs
+		for _, id := range body["serviceIds"].([]any) {
+			g.act(method, key+"/"+id.(string), "enable", nil)
+		}
+		return http.StatusOK, g.answer("serviceusage", object{})
 	case "addVersion": // of a secret
 		return g.addVersion(key, exists, body)
 	case "listAttestationRules": // of a workload identity pool

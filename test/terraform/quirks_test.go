@@ -2,10 +2,12 @@ package terraform_test
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -229,4 +231,62 @@ func (g *googleAPIs) addSecret(id, value string) {
 	key := "secretmanager/projects/" + projectID + "/secrets/" + id
 	g.objects[key] = object{"name": strings.TrimPrefix(key, "secretmanager/")}
 	g.addVersion(key, true, object{"payload": object{"data": base64.StdEncoding.EncodeToString([]byte(value))}})
+}
+
+// tags returns what `gcloud artifacts docker tags list` prints: TAG,DIGEST a line.
+func (g *googleAPIs) tags() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var lines strings.Builder
+	for _, o := range g.objects {
+		uri, isImage := o["uri"].(string)
+		tags, _ := o["tags"].([]any)
+		for _, tag := range tags {
+			if _, digest, ok := strings.Cut(uri, "@"); ok && isImage {
+				fmt.Fprintf(&lines, "%s,%s\n", tag, digest)
+			}
+		}
+	}
+	return lines.String()
+}
+
+// execute runs a job, as `gcloud run jobs execute` does.
+func (g *googleAPIs) execute(job string) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	o := g.objects["run/projects/"+projectID+"/locations/europe-west1/jobs/"+job]
+	if o == nil {
+		return errors.New("there is no job " + job)
+	}
+	run := fmt.Sprint("RUN ", container(o["template"].(object)["template"].(object))["args"].([]any)[0])
+	g.changes = append(g.changes, run)
+	if g.changed != nil {
+		g.changed(run)
+	}
+	return nil
+}
+
+// secret returns the newest value of a secret.
+func (g *googleAPIs) secret(id string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key, value := "secretmanager/projects/"+projectID+"/secrets/"+id+"/versions/", ""
+	for n := 1; g.objects[key+strconv.Itoa(n)] != nil; n++ {
+		data, _ := base64.StdEncoding.DecodeString(g.objects[key+strconv.Itoa(n)]["data"].(string))
+		value = string(data)
+	}
+	return value
+}
+
+// alerts returns what Cloud Monitoring answers of the names of alerts.
+func (g *googleAPIs) alerts() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var policies []string
+	for key, o := range g.objects {
+		if path.Base(path.Dir(key)) == "alertPolicies" {
+			policies = append(policies, fmt.Sprintf("    {\n      \"name\": %q,\n      \"displayName\": %q\n    }", o["name"], o["displayName"]))
+		}
+	}
+	return "{\n  \"alertPolicies\": [\n" + strings.Join(policies, ",\n") + "\n  ]\n}\n"
 }

@@ -1,4 +1,6 @@
-package deploy_test
+// Package programs has tests answer for programs that a script calls, such as
+// gcloud.
+package programs
 
 import (
 	"bufio"
@@ -25,9 +27,10 @@ cat <&3 >&2
 exit "$code"
 `
 
-// programs returns a directory with programs of these names. Each prints what
-// call returns for its name and arguments.
-func programs(t *testing.T, names []string, call func(args []string) (string, error)) string {
+// Dir returns a directory with programs of these names. Each prints what call
+// returns for its name and arguments. An error is printed to stderr, and the
+// program fails.
+func Dir(t *testing.T, names []string, call func(args []string) (string, error)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
