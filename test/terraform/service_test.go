@@ -127,7 +127,8 @@ func TestServiceFromNothingToNothing(t *testing.T) {
 	})
 	t.Run("another service on the same state deletes nothing", func(t *testing.T) {
 		r.vars(t, merged(vars, "name", "staging"))
-		if out := r.with(t, secretValues(), func() string { return r.run(t, 1, "plan") }); !strings.Contains(out, "This state is that of my-project/ai-worker") {
+		values := withSecret(secretValues(), "gemini-api-key-second", "AIzahunter2b") // so that nothing else is refused
+		if out := r.with(t, values, func() string { return r.run(t, 1, "plan") }); !strings.Contains(out, "This state is that of my-project/ai-worker") {
 			t.Errorf("it was refused for another reason:\n%s", out)
 		}
 		r.vars(t, vars)

@@ -241,6 +241,7 @@ func TestUpMakesAPicture(t *testing.T) {
 	t.Parallel()
 	l := newLaptop(t)
 	l.checkUp(t, l.up(t))
+	l.g.checkBuilder(t)
 	before := len(l.g.since(0))
 	l.checkUp(t, l.up(t))
 	if again := l.g.since(before); !slices.Equal(again, []string{"RUN doctor"}) {
