@@ -1,18 +1,25 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// A budgetsView is all budgets as pages show them.
+// mostBudgets is how many budgets the overview shows.
+const mostBudgets = 20
+
+// A budgetsView is budgets as pages show them.
 type budgetsView struct {
 	Rows []budgetView
 	Acts bool // who looks may raise them
+	More int  // budgets that are not shown
 }
 
 // A budgetView is a budget in its period.
@@ -27,6 +34,30 @@ type budgetView struct {
 	Full            bool
 	Why, Mend       string // in the words of doctor
 	Path            string // of the form that raises it; empty if it is not set
+}
+
+// rank tells which budgets are shown where there are many, the highest first: that of the
+// service, those of which there is something to say, and then those that are used most.
+func (b budgetView) rank() int {
+	switch {
+	case b.Scope == job.ServiceBudget:
+		return math.MaxInt
+	case b.Why != "":
+		return math.MaxInt - 1
+	}
+	return b.Percent
+}
+
+// first returns the budgets that the overview shows: all of a few, or else those with the
+// highest rank.
+func (v budgetsView) first() budgetsView {
+	if len(v.Rows) <= mostBudgets {
+		return v
+	}
+	rows := slices.Clone(v.Rows)
+	slices.SortStableFunc(rows, func(a, b budgetView) int { return cmp.Compare(b.rank(), a.rank()) })
+	v.Rows, v.More = rows[:mostBudgets], len(rows)-mostBudgets
+	return v
 }
 
 // readBudgets returns the budgets as they are now. It reads nothing if none is set.

@@ -1,9 +1,11 @@
 package dashboard_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +29,26 @@ func setupBudget(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// The overview shows few of many budgets: the service's, and those that say something or of
+// which the most is used. The page of what was spent has them all.
+func TestTheOverviewShowsTheFullestBudgets(t *testing.T) {
+	s := setupBudget(t)
+	s.options.Budgets[job.ServiceBudget] = job.Budget{LimitMicros: 1_000_000_000, Per: job.PerDay, Zone: time.UTC}
+	for n := range 10_000 {
+		s.options.Budgets[job.TenantBudget(fmt.Sprintf("t-%05d", n))] = job.Budget{LimitMicros: 1_000_000, Per: job.PerDay, Zone: time.UTC}
+	}
+	s.start()
+	page := s.get(path, s.logIn("ada"))
+	if n := strings.Count(page, `id="budget-`); n != 20 {
+		t.Errorf("%d budgets of 10,002 are shown", n)
+	}
+	want(t, page, `id="budget-service"`, `id="budget-tenant:web"`, "There are 9,982 more", `href="/admin/queues/spend#budgets"`)
+	want(t, words(page), "web 3", "100 %")
+	if n := strings.Count(s.get(path+"/spend", s.logIn("ada")), `id="budget-`); n != 10_002 {
+		t.Errorf("the page of what was spent has %d of 10,002 budgets", n)
+	}
 }
 
 const raise = path + "/budgets/tenant:web/raise"

@@ -140,7 +140,8 @@ func viewTenants(waiting []record.TenantState, today []record.Spend, budgets bud
 		}
 	}
 	for i := range views {
-		if row := slices.IndexFunc(budgets.Rows, func(b budgetView) bool { return b.Scope == job.TenantBudget(views[i].Tenant) && b.Path != "" }); row >= 0 {
+		scope := job.TenantBudget(views[i].Tenant)
+		if row := slices.IndexFunc(budgets.Rows, func(b budgetView) bool { return b.Scope == scope && b.Path != "" }); row >= 0 {
 			views[i].Budget = &budgets.Rows[row]
 		}
 	}

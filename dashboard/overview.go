@@ -60,15 +60,17 @@ func (d *Dashboard) overviewPage(v *visit) error {
 	if err != nil {
 		return err
 	}
-	view := d.viewOverview(o, v.who.Role)
-	if view.Budgets, err = d.readBudgets(v); err != nil {
+	budgets, err := d.readBudgets(v)
+	if err != nil {
 		return err
 	}
+	view := d.viewOverview(o, v.who.Role)
+	view.Budgets = budgets.first()
 	oldest, inFlight := l.activity.Oldest(), make(map[string]int)
 	for i, l := range view.Lanes {
 		view.Lanes[i].Oldest, inFlight[l.Name] = oldest[l.Name], l.InFlight
 	}
-	view.hourView, view.Month, view.Tenants = d.viewHour(l, inFlight), forecast(s.days, s.now), viewTenants(o.Tenants, s.today, view.Budgets)
+	view.hourView, view.Month, view.Tenants = d.viewHour(l, inFlight), forecast(s.days, s.now), viewTenants(o.Tenants, s.today, budgets)
 	view.Budgeted = slices.ContainsFunc(view.Tenants, func(t tenantView) bool { return t.Budget != nil })
 	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: view})
 	return nil
