@@ -37,12 +37,18 @@ func (b Budget) Period(at time.Time) (from, to time.Time) {
 }
 
 // DayBegin returns the first moment of a day, in UTC. That is not midnight where clocks
-// are set forward at midnight.
+// are set forward at midnight, and the first of two where they are set back to it.
 func DayBegin(year int, month time.Month, day int, zone *time.Location) time.Time {
 	noon := time.Date(year, month, day, 12, 0, 0, 0, zone) // of a day in its normal form
 	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	if t.Day() != noon.Day() {
-		_, t = t.ZoneBounds()
+	start, end := t.ZoneBounds()
+	before := start.Add(-1)
+	switch {
+	case t.Day() != noon.Day():
+		t = end
+	case before.Day() == noon.Day() && t.Sub(before) < 24*time.Hour:
+		_, offset := before.Zone()
+		t = time.Date(year, month, day, 0, 0, 0, 0, time.FixedZone("", offset))
 	}
 	return t.UTC()
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // Clocks in Berlin are set forward on 29 March 2026, and back on 25 October. In Beirut
-// they are set forward at midnight.
+// they are set forward at midnight. In Amman they were set back to midnight on 29 October
+// 2021, and so there were two.
 func TestPeriodsFollowTheCalendarOfTheirZone(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -26,6 +27,8 @@ func TestPeriodsFollowTheCalendarOfTheirZone(t *testing.T) {
 		{"Europe/Berlin", job.PerMonth, "2026-12-31T23:00:00Z", "2026-12-31T23:00:00Z", "2027-01-31T23:00:00Z"},
 		{"Asia/Beirut", job.PerDay, "2026-03-28T21:59:59Z", "2026-03-27T22:00:00Z", "2026-03-28T22:00:00Z"},
 		{"Asia/Beirut", job.PerDay, "2026-03-28T22:00:00Z", "2026-03-28T22:00:00Z", "2026-03-29T21:00:00Z"},
+		{"Asia/Amman", job.PerDay, "2021-10-28T20:59:59Z", "2021-10-27T21:00:00Z", "2021-10-28T21:00:00Z"},
+		{"Asia/Amman", job.PerDay, "2021-10-28T21:00:00Z", "2021-10-28T21:00:00Z", "2021-10-29T22:00:00Z"}, // 25 hours
 	} {
 		zone, err := time.LoadLocation(tt.zone)
 		if err != nil {
