@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -184,7 +185,7 @@ func (d *Dashboard) jobFacts(in record.Inspection, shown shownJob) []fact {
 	clock := func(t time.Time) string { return moment{At: t, now: in.At}.Clock() }
 	seed := "none"
 	if j.Input.Seed != nil {
-		seed = number(int(*j.Input.Seed))
+		seed = strconv.Itoa(int(*j.Input.Seed)) // as it is typed
 	}
 	facts := []fact{
 		{Name: "Model", Value: j.Input.Model}, {Name: "Pictures", Value: number(j.Input.Count)},
