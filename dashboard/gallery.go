@@ -33,6 +33,7 @@ type galleryJob struct {
 
 	When     *moment
 	Pictures []pictureView
+	Again    string // path of the form that draws it again with edits; empty for who may not
 }
 
 // A pictureView is a picture as pages show it.
@@ -82,10 +83,18 @@ func (d *Dashboard) galleryPage(v *visit) error {
 		if err != nil {
 			return err
 		}
-		view.Jobs = append(view.Jobs, galleryJob{PictureJob: j, When: at(j.CreatedAt, now), Pictures: views})
+		view.Jobs = append(view.Jobs, viewGalleryJob(v, j, views, now))
 	}
 	d.write(v, http.StatusOK, page{name: "gallery", Title: "Gallery", Read: true, Main: view})
 	return nil
+}
+
+func viewGalleryJob(v *visit, j record.PictureJob, pictures []pictureView, now time.Time) galleryJob {
+	view := galleryJob{PictureJob: j, When: at(j.CreatedAt, now), Pictures: pictures}
+	if v.who.Role.may(Operator) {
+		view.Again = jobPath(j.ID) + "/draw"
+	}
+	return view
 }
 
 // viewPictures returns the pictures of a job as who looks may see them.
@@ -154,7 +163,7 @@ func (d *Dashboard) viewPicture(v *visit, q record.PictureQuery, found record.Pi
 				return view, nil
 			case j.ID == v.r.PathValue("id") && strconv.Itoa(p.Index) == v.r.PathValue("index"):
 				here = true
-				view.Job, view.Picture, view.N, view.Of = galleryJob{PictureJob: j, When: at(j.CreatedAt, time.Now())}, p, i+1, len(pictures)
+				view.Job, view.Picture, view.N, view.Of = viewGalleryJob(v, j, pictures, time.Now()), p, i+1, len(pictures)
 				view.Previous = before
 			}
 			before = p.Page

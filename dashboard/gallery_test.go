@@ -22,12 +22,12 @@ func TestGallery(t *testing.T) {
 		second := s.draw("<i>other</i>", "a", time.Second, ending{cost: 40_000})
 		page := s.get(path+"/gallery", c)
 		want(t, page, pictures+"/images/"+first.ID+"/0", pictures+"/images/"+second.ID+"/0", `loading="lazy"`, `width="64" height="48"`,
-			`href="/admin/queues/jobs/`+first.ID+`"`, "&lt;i&gt;other", "-<i>other", "-blurred", "-<script>alert")
+			`href="/admin/queues/jobs/`+first.ID+`"`, "&lt;i&gt;other", "-<i>other", "-blurred", "-<script>alert", `href="/admin/queues/jobs/`+first.ID+`/draw"`)
 		want(t, words(s.get(path+"/gallery?tenant=web", c)), "web 6 s ago m", "-other")
 		want(t, words(s.get(path+"/gallery?model=none", c)), "Nothing of that among the")
 
 		newest := s.get(linkTo(t, page, "/gallery/"+second.ID), c)
-		want(t, newest, pictures+"/images/"+second.ID+"/0", "$0", `rel="next"`, `-rel="prev"`)
+		want(t, newest, pictures+"/images/"+second.ID+"/0", "$0", `rel="next"`, `-rel="prev"`, `href="/admin/queues/jobs/`+second.ID+`/draw"`)
 		older := s.get(linkTo(t, newest, "/gallery/"+first.ID), c)
 		want(t, older, pictures+"/images/"+first.ID+"/0", `rel="prev"`, `-rel="next"`)
 		want(t, s.get(path+"/gallery/"+first.ID+"/0?tenant=other", c), first.ID, `-rel="prev"`, `-rel="next"`) // by itself
@@ -52,7 +52,7 @@ func TestWhoMayNotSeePicturesIsNotToldWhereTheyAre(t *testing.T) {
 		c := s.logIn("vera")
 		one := path + "/gallery/" + j.ID + "/0"
 		for _, p := range []string{path + "/gallery", one, path, path + "/errors"} {
-			want(t, s.get(p, c), "-"+pictures, "-images/", "-download")
+			want(t, s.get(p, c), "-"+pictures, "-images/", "-download", "-/draw")
 		}
 		want(t, s.get(path+"/gallery", c), `class="shot blurred"`, "your role may not see them")
 		if resp := s.do(request{method: "GET", path: one + "/download", cookie: c}); resp.StatusCode != http.StatusForbidden || resp.Header.Get("Location") != "" {
