@@ -19,8 +19,8 @@ const (
 	// lookBack is how many days a forecast looks back, to tell a day without pictures
 	// from one before the service began.
 	lookBack = 31
-	// mostSpenders bounds how many tenants' costs of today are read.
-	mostSpenders = 1000
+	// mostSpenders bounds how many tenants' costs of today are read: the first by name.
+	mostSpenders = 10_000
 )
 
 // spending is what was spent of late.
@@ -117,6 +117,7 @@ type tenantView struct {
 	Waiting int
 	Waits   time.Duration
 	Today   int64 // in millionths of a US dollar
+	Unread  bool  // Today was not read: there are more tenants than are read
 	Budget  *budgetView
 }
 
@@ -126,7 +127,7 @@ type tenantView struct {
 func viewTenants(waiting []record.TenantState, today []record.Spend, budgets budgetsView) []tenantView {
 	var views []tenantView
 	for _, t := range waiting {
-		views = append(views, tenantView{Tenant: t.Tenant, Waiting: t.Waiting, Waits: t.Waits})
+		views = append(views, tenantView{Tenant: t.Tenant, Waiting: t.Waiting, Waits: t.Waits, Unread: len(today) == mostSpenders})
 	}
 	today = slices.Clone(today)
 	slices.SortStableFunc(today, func(a, b record.Spend) int { return cmp.Compare(b.CostMicros, a.CostMicros) })
@@ -134,7 +135,7 @@ func viewTenants(waiting []record.TenantState, today []record.Spend, budgets bud
 		i := slices.IndexFunc(views, func(v tenantView) bool { return v.Tenant == s.Tenant })
 		switch {
 		case i >= 0:
-			views[i].Today = s.CostMicros
+			views[i].Today, views[i].Unread = s.CostMicros, false
 		case len(views) < record.MaxTenants && s.CostMicros > 0:
 			views = append(views, tenantView{Tenant: s.Tenant, Today: s.CostMicros})
 		}

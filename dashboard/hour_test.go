@@ -140,6 +140,29 @@ func TestAnOverviewAsksAFixedFewThings(t *testing.T) {
 	})
 }
 
+// A many is a record with costs of as many tenants as are asked for, by name.
+type many struct{ stated }
+
+func (m *many) Spend(ctx context.Context, q record.SpendQuery) ([]record.Spend, error) {
+	if !q.Tenant {
+		return m.Record.Spend(ctx, q)
+	}
+	all := make([]record.Spend, q.Limit)
+	for n := range all {
+		all[n] = record.Spend{At: q.From, Tenant: fmt.Sprintf("a-%05d", n), Sums: record.Sums{CostMicros: 2_000_000}}
+	}
+	return all, nil
+}
+
+// What a tenant costs is not said where it was not read.
+func TestCostsOfTooManyTenants(t *testing.T) {
+	s := setup(t)
+	overview := record.Overview{At: time.Now(), Waiting: 2, Tenants: []record.TenantState{{Tenant: "a-00007", Waiting: 5}, {Tenant: "web", Waiting: 3}}}
+	s.options.Record = &many{stated{s.kept, overview}}
+	s.start()
+	want(t, words(s.get(path, s.logIn("vera"))), "a-00007 5 0 s $2.00", "web 3 0 s not read", "of the first 10,000 tenants by name")
+}
+
 // A forecast is what was spent, and for each day to come the mean of the last full
 // ones. Today costs what it did, or as much.
 func TestForecast(t *testing.T) {

@@ -27,6 +27,7 @@ type overviewView struct {
 	Tenants   []tenantView
 	Budgeted  bool // one of the tenants has a budget
 	Untold    int  // tenants that are not listed
+	Spenders  int  // tenants whose costs of today were read; 0 if that is all
 	Ended     []endedView
 	More      bool // more ended than are counted
 	MostEnded int
@@ -71,6 +72,9 @@ func (d *Dashboard) overviewPage(v *visit) error {
 		view.Lanes[i].Oldest, inFlight[l.Name] = oldest[l.Name], l.InFlight
 	}
 	view.hourView, view.Month, view.Tenants = d.viewHour(l, inFlight), forecast(s.days, s.now), viewTenants(o.Tenants, s.today, budgets)
+	if len(s.today) == mostSpenders {
+		view.Spenders = mostSpenders
+	}
 	view.Budgeted = slices.ContainsFunc(view.Tenants, func(t tenantView) bool { return t.Budget != nil })
 	d.write(v, http.StatusOK, page{name: "overview", Title: "Overview", Live: true, Main: view})
 	return nil
