@@ -118,8 +118,7 @@ func (d *Dashboard) viewPictures(v *visit, j record.PictureJob, q record.Picture
 type pictureDetail struct {
 	Job            galleryJob
 	Picture        pictureView
-	N, Of          int // of the job's pictures
-	Sees           bool
+	N, Of          int    // of the job's pictures
 	Previous, Next string // paths of other pictures; empty if there is none
 	Back           string
 }
@@ -149,7 +148,7 @@ func (d *Dashboard) picturePage(v *visit) error {
 
 // viewPicture finds the picture of the address among some, and those beside it.
 func (d *Dashboard) viewPicture(v *visit, q record.PictureQuery, found record.PicturePage) (pictureDetail, error) {
-	view := pictureDetail{Sees: d.options.Pictures.sees(v.who.Role), Back: galleryPath("", q, q.Cursor)}
+	view := pictureDetail{Back: galleryPath("", q, q.Cursor)}
 	before, here := "", false
 	for _, j := range found.Jobs {
 		pictures, err := d.viewPictures(v, j, q)

@@ -27,7 +27,6 @@ type jobsView struct {
 	First, Next string  // paths of other pages; Next is empty if there is none
 	Looked      int     // how many jobs were looked at
 	Since       *moment // how far back, if the page is short and there is more
-	Cost        bool    // jobs are found by what they cost, so that none was looked for without
 	Waiting     *record.Backlog
 
 	CancelAll, RetryAll string // paths of the dry runs; empty if there can be none
@@ -70,7 +69,7 @@ func (d *Dashboard) jobsPage(v *visit) error {
 	if err != nil {
 		return errAway(err)
 	}
-	view := jobsView{Search: s, Later: s.Query.Cursor != "", First: jobsPath(s.Text, ""), Looked: found.Looked, Cost: s.Query.MinCostMicros > 0}
+	view := jobsView{Search: s, Later: s.Query.Cursor != "", First: jobsPath(s.Text, ""), Looked: found.Looked}
 	for _, j := range found.Jobs {
 		view.Rows = append(view.Rows, viewRow(j, s, now))
 	}

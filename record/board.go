@@ -104,21 +104,15 @@ type BoardJob struct {
 	Progress job.Progress
 	Prompt   string // the first MaxBoardPrompt bytes
 	Model    string // that the caller asked for
-	Priority job.Priority
 
 	CreatedAt, StartedAt, CompletedAt time.Time // as in job.Job
 
 	CostMicros int64      // of its pictures so far, in millionths of a US dollar
 	Error      *job.Error // of its first image that has one; nil if none has
-	Pictures   []string   // the object keys of its first MaxBoardPictures pictures
 }
 
-const (
-	// MaxBoardPrompt bounds BoardJob.Prompt, in bytes.
-	MaxBoardPrompt = 200
-	// MaxBoardPictures bounds BoardJob.Pictures.
-	MaxBoardPictures = 4
-)
+// MaxBoardPrompt bounds BoardJob.Prompt, in bytes.
+const MaxBoardPrompt = 200
 
 // A Tally is how many jobs there are, as far as they were counted.
 type Tally struct {

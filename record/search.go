@@ -85,15 +85,11 @@ func hyphened(id string) string {
 func NewBoardJob(j job.Job) BoardJob {
 	b := BoardJob{
 		ID: j.ID, Tenant: j.Tenant, Status: j.Status, Progress: j.Progress(), Prompt: cut(j.Input.Prompt, MaxBoardPrompt),
-		Model: j.Input.Model, Priority: j.Priority,
-		CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, CompletedAt: j.CompletedAt, CostMicros: j.CostMicros(),
+		Model: j.Input.Model, CreatedAt: j.CreatedAt, StartedAt: j.StartedAt, CompletedAt: j.CompletedAt, CostMicros: j.CostMicros(),
 	}
 	for _, img := range j.Images {
 		if b.Error == nil {
 			b.Error = img.Error
-		}
-		if img.Object.Key != "" && len(b.Pictures) < MaxBoardPictures {
-			b.Pictures = append(b.Pictures, img.Object.Key)
 		}
 	}
 	return b

@@ -47,15 +47,6 @@ func (e *Emulator) Serve(lis net.Listener) error {
 	return nil
 }
 
-// ListenAndServe listens on a TCP address and does what Serve does.
-func (e *Emulator) ListenAndServe(addr string) error {
-	lis, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	return e.Serve(lis)
-}
-
 // setAddr remembers the first address that the emulator serves on.
 func (e *Emulator) setAddr(lis net.Listener) {
 	e.mu.Lock()

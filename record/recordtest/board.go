@@ -2,7 +2,6 @@ package recordtest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -84,9 +83,8 @@ func searchLine(f *fixture) {
 	f.wantErr(err, nil)
 	f.wantEqual("the line", page.Jobs, []record.BoardJob{{
 		ID: d.ID, Tenant: tenant, Status: job.StatusPartial, Progress: job.Progress{Total: 7, Succeeded: 5, Failed: 2},
-		Prompt: d.Input.Prompt[:record.MaxBoardPrompt], Model: model, Priority: job.PriorityLow,
+		Prompt: d.Input.Prompt[:record.MaxBoardPrompt], Model: model,
 		CreatedAt: c.CreatedAt, StartedAt: c.StartedAt, CompletedAt: c.CompletedAt, CostMicros: 5 * 38_700, Error: &blocked,
-		Pictures: slices.Repeat([]string{stored.Object.Key}, record.MaxBoardPictures),
 	}})
 }
 
