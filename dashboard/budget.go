@@ -18,7 +18,7 @@ const mostBudgets = 20
 // A budgetsView is budgets as pages show them.
 type budgetsView struct {
 	Rows []budgetView
-	Acts bool // who looks may raise them
+	Acts bool // whoever looks may raise them
 	More int  // budgets that are not shown
 }
 

@@ -25,7 +25,7 @@ type bulkView struct {
 	Path    string
 	State   state
 	Open    bool   // it has not ended
-	Abort   string // path of the form; empty if it cannot be aborted, or not by who looks
+	Abort   string // path of the form; empty if it cannot be aborted, or not by whoever looks
 	Jobs    string // path of the search, as it is now
 	Started *moment
 	Moved   *moment

@@ -35,7 +35,7 @@ type errorsView struct {
 	Spans   []spanLink
 	Shown   []groupView
 	Ignored []groupView // groups that are ignored, whether or not they have attempts in the span
-	Acts    bool        // who looks may ignore groups
+	Acts    bool        // whoever looks may ignore groups
 	More    bool        // there are more groups
 	Looked  int         // attempts that were looked at
 	Since   *moment     // from when on it is complete, if that is not the begin of the span

@@ -59,8 +59,8 @@ type forecastView struct {
 	Chart    template.HTML
 }
 
-// forecast returns what this month will have cost, if the days to come cost what the
-// last full ones did, seven at most. Days before the first with an attempt are none.
+// forecast returns what this month will have cost if each day to come costs the mean of
+// the last full days: trendDays of them, or fewer if the first attempt is not as old.
 func forecast(days []record.Spend, now time.Time) forecastView {
 	today := now.UTC().Truncate(24 * time.Hour)
 	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC)

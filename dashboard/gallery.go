@@ -19,7 +19,7 @@ const galleryLimit = 24
 // A galleryView is a page of jobs with their pictures.
 type galleryView struct {
 	Tenant, Model string // what is asked for
-	Sees          bool   // who looks may see pictures
+	Sees          bool   // whoever looks may see pictures
 	Jobs          []galleryJob
 	Later         bool // this is not the first page
 	First, Next   string
@@ -97,7 +97,7 @@ func viewGalleryJob(v *visit, j record.PictureJob, pictures []pictureView, now t
 	return view
 }
 
-// viewPictures returns the pictures of a job as who looks may see them.
+// viewPictures returns the pictures of a job as whoever looks may see them.
 func (d *Dashboard) viewPictures(v *visit, j record.PictureJob, q record.PictureQuery) ([]pictureView, error) {
 	views := make([]pictureView, len(j.Pictures))
 	for i, p := range j.Pictures {

@@ -100,8 +100,8 @@ func (p *IAP) role(claims iapClaims) Role {
 }
 
 // key returns Google's key of an id. It asks for the keys if it has none, if they
-// are old, and if the id is not among them. Who comes meanwhile and needs them waits
-// for the same answer.
+// are old, and if the id is not among them. Callers that need them meanwhile wait for
+// the same answer.
 func (p *IAP) key(ctx context.Context, id string) (*ecdsa.PublicKey, error) {
 	key, due := p.known(id)
 	if due {

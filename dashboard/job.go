@@ -28,7 +28,7 @@ type jobView struct {
 	Facts    []fact
 	Metadata string // indented; empty if there is none
 	Pictures []imageView
-	Sees     bool // who looks may see pictures
+	Sees     bool // whoever looks may see pictures
 	Inputs   []string
 
 	Webhooks []webhookView
@@ -56,7 +56,7 @@ type webhookView struct {
 	When    *moment
 	Next    *moment
 	OfImage bool
-	Replay  string // path; empty if it cannot be replayed, or not by who looks
+	Replay  string // path; empty if it cannot be replayed, or not by whoever looks
 }
 
 // inspect returns the job that a path names, as it was read for this page not long
@@ -152,7 +152,7 @@ func (d *Dashboard) viewJob(in record.Inspection, role Role) (jobView, error) {
 }
 
 // receiverFor returns the address of a receiver as a role may see it: it may hold a
-// secret, and who has it may send the receiver anything.
+// secret, and whoever has it may send the receiver anything.
 func receiverFor(role Role, address string) string {
 	if role.may(Operator) {
 		return address

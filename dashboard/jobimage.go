@@ -16,9 +16,9 @@ type imageView struct {
 	State    state
 	Width    int    // of the picture, in pixels; 0 if not known
 	Height   int    // likewise
-	URL      string // empty if there is no picture, or if who looks may not see it
+	URL      string // empty if there is no picture, or if whoever looks may not see it
 	Save     string // where it is saved from; likewise
-	Hidden   bool   // there is a picture that who looks may not see
+	Hidden   bool   // there is a picture that whoever looks may not see
 	About    string // such as "1024 × 768, 1.2 MB"
 	Alt      string
 	Seed     *int32

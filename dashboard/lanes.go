@@ -60,7 +60,7 @@ type unservedView struct {
 type lanesView struct {
 	Lanes    []laneView
 	Unserved []unservedView
-	Acts     bool // who looks may pause and resume
+	Acts     bool // whoever looks may pause and resume
 }
 
 // viewLanes returns the lanes of the settings in their order, then those that are

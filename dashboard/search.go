@@ -254,7 +254,7 @@ func quoted(value string) string {
 	return value
 }
 
-// shortened returns the first characters of a text, and whether that is all.
+// shortened returns the first n characters of a text, with an ellipsis if there are more.
 func shortened(text string, n int) string {
 	if utf8.RuneCountInString(text) <= n {
 		return text

@@ -8,7 +8,7 @@ import (
 // Sweeps asks for a sweep, which moves what waits to where it can be drawn, and goes on
 // with bulks.
 type Sweeps interface {
-	// AskForSweepSoon asks for a sweep within about a minute of now.
+	// AskForSweepSoon asks for a sweep within two minutes of now.
 	AskForSweepSoon(ctx context.Context, now time.Time) error
 	// AskForSweepAt asks for a sweep at a time.
 	AskForSweepAt(ctx context.Context, at time.Time) error

@@ -72,8 +72,8 @@ type Sums struct {
 	Tokens       job.Tokens // as far as answers told; Total is the sum of the others
 	CostMicros   int64      // of all that was billed, in millionths of a US dollar
 	WastedMicros int64      // the part of it that brought no picture
-	// EstimatedMicros is the part of it of which an answer did not tell all; see
-	// job.Bill. It is complete since the version that has it runs alone.
+	// EstimatedMicros is the part of it that is estimated, because answers did not tell
+	// all; see job.Bill. Versions from before this field did not count it.
 	EstimatedMicros int64
 	Waited, Ran     time.Duration
 }

@@ -77,7 +77,7 @@ type SearchQuery struct {
 
 	// These are of one and the same image of the job.
 	Code  job.Code `json:"code,omitempty"`  // of its error
-	Lane  string   `json:"lane,omitempty"`  // where it waits; or else where it was last claimed, or has waited if it never was
+	Lane  string   `json:"lane,omitempty"`  // where it waits; if it does not, where it was last claimed; if it never was, where it waited
 	Model string   `json:"model,omitempty"` // that draws it
 
 	// Jobs that ended then or later match whatever Statuses says; the zero time for

@@ -20,8 +20,8 @@ type BudgetNow struct {
 }
 
 // BudgetsNow returns the budgets that are set, and those that hold images, by scope.
-// states are as Budgets returns them. A period of another span or zone, of before the
-// setting was changed, is none of now.
+// states are as Budgets returns them. A period that the setting had before its span or zone
+// was changed is left out.
 func BudgetsNow(set job.Budgets, states []BudgetState, at time.Time) []BudgetNow {
 	now := make(map[job.BudgetScope]BudgetNow)
 	for scope, b := range set {
@@ -56,9 +56,9 @@ func (b BudgetNow) Lifted() bool { return b.RaisedMicros >= LiftMicros }
 // Full reports whether images wait for the budget, or everything is used.
 func (b BudgetNow) Full() bool { return b.Set && (b.Held > 0 || b.UsedMicros() >= b.AllowedMicros()) }
 
-// Explain returns what there is to say of a budget that holds images or is used up, and
-// what changes that, in sentences. Both are empty if there is nothing. doctor and the
-// dashboard say so. released tells that the next sweep does all that is needed.
+// Explain returns why a budget holds images or is used up, and what mends that, in the
+// words of doctor and the dashboard. Both are empty if it does neither. released tells
+// that nobody has to do anything, since the next sweep does it.
 func (b BudgetNow) Explain() (why, mend string, released bool) {
 	const soon = "The next sweep releases what fits, within ten minutes."
 	held := fmt.Sprintf("%d pictures wait for it", b.Held)

@@ -27,8 +27,8 @@ import (
 // of that, in the same transaction; see WebhookKeeper.
 type BudgetKeeper interface {
 	// Budgets returns the periods that have not ended, by scope, and how many
-	// images are held for want of room, up to MaxHeld. It also returns the scopes
-	// of held images of which no such period is known, without a period.
+	// images are held for want of room, up to MaxHeld. A scope that holds images and
+	// has no such period is returned too, without one.
 	Budgets(ctx context.Context) ([]BudgetState, error)
 
 	// Held returns the images that are held by scopes other than the given ones,

@@ -90,8 +90,8 @@ func (a BulkAction) JobAct() string {
 	return ActionRetryJob
 }
 
-// Narrow returns the query for those of the jobs that the action can be done to. It
-// returns false if there can be none.
+// Narrow returns a query for the jobs of q to which the action can be done. It returns
+// false if the states that q asks for rule out all of them.
 func (a BulkAction) Narrow(q SearchQuery) (SearchQuery, bool) {
 	able := []job.Status{job.StatusQueued, job.StatusProcessing}
 	if a == BulkRetry {

@@ -15,7 +15,7 @@ func (q SearchQuery) Look() int {
 	if q.MinCostMicros > 0 || q.Lane != "" || q.Model != "" {
 		return MaxSearchedInto
 	}
-	return MaxSearched // only a job that has failed or open images can have an error
+	return MaxSearched // with Code too: only images of jobs that failed or are open are looked at
 }
 
 // Folded returns the query's text in the form of SearchText.

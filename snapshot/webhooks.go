@@ -19,9 +19,9 @@ type Teller interface {
 // wants to be told. It must be called before r is used.
 func (r *Record) SetTeller(t Teller) { r.teller = t }
 
-// tell hands jobs to the teller whose receivers want to be told of the event that
-// a transition made, or of the job's end if it ended, unless err says that there
-// was no transition.
+// tell hands jobs to the teller after a transition: those whose receivers want to be told
+// of its event, or of the job's end if it ended. It does nothing if err is set, since
+// there was no transition then.
 func (r *Record) tell(ctx context.Context, err error, event job.WebhookEvent, jobs ...job.Job) {
 	if err != nil || r.teller == nil {
 		return

@@ -13,8 +13,8 @@ import (
 const (
 	// bulkPage is how many jobs of a bulk are read at once.
 	bulkPage = 20
-	// bulkJobs is how many jobs the bulks of one sweep come to, about, and bulkTime for how
-	// long it begins a further one. The next sweep comes within seconds then.
+	// bulkJobs is about how many jobs one sweep does for all bulks together. After bulkTime
+	// it begins no further one. The next sweep, which goes on, comes within seconds.
 	bulkJobs = 200
 	bulkTime = 30 * time.Second
 	// openBulks is how many bulks go on at once: those that were started first.
@@ -87,8 +87,8 @@ func (b *bulking) step(ctx context.Context) (n int, more bool, err error) {
 	return n, stuck < len(open) && b.room(), errors.Join(errs...)
 }
 
-// hurries reports whether the next sweep is to come within seconds. If nothing but a
-// fault came of this one, it has time: the fault would be there still.
+// hurries reports whether the next sweep is to come within seconds. It need not if this
+// one only met a fault, which would still be there.
 func (b *bulking) hurries() bool { return b.unfinished && (!b.faulty || b.left < bulkJobs) }
 
 // room reports whether the sweep may come to a further job.

@@ -83,7 +83,7 @@ type Producer interface {
 	Route(ctx context.Context, model string) (lane string, at time.Time, err error)
 	// AskForSweep asks for a sweep within about ten minutes of now.
 	AskForSweep(ctx context.Context, now time.Time) error
-	// AskForSweepSoon asks for a sweep within about a minute of now.
+	// AskForSweepSoon asks for a sweep within two minutes of now.
 	AskForSweepSoon(ctx context.Context, now time.Time) error
 	// AskForSweepAt asks for a sweep at a time, unless that is too far ahead.
 	AskForSweepAt(ctx context.Context, at time.Time) error
@@ -205,8 +205,8 @@ func mayFree(b record.Backlog) bool {
 	return b.Held > 0 && b.Processing+b.Waiting-b.Parked-b.Held > 0
 }
 
-// askForNext asks for the next sweep, for one when a period of a budget begins if images
-// are held, and for one soon if this one left more to do than may wait for that. It
+// askForNext asks for the next sweep. If images are held, it also asks for one at the time
+// when a period of a budget begins. With soon it also asks for one within two minutes. It
 // fails with ErrNoNextSweep.
 func (s *Sweeper) askForNext(ctx context.Context, held, soon bool) error {
 	err := s.Producer.AskForSweep(ctx, time.Now())

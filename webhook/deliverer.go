@@ -75,7 +75,7 @@ type Config struct {
 	Record   Record
 	Queue    Queue
 	Sender   *Sender  // of what jobs' receivers are told; nil if that cannot be signed
-	Budgets  Receiver // who is told of budgets; without a sender nobody
+	Budgets  Receiver // who is told of budgets; nobody if it has no sender
 	Schedule Schedule
 	// Render returns a job as callers see it, as JSON. Its presigned URLs are
 	// those of now, since a try may come days after its event.

@@ -36,10 +36,10 @@
 // There is no IAM: policies are kept and nothing is refused. There is no queue.yaml
 // and no pull queue. Of version v2beta3, which is served too, batches and the
 // lifetimes of a queue's tasks and names are missing. Queues do not fall asleep
-// after 30 idle days, a purge takes no minute, tasks due at one instant go in order
-// of creation although the service promises none, and a paused queue drops tasks
-// past their 31 days only when it is resumed. Filters of ListQueues know the state
-// only. REST takes no parameter "fields".
+// after 30 idle days. A purge is done at once; the service takes up to a minute. Tasks
+// that are due at the same instant go in order of creation; the service promises no
+// order. A paused queue drops tasks past their 31 days only when it is resumed. Filters
+// of ListQueues know the state only. REST takes no parameter "fields".
 //
 // # Time
 //
