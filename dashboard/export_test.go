@@ -18,11 +18,11 @@ func Routes() []Called {
 // Asset returns where a file is served, for tests.
 func Asset(name string) string { return loadAssets().path(name) }
 
-// ClientAddress is clientAddress, Span is span and LocalPath is localPath, for
-// tests.
+// What has an exported name for tests only.
 var (
 	ClientAddress = clientAddress
 	Span          = span
+	Ago           = ago
 	LocalPath     = localPath
 	Number        = number
 	Forecast      = forecast

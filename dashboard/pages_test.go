@@ -317,6 +317,13 @@ func TestWords(t *testing.T) {
 			t.Errorf("%v is %q, want %q", d, got, w)
 		}
 	}
+	for d, w := range map[time.Duration]string{
+		59 * time.Second: "just now", time.Minute: "1 min ago", 119 * time.Second: "1 min ago", 2 * time.Minute: "2 min ago", 48 * time.Hour: "2 days ago",
+	} {
+		if got := dashboard.Ago(d); got != w {
+			t.Errorf("%v ago is %q, want %q", d, got, w)
+		}
+	}
 	for n, w := range map[int]string{0: "0", 999: "999", 1_000: "1,000", 1_234_567: "1,234,567", -1_234: "−1,234"} {
 		if got := dashboard.Number(n); got != w {
 			t.Errorf("%d is %q, want %q", n, got, w)

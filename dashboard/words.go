@@ -51,10 +51,13 @@ func span(d time.Duration) string {
 // ago returns how long ago something was. It stays the same for a minute, so that
 // pages do.
 func ago(d time.Duration) string {
-	if d < time.Minute {
+	switch {
+	case d < time.Minute:
 		return "just now"
+	case d < 2*time.Minute:
+		return "1 min ago"
 	}
-	return span(max(d.Truncate(time.Minute), 90*time.Second)) + " ago"
+	return span(d.Truncate(time.Minute)) + " ago"
 }
 
 // took returns how long something short took.
