@@ -31,6 +31,8 @@ type bulkView struct {
 	Moved   *moment
 	Ended   *moment // nil until it has ended
 	Of      int     // jobs, at least as many as it has met
+	More    bool    // there may be more than Of
+	Beyond  bool    // it has met all that were counted, and there may be more
 	Samples []sampleView
 }
 
@@ -93,6 +95,8 @@ func viewBulk(v *visit, b record.Bulk, now time.Time) bulkView {
 		Bulk: b, Path: bulkPath(b.ID), State: bulkState(b.State), Open: b.EndedAt.IsZero(), Jobs: jobsPath(b.Text, ""),
 		Started: at(b.At, now), Moved: at(b.MovedAt, now), Of: max(b.Expected.Jobs, b.Met()),
 	}
+	view.More = view.Open && b.Expected.More
+	view.Beyond = view.More && b.Met() >= b.Expected.Jobs
 	if !view.Open {
 		view.Ended, view.Of = at(b.EndedAt, now), max(1, view.Of)
 	}

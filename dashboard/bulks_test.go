@@ -127,6 +127,37 @@ func (*bounded) MeasureBulk(context.Context, record.SearchQuery) (record.BulkMea
 	}, nil
 }
 
+// far is a record of a bulk that has met more jobs than its dry run counted.
+type far struct {
+	dashboard.Record
+
+	bulk record.Bulk
+}
+
+func (f *far) Bulk(context.Context, string) (record.Bulk, error) { return f.bulk, nil }
+
+// How far a bulk is of more jobs than were counted is not known until it has ended.
+func TestABulkOfMoreJobsThanWereCounted(t *testing.T) {
+	for name, tt := range map[string]struct {
+		done  int
+		ended time.Time
+		want  []string
+	}{
+		"at first":  {7, time.Time{}, []string{"<b>7</b> of 10,000+ jobs", `max="10000" value="7"`}},
+		"then":      {12_000, time.Time{}, []string{"<b>12,000</b> of 12,000+ jobs", `<progress aria-label="Progress"></progress>`}},
+		"it is all": {12_000, time.Now(), []string{"<b>12,000</b> of 12,000 jobs", `max="12000" value="12000"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := setup(t)
+			b := record.Bulk{State: record.BulkRunning, Done: tt.done, EndedAt: tt.ended}
+			b.Action, b.Expected = record.BulkCancel, record.BulkExpected{Jobs: 10_000, More: true}
+			s.options.Record = &far{s.kept, b}
+			s.start()
+			want(t, s.get(path+"/bulks/one", s.logIn("vera")), tt.want...)
+		})
+	}
+}
+
 // A group of errors is retried by its code and lane, in the page's span.
 func TestAGroupOfErrorsIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
