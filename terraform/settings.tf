@@ -6,6 +6,8 @@ locals {
   # is paused or answers for older models, which plain settings cannot say.
   plain_lane = length(var.lanes) == 1 && alltrue([for l in values(var.lanes) : !l.paused && length(l.also_serves) == 0])
 
+  tenants_setting = jsonencode({ for name, t in var.tenants : name => { for field, value in t : field => value if value != null } })
+
   # Of all services.
   settings = merge(
     {
@@ -22,9 +24,7 @@ locals {
     },
     var.r2.public_url == null ? {} : { R2_PUBLIC_URL = var.r2.public_url },
     var.budget == null ? {} : { BUDGET = jsonencode(var.budget) },
-    length(var.tenants) == 0 ? {} : {
-      TENANTS = jsonencode({ for name, t in var.tenants : name => { for field, value in t : field => value if value != null } })
-    },
+    length(var.tenants) == 0 ? {} : { TENANTS = local.tenants_setting },
     length(local.webhook_secrets) == 0 ? {} : { WEBHOOK_QUEUE = google_cloud_tasks_queue.webhook[0].id },
     var.budget_webhook == null ? {} : { BUDGET_WEBHOOK = var.budget_webhook },
     local.plain_lane ? local.lane_settings : { LANES = local.lanes_setting },

@@ -35,6 +35,11 @@ resource "terraform_data" "checked" {
       condition     = local.in_flight <= local.capacity
       error_message = "The lanes' concurrency adds up to ${local.in_flight}, and the worker takes ${local.capacity} requests: ${var.worker.max_instances} instances of ${var.worker.concurrency}. Raise worker.max_instances, or Cloud Run refuses deliveries, which slows the queues down."
     }
+    # https://cloud.google.com/run/quotas: the longest value of an environment variable
+    precondition {
+      condition     = length(local.tenants_setting) <= 32768
+      error_message = "tenants makes a setting of ${length(local.tenants_setting)} characters, and Cloud Run takes 32768, which is some 400 tenants with budgets. Leave out those whose limits are as MAX_WAITING_PICTURES and BUDGET say."
+    }
     precondition {
       condition     = local.deadlines_nest
       error_message = "local.deadlines must grow from each to the next."

@@ -426,6 +426,14 @@ run "secrets_without_salt" {
   expect_failures = [terraform_data.checked]
 }
 
+run "more_tenants_than_a_setting_takes" {
+  command = plan
+  variables {
+    tenants = { for i in range(600) : "tenant-${i}" => { budget = { usd = 100, per = "month" } } }
+  }
+  expect_failures = [terraform_data.checked]
+}
+
 run "secret_that_nothing_reads" {
   command = plan
   variables {
