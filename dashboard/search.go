@@ -38,7 +38,7 @@ func parseSearch(text string, now time.Time) search {
 	s := search{Text: strings.TrimSpace(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), ""))}
 	if len(s.Text) > maxSearch {
 		s.Text = strings.ToValidUTF8(s.Text[:maxSearch], "")
-		s.Faults = append(s.Faults, fmt.Sprintf("The search is too long: its first %s characters are searched by.", number(maxSearch)))
+		s.Faults = append(s.Faults, fmt.Sprintf("The search is too long: its first %s bytes are searched by.", number(maxSearch)))
 	}
 	var words []string
 	seen := make(map[string]bool)
