@@ -13,8 +13,12 @@ import (
 	"github.com/ai-worker/ai-worker/record"
 )
 
-// mostSums bounds how many sums a page or a file is made of.
-const mostSums = 50_000
+const (
+	// mostSums bounds how many sums a page or a file is made of.
+	mostSums = 50_000
+	// mostTenants bounds how many tenants a page shows.
+	mostTenants = 100
+)
 
 // A spendView is what a month cost.
 type spendView struct {
@@ -26,7 +30,9 @@ type spendView struct {
 	All            sumView
 	Chart          template.HTML
 	Days           []sumView // with attempts, the latest first
-	Tenants        []sumView // the dearest first, and so are the others
+	Tenants        []sumView // the dearest first, and so are the others; mostTenants at most
+	Others         sumView   // of tenants that are not shown
+	Unshown        int       // how many these are
 	Models         []sumView
 	Waste          []sumView // by how the attempt ended
 	Cut            bool      // there were more sums than are shown
@@ -107,6 +113,7 @@ func (d *Dashboard) spendPage(v *visit) error {
 	m := readMonth(v.r.URL.Query(), now)
 	byOutcome, byTenant, byModel := m.query(), m.query(), m.query()
 	byOutcome.Outcome, byTenant.Tenant, byModel.Model = true, true, true
+	byTenant.Whole, byModel.Whole = true, true
 	var sums [3][]record.Spend
 	for i, q := range []record.SpendQuery{byOutcome, byTenant, byModel} {
 		var err error
@@ -123,6 +130,7 @@ func (d *Dashboard) spendPage(v *visit) error {
 		Waste:   wasteOf(sums[0]),
 		Cut:     max(len(sums[0]), len(sums[1]), len(sums[2])) >= mostSums,
 	}
+	view.cutTenants()
 	var err error
 	if view.Budgets, err = d.readBudgets(v); err != nil {
 		return err
@@ -139,6 +147,18 @@ func (d *Dashboard) spendPage(v *visit) error {
 	view.Shifted = offset%3600 != 0
 	d.write(v, http.StatusOK, page{name: "spend", Title: "Spend", Read: true, Main: view})
 	return nil
+}
+
+// cutTenants adds up the tenants that are not shown.
+func (v *spendView) cutTenants() {
+	if len(v.Tenants) <= mostTenants {
+		return
+	}
+	for _, t := range v.Tenants[mostTenants:] {
+		v.Others.Sums = v.Others.Plus(t.Sums)
+		v.Unshown++
+	}
+	v.Tenants = v.Tenants[:mostTenants]
 }
 
 // sumBy adds sums with the same name, and returns them with the dearest first.

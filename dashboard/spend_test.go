@@ -2,6 +2,7 @@ package dashboard_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -57,6 +58,18 @@ func TestSpendSumsAttempts(t *testing.T) {
 		if diff := cmp.Diff([]string{"2000-01-02,America/New_York,'=batch,m,succeeded,1,1,0,0,0,0,1.200000,0.000000,1.200000", ""}, rows[1:]); diff != "" {
 			t.Errorf("the rows (-want +got):\n%s", diff)
 		}
+	})
+}
+
+// A page shows the dearest tenants, whatever they are called, and what the others came to.
+func TestSpendShowsTheDearestTenants(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		for i := range 102 {
+			s.draw(fmt.Sprintf("tenant-%03d", i), "a", time.Second, ending{cost: int64(1_000 * (1 + i))})
+		}
+		page := s.get(path+"/spend", s.logIn("vera"))
+		want(t, section(t, page, "A picture tenant-101", "By model"), "$0.1020", "tenant-002", "-tenant-001", "2 further tenants: $0.0030 together, of which $0")
 	})
 }
 

@@ -52,14 +52,16 @@ type SpendQuery struct {
 	// part of the day in which it begins. Without it, they are those of hours. It
 	// must have a name that the database knows, as those of time.LoadLocation
 	// have.
-	Zone                         *time.Location
+	Zone *time.Location
+	// Whole sums up the whole span, instead of its hours or days.
+	Whole                        bool
 	Lane, Model, Tenant, Outcome bool // whether sums are told apart by these
 	Limit                        int  // of sums, the first ones; above 0
 }
 
 // A Spend is the sums of some attempts. What they are not told apart by is empty.
 type Spend struct {
-	At                  time.Time // when the hour or the day begins, in UTC
+	At                  time.Time // when the hour or the day begins, in UTC; zero for the whole span
 	Lane, Model, Tenant string
 	Outcome             job.Outcome
 	Sums
@@ -118,9 +120,13 @@ func keptText(s string) string {
 	return cut(strings.ReplaceAll(strings.ToValidUTF8(s, "�"), "\x00", ""), job.MaxDetail)
 }
 
-// Period returns the begin of the hour or of the day of q that an hour belongs to.
+// Period returns the begin of the hour or of the day of q that an hour belongs to. It
+// is zero if q is of the whole span.
 func (q SpendQuery) Period(hour time.Time) time.Time {
-	if q.Zone == nil {
+	switch {
+	case q.Whole:
+		return time.Time{}
+	case q.Zone == nil:
 		return hour.UTC()
 	}
 	return q.Day(hour.In(q.Zone).Date())

@@ -77,7 +77,7 @@ func scanAttempt(row pgx.CollectableRow) (a job.Attempt, err error) {
 // Spend implements record.Record.
 func (r *Record) Spend(ctx context.Context, q record.SpendQuery) ([]record.Spend, error) {
 	args := pgx.NamedArgs{
-		"from": q.From, "to": q.To, "zone": "", "limit": q.Limit,
+		"from": q.From, "to": q.To, "zone": "", "whole": q.Whole, "limit": q.Limit,
 		"by_lane": q.Lane, "by_model": q.Model, "by_tenant": q.Tenant, "by_outcome": q.Outcome,
 	}
 	if q.Zone != nil {

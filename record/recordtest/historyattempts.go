@@ -41,7 +41,7 @@ func (h *history) spend(*rapid.T) {
 	h.compareSpend(record.SpendQuery{
 		From: h.now.Add(-draw(h, "from", 1000*time.Hour, time.Hour, 0)), To: h.now.Add(draw(h, "to", time.Hour, 0)),
 		Zone: draw(h, "zone", zones()...), Limit: h.limit(),
-		Lane: by("lane"), Model: by("model"), Tenant: by("tenant"), Outcome: by("outcome"),
+		Whole: by("whole"), Lane: by("lane"), Model: by("model"), Tenant: by("tenant"), Outcome: by("outcome"),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 var spendTests = []contractTest{
 	{"sums what attempts came to", spendSums},
 	{"is told apart by what is asked for", spendGroups},
+	{"is one sum of a whole span", spendWhole},
 	{"has the first sums only", spendLimit},
 	{"is of the hours that are asked for", spendHours},
 	{"is forgotten a page at a time", spendForgotten},
@@ -101,6 +102,19 @@ func spendGroups(f *fixture) {
 		}
 		f.wantEqual("the sums", got, tt.want)
 	}
+}
+
+func spendWhole(f *fixture) {
+	tasks := f.create(2)
+	f.succeed(f.claim(tasks[0], never))
+	f.fail(f.claim(tasks[1], never))
+	for _, zone := range []*time.Location{nil, time.UTC} {
+		all := f.spends(record.SpendQuery{Whole: true, Zone: zone})
+		f.wantEqual("sums", len(all), 1)
+		f.wantEqual("when it begins", all[0].At, time.Time{})
+		f.wantEqual("attempts", all[0].Attempts, int64(2))
+	}
+	f.wantEqual("sums by how attempts ended", len(f.spends(record.SpendQuery{Whole: true, Outcome: true})), 2)
 }
 
 func spendLimit(f *fixture) {

@@ -1,6 +1,7 @@
--- Sums what attempts came to by the hour, or by the day of a time zone, and by any
--- of lane, model, tenant and outcome.
-SELECT CASE WHEN @zone::text = '' THEN hour END, CASE WHEN @zone::text <> '' THEN (hour AT TIME ZONE nullif(@zone::text, ''))::date END AS day,
+-- Sums what attempts came to by the hour, by the day of a time zone, or as a whole, and
+-- by any of lane, model, tenant and outcome.
+SELECT CASE WHEN @zone::text = '' AND NOT @whole::boolean THEN hour END,
+       CASE WHEN @zone::text <> '' AND NOT @whole THEN (hour AT TIME ZONE nullif(@zone::text, ''))::date END AS day,
        CASE WHEN @by_lane::boolean THEN lane ELSE '' END AS of_lane, CASE WHEN @by_model::boolean THEN model ELSE '' END AS of_model,
        CASE WHEN @by_tenant::boolean THEN tenant ELSE '' END AS of_tenant, CASE WHEN @by_outcome::boolean THEN outcome ELSE '' END AS of_outcome,
        coalesce(sum(attempts) FILTER (WHERE outcome = 'succeeded'), 0)::bigint, sum(attempts)::bigint,
