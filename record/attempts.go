@@ -32,8 +32,13 @@ type AttemptKeeper interface {
 	NoteAttempt(ctx context.Context, c Claim, stored bool) error
 
 	// Attempts returns the attempts of a job that have ended, by image and number.
-	// Delete removes them. There are none of a job that is not there.
+	// Delete and RetireAttempts remove them. There are none of a job that is not there.
 	Attempts(ctx context.Context, jobID string) ([]job.Attempt, error)
+
+	// RetireAttempts removes attempts that ended longer than AttemptsKept ago, those that
+	// ended first first, limit at most, and returns how many. It leaves those of images
+	// that have not ended. The image and the sums of hours stay as they are.
+	RetireAttempts(ctx context.Context, limit int) (int, error)
 
 	// Spend returns what a query asks for, ordered by time, lane, model, tenant and
 	// code. What was removed by Delete is in it all the same. The cost grows with
@@ -44,6 +49,10 @@ type AttemptKeeper interface {
 	// and returns how many it removed.
 	ForgetSpend(ctx context.Context, age time.Duration, limit int) (int, error)
 }
+
+// AttemptsKept is how long after its end an attempt is kept, unless its job is removed
+// before.
+const AttemptsKept = 400 * 24 * time.Hour
 
 // A SpendQuery says which sums Spend returns, and by what they are told apart.
 type SpendQuery struct {

@@ -256,6 +256,11 @@ func (r *Record) Spend(ctx context.Context, q record.SpendQuery) ([]record.Spend
 	return r.record.Spend(ctx, q)
 }
 
+// RetireAttempts implements record.Record.
+func (r *Record) RetireAttempts(ctx context.Context, limit int) (int, error) {
+	return r.record.RetireAttempts(ctx, limit)
+}
+
 // ForgetSpend implements record.Record.
 func (r *Record) ForgetSpend(ctx context.Context, age time.Duration, limit int) (int, error) {
 	return r.record.ForgetSpend(ctx, age, limit)

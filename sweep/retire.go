@@ -11,6 +11,8 @@ const (
 	sumsAge = 400 * 24 * time.Hour
 	// sumsPage is how many are removed at once. They are small.
 	sumsPage = 1000
+	// attemptsPage is how many attempts are removed at once. A day has many of them.
+	attemptsPage = 1000
 )
 
 // forgetSums removes the sums of hours of long ago.
@@ -35,4 +37,10 @@ func (s *Sweeper) retireBulks(ctx context.Context) (n int, more bool, err error)
 func (s *Sweeper) retireBudgets(ctx context.Context) (n int, more bool, err error) {
 	n, err = s.Record.RetireBudgets(ctx, page)
 	return n, n == page, err
+}
+
+// retireAttempts removes attempts that ended long ago.
+func (s *Sweeper) retireAttempts(ctx context.Context) (n int, more bool, err error) {
+	n, err = s.Record.RetireAttempts(ctx, attemptsPage)
+	return n, n == attemptsPage, err
 }

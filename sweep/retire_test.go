@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/ai-worker/ai-worker/job"
 	"github.com/ai-worker/ai-worker/record"
 	"github.com/ai-worker/ai-worker/sweep"
 )
@@ -57,4 +59,41 @@ func TestDailySweepRemovesOldBulks(t *testing.T) {
 			t.Errorf("the bulk: %v", err)
 		}
 	})
+}
+
+// An attempt is kept for 400 days, also if jobs are kept for ever. The daily sweep removes
+// it then, page by page, and leaves its job.
+func TestDailySweepRemovesOldAttempts(t *testing.T) {
+	b := setupBucket(t)
+	b.sweeper.Retention = 0
+	const backs = 1_000 // a page
+	j := b.submit(t, 1)
+	c := b.claim(t, j, 0)
+	for range backs {
+		_, next, err := b.record.Requeue(t.Context(), c, record.Requeue{Lane: "a", GiveBack: true})
+		if err == nil {
+			c, err = b.record.Claim(t.Context(), record.ClaimRequest{Model: "m", Task: next, Lease: time.Minute})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.record.Fail(t.Context(), c, job.Error{Code: job.CodeBlocked}); err != nil {
+		t.Fatal(err)
+	}
+	b.advance(399 * 24 * time.Hour)
+	if swept := b.daily(t); swept.Attempts != 0 {
+		t.Errorf("after 399 days: %+v", swept)
+	}
+	b.advance(2 * 24 * time.Hour)
+	if swept := b.sweepOnce(t); swept.Attempts != 0 {
+		t.Errorf("a sweep that is not daily: %+v", swept)
+	}
+	if swept := b.daily(t); swept.Attempts != backs+1 {
+		t.Errorf("after 401 days: %+v; want %d attempts", swept, backs+1)
+	}
+	left, err := b.record.Attempts(t.Context(), j.ID)
+	if err != nil || len(left) != 0 || b.job(t, j.ID).Status != job.StatusFailed {
+		t.Errorf("%d attempts are left, %v, and the job is %+v", len(left), err, b.job(t, j.ID))
+	}
 }

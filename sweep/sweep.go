@@ -68,6 +68,7 @@ type Swept struct {
 	Budgets  int `json:"budgets"`  // periods of budgets that ended more than 400 days ago
 	Bulked   int `json:"bulked"`   // jobs that bulks came to
 	Bulks    int `json:"bulks"`    // bulks that ended more than 400 days ago
+	Attempts int `json:"attempts"` // attempts that ended more than 400 days ago
 }
 
 // A Producer puts tasks on the queues of lanes, and finds them there.
@@ -173,6 +174,7 @@ func (s *Sweeper) sweep(ctx context.Context, daily bool) (Swept, error) {
 		{"retire the audit", &swept.Audits, onlyDaily(daily, s.retireAudit)},
 		{"retire bulks", &swept.Bulks, onlyDaily(daily, s.retireBulks)},
 		{"retire budgets", &swept.Budgets, onlyDaily(daily, s.retireBudgets)},
+		{"retire attempts", &swept.Attempts, onlyDaily(daily, s.retireAttempts)},
 		{"remove", &swept.Removed, s.remove}, // and what else waits for the bucket
 		{"remove orphans", &swept.Orphans, onlyDaily(daily, s.orphans())},
 		{"remove uploads", &swept.Uploads, onlyDaily(daily, s.uploads())},
@@ -230,6 +232,7 @@ func (s *Sweeper) report(ctx context.Context, swept Swept) (record.Backlog, erro
 		"expired", swept.Expired, "removed", swept.Removed, "orphans", swept.Orphans, "uploads", swept.Uploads,
 		"moved", swept.Moved, "released", swept.Released, "settled", swept.Settled, "told", swept.Told,
 		"sums", swept.Sums, "audits", swept.Audits, "budgets", swept.Budgets, "bulked", swept.Bulked, "bulks", swept.Bulks,
+		"attempts", swept.Attempts,
 	}
 	b, err := s.Record.Backlog(ctx, unsentAge)
 	if err == nil {

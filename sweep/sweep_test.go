@@ -334,7 +334,7 @@ func TestSweepTellsWhatWaits(t *testing.T) {
 	want := map[string]any{
 		"level": "INFO", "msg": "swept", "waiting": 0., "oldest_waiting_seconds": 0.,
 		"sent": 0., "renewed": 0., "reaped": 0., "expired": 0., "removed": 0., "orphans": 0., "uploads": 0.,
-		"moved": 0., "parked": 0., "told": 0., "sums": 0., "audits": 0., "budgets": 0., "bulked": 0., "bulks": 0., "released": 0., "settled": 0., "held": 0.,
+		"moved": 0., "parked": 0., "told": 0., "sums": 0., "audits": 0., "budgets": 0., "bulked": 0., "bulks": 0., "attempts": 0., "released": 0., "settled": 0., "held": 0.,
 	}
 	if diff := cmp.Diff(want, swept()); diff != "" {
 		t.Errorf("of nothing (-want +got):\n%s", diff)

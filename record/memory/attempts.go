@@ -120,6 +120,40 @@ func (e *entry) attempts() (all []job.Attempt) {
 	return all
 }
 
+// RetireAttempts implements record.Record.
+func (r *Record) RetireAttempts(ctx context.Context, limit int) (n int, err error) {
+	err = r.update(ctx, func(now time.Time, c *change) error {
+		old := r.endedBefore(now.Add(-record.AttemptsKept))
+		n = min(limit, len(old))
+		for _, a := range old[:n] {
+			e := r.jobs[a.JobID]
+			i := e.Images[a.Index]
+			i.Attempts = slices.DeleteFunc(i.Attempts, func(b job.Attempt) bool { return b.Number == a.Number })
+			r.setJob(e, c)
+		}
+		return nil
+	})
+	return n, err
+}
+
+// endedBefore returns the attempts that ended before a time, of images that have ended,
+// those that ended first first.
+func (r *Record) endedBefore(at time.Time) (old []attempt) {
+	for id, e := range r.jobs {
+		for _, i := range e.Images {
+			for _, a := range i.Attempts {
+				if a.EndedAt.Before(at) && i.Image.Status.Terminal() {
+					old = append(old, attempt{a, id})
+				}
+			}
+		}
+	}
+	slices.SortFunc(old, func(a, b attempt) int {
+		return cmp.Or(a.EndedAt.Compare(b.EndedAt), cmp.Compare(a.JobID, b.JobID), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Number, b.Number))
+	})
+	return old
+}
+
 // Spend implements record.Record.
 func (r *Record) Spend(ctx context.Context, q record.SpendQuery) (all []record.Spend, err error) {
 	err = r.view(ctx, func(time.Time) error {

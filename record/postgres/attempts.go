@@ -49,6 +49,15 @@ func (r *Record) Attempts(ctx context.Context, jobID string) ([]job.Attempt, err
 	return all, nil
 }
 
+// RetireAttempts implements record.Record.
+func (r *Record) RetireAttempts(ctx context.Context, limit int) (n int, err error) {
+	args := pgx.NamedArgs{"kept": record.AttemptsKept, "limit": limit}
+	if err := r.send(ctx, call{statement: "retire_attempts", args: args, read: counting(&n)}); err != nil {
+		return 0, fmt.Errorf("postgres: remove old attempts: %w", err)
+	}
+	return n, nil
+}
+
 func readAttempts(all *[]job.Attempt) func(pgx.Rows) error {
 	return func(rows pgx.Rows) (err error) {
 		*all, err = pgx.CollectRows(rows, scanAttempt)

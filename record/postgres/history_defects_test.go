@@ -29,6 +29,7 @@ func TestHistoriesFindDefects(t *testing.T) {
 		"a budget forgets what an image was billed":     {"cover", "SELECT id, -i.reserved_micros AS reserved, i.billed - i.counted_micros AS spent", "SELECT id, -i.reserved_micros AS reserved, 0::bigint AS spent"},
 		"what is held is overtaken":                     {"create", "i.held_by = p.scope", "false"},
 		"an attempt is added to the hour that it began": {"requeue", "date_trunc('hour', ended_at, 'UTC')", "date_trunc('hour', started_at, 'UTC')"},
+		"an attempt goes while its image is open":       {"retire_attempts", "NOT IN ('queued', 'processing')", "IS NOT NULL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

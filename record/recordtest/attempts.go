@@ -17,6 +17,7 @@ var attemptTests = []contractTest{
 	{"take a late report once", attemptLate},
 	{"do not count twice what another claim finds", attemptStored},
 	{"are removed with their job", attemptRemoved},
+	{"are kept for long after their end", attemptsKept},
 }
 
 // asked returns a claim with the report of a request for a picture.
@@ -201,6 +202,15 @@ func attemptRemoved(f *fixture) {
 	f.wantEqual("what they came to", f.spend(record.SpendQuery{}), before)
 	f.noteAttempt(c, false)
 	f.wantEqual("attempts of nothing", len(f.attempts("nonsense")), 0)
+}
+
+func attemptsKept(f *fixture) {
+	c := f.claim(f.create(1)[0], never)
+	f.succeed(c)
+	n, err := f.record.RetireAttempts(f.ctx, plenty)
+	f.wantErr(err, nil)
+	f.wantEqual("how many were removed", n, 0)
+	f.wantEqual("attempts", len(f.attempts(c.Job.ID)), 1)
 }
 
 func (f *fixture) expireJob(id string) {

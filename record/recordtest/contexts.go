@@ -46,6 +46,10 @@ func contextCanceled(f *fixture) {
 			_, err := f.record.Unpark(ctx, model, []record.Place{{Lane: lane, Model: model}})
 			return err
 		},
+		"RetireAttempts": func() error {
+			_, err := f.record.RetireAttempts(ctx, plenty)
+			return err
+		},
 		"TasksOn":       func() error { _, err := f.record.TasksOn(ctx, lane, model, 1); return err },
 		"Models":        func() error { _, err := f.record.Models(ctx); return err },
 		"Cancel":        func() error { _, err := f.record.Cancel(ctx, before.ID); return err },

@@ -86,6 +86,7 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		},
 		"attempts": {
 			"noteAttempt": h.noteAttempt, "attempts": h.attempts, "spend": h.spend, "forgetSpend": h.forgetSpend,
+			"retireAttempts": h.retireAttempts,
 		},
 		"reads": {
 			"list": h.list, "outlook": h.outlook, "outcomes": h.outcomes, "reports": h.compareReports, "inspect": h.inspect,

@@ -23,6 +23,17 @@ func (h *history) compareAttempts(jobID string) {
 	same(h, want, wantErr, got, gotErr)
 }
 
+// retireAttempts removes attempts, now and then after their time.
+func (h *history) retireAttempts(*rapid.T) {
+	if rapid.IntRange(0, 9).Draw(h.T, "later") == 0 {
+		h.pass(record.AttemptsKept)
+	}
+	limit := h.limit()
+	want, wantErr := h.spec.RetireAttempts(h.ctx, limit)
+	got, gotErr := h.real.RetireAttempts(h.ctx, limit)
+	same(h, want, wantErr, got, gotErr)
+}
+
 // zones are such in which days begin at odd times, or have 23 or 25 hours.
 func zones() []*time.Location {
 	var zones []*time.Location
