@@ -193,8 +193,8 @@ func (d *Dashboard) jobFacts(in record.Inspection, shown shownJob) []fact {
 		{Name: "Seed", Value: seed}, {Name: "Priority", Value: string(j.Priority)},
 		{Name: "Cost so far", Value: dollars(j.CostMicros())}, {Name: "Asked for", Value: clock(j.CreatedAt)},
 	}
-	if wasted := wastedMicros(in.Attempts); wasted > 0 {
-		facts = append(facts, fact{Name: "Paid without a picture", Value: dollars(wasted)})
+	if wasted := wastedOf(in); wasted != "" {
+		facts = append(facts, fact{Name: "Paid without a picture", Value: wasted})
 	}
 	if most := j.Input.MostMicros(); most > 0 {
 		facts = append(facts, fact{Name: "May cost", Value: dollars(most)})
@@ -219,6 +219,25 @@ func (d *Dashboard) jobFacts(in record.Inspection, shown shownJob) []fact {
 		key = "present"
 	}
 	return append(facts, fact{Name: "Idempotency key", Value: key})
+}
+
+// wastedOf says what attempts cost that brought no picture. It returns nothing if no cost
+// is known. Of a picture whose attempts are not all kept, it counts what the record has
+// with the picture, if that is more: of an attempt, its list price at most.
+func wastedOf(in record.Inspection) string {
+	var sum int64
+	atLeast := ""
+	for i, img := range in.Job.Images {
+		wasted := wastedMicros(attemptsAt(in, i))
+		if removedOf(in, i) != "" {
+			wasted, atLeast = max(wasted, img.BilledMicros), "at least "
+		}
+		sum += wasted
+	}
+	if sum == 0 {
+		return ""
+	}
+	return atLeast + dollars(sum)
 }
 
 // wastedMicros returns what attempts cost that brought no picture.

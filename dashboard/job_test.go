@@ -101,6 +101,46 @@ func TestJobPage(t *testing.T) {
 	})
 }
 
+// A job may be kept for longer than its attempts. Its page says so, and draws nothing
+// that it does not know.
+func TestJobPageSaysThatAttemptsAreNotKept(t *testing.T) {
+	const sentence = "no longer kept: an attempt is kept for 400 days after its end."
+	synctest.Test(t, func(t *testing.T) {
+		s := setup(t)
+		j := s.told(3)
+		first, next := s.claim(j, 0), s.claim(j, 1)
+		_, again, err := s.kept.Requeue(t.Context(), next, record.Requeue{Lane: "a", After: time.Hour, Reason: &job.Error{Code: job.CodeProviderTimeout}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Report = job.Report{AskedAt: time.Now(), Bill: job.Bill{Billed: true, CostMicros: 1_200, BoundMicros: 1_100}}
+		if _, err := s.kept.Fail(t.Context(), first, job.Error{Code: job.CodeBlocked}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // the deadline; what is being drawn then may go on
+		last, err := s.kept.Claim(t.Context(), record.ClaimRequest{Model: "m", Task: again, Lease: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.kept.Succeed(t.Context(), last, record.Success{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.kept.Cancel(t.Context(), j.ID); err != nil { // the third, which nobody claimed
+			t.Fatal(err)
+		}
+		page := func() string { return s.get(path+"/jobs/"+j.ID, s.logIn("vera")) }
+		want(t, words(page()), "-"+sentence, "No attempt has ended yet.", "Paid without a picture $0.0012")
+
+		time.Sleep(record.AttemptsKept)
+		if n, err := s.kept.RetireAttempts(t.Context(), 10); err != nil || n != 2 {
+			t.Fatalf("removed %d, %v", n, err)
+		}
+		html := page()
+		want(t, words(html), "Its attempts are "+sentence, "Its earlier attempts are "+sentence, "2 ● succeeded", "No attempt has ended yet.", "Paid without a picture at least $0.0011")
+		want(t, html, "-timeline-0", "timeline-1", "timeline-2")
+	})
+}
+
 var bars = regexp.MustCompile(`<rect x="([0-9.]+)%" y="[0-9.]+" width="([0-9.]+)%" height="[0-9.]+" class="bar ([a-z]+)"`)
 
 // A timeline is to the scale of the job's life.

@@ -29,6 +29,7 @@ type imageView struct {
 	Now      string  // what goes on; empty unless it is being drawn
 	Timeline template.HTML
 	Attempts []attemptView
+	Removed  string // which attempts are no longer kept; empty for none. Without any, nothing is drawn
 }
 
 // viewImage returns the picture at an index.
@@ -36,7 +37,10 @@ func (d *Dashboard) viewImage(in record.Inspection, i int, shown shownJob, sees 
 	img := in.Job.Images[i]
 	v := imageView{
 		Index: i, State: jobState(img.Status), Seed: in.Job.Input.SeedOf(i), Cost: dollars(img.CostMicros), Error: img.Error,
-		Alt: "Picture " + number(i) + " of the job", Timeline: timeline(in, i), Attempts: viewAttempts(in, i),
+		Alt: "Picture " + number(i) + " of the job", Attempts: viewAttempts(in, i), Removed: removedOf(in, i),
+	}
+	if len(v.Attempts) > 0 || v.Removed == "" {
+		v.Timeline = timeline(in, i)
 	}
 	switch img.Status { //nolint:exhaustive // the others say all by their state
 	case job.StatusQueued:

@@ -46,6 +46,22 @@ func attemptsAt(in record.Inspection, index int) []job.Attempt {
 	return slices.DeleteFunc(slices.Clone(in.Attempts), func(a job.Attempt) bool { return a.Index != index })
 }
 
+// removedOf says which attempts at an image are no longer kept: those that ended
+// longer than record.AttemptsKept ago. It returns nothing if all are there. The first
+// attempt at an image has the number 1.
+func removedOf(in record.Inspection, index int) string {
+	img, kept := in.Job.Images[index], attemptsAt(in, index)
+	switch {
+	case !img.Status.Terminal() || img.StartedAt.IsZero():
+		return ""
+	case len(kept) == 0:
+		return "Its attempts are no longer kept"
+	case kept[0].Number > 1:
+		return "Its earlier attempts are no longer kept"
+	}
+	return ""
+}
+
 // phasesOf returns the phases of an attempt. The worker's clock and the record's
 // differ, so that none of them leaves the attempt.
 func phasesOf(a job.Attempt, waited string) []phase {
