@@ -14,6 +14,9 @@ const (
 	jobsLimit = 50
 	// maxListed bounds what a list shows of a prompt, in characters.
 	maxListed = 120
+	// maxLiveLook is how many jobs a list may have looked at if it is to be read again
+	// every few seconds, which takes some milliseconds each time.
+	maxLiveLook = 5_000
 )
 
 // A jobsView is a page of the list of jobs.
@@ -90,8 +93,17 @@ func (d *Dashboard) jobsPage(v *visit) error {
 	if err := d.countStates(v, &view); err != nil {
 		return err
 	}
-	d.write(v, http.StatusOK, page{name: "jobs", Title: "Jobs", Live: true, Main: view})
+	live := keptLive(s.Query, found.Looked)
+	d.write(v, http.StatusOK, page{name: "jobs", Title: "Jobs", Live: live, Read: !live, Main: view})
 	return nil
+}
+
+// keptLive reports whether a list is kept up to date: one that an index leads to. A
+// search by text, code, lane, model or cost may look through many jobs each time that
+// it is asked, and one by status does so if few jobs are like that.
+func keptLive(q record.SearchQuery, looked int) bool {
+	looksThrough := q.Text != "" || q.Code != "" || q.Lane != "" || q.Model != "" || q.MinCostMicros > 0
+	return !looksThrough && looked <= maxLiveLook
 }
 
 // countStates counts the jobs of each state that the rest of the search asks for.

@@ -126,6 +126,46 @@ func TestJobsPageSaysHowFarItLooked(t *testing.T) {
 	want(t, words(s.get(path+"/jobs?q=horse", c)), "100,000 jobs were looked at, back to 2026-11-20 10:00 UTC.")
 }
 
+// A list that an index leads to is kept up to date. One that looks through many jobs is
+// read once, and says when; a page that asks for news of it all the same is told to stop.
+func TestListsThatLookThroughManyJobsAreReadOnce(t *testing.T) {
+	s := setup(t)
+	some := &partly{Record: s.kept}
+	s.options.Record = some
+	s.start()
+	c := s.logIn("vera")
+	for _, test := range []struct {
+		search string
+		looked int
+		live   bool
+	}{
+		{"", 51, true},
+		{"tenant:web", 51, true},
+		{"id:0199a5a0", 1, true},
+		{"after:2h before:1h", 51, true},
+		{"status:failed", 3_000, true},
+		{"status:failed tenant:web", 100_000, false},
+		{"lighthouse", 51, false},
+		{"code:blocked", 51, false},
+		{"lane:a", 51, false},
+		{"model:m", 51, false},
+		{"cost>0.10", 51, false},
+	} {
+		some.page.Looked = test.looked
+		p := path + "/jobs?q=" + url.QueryEscape(test.search)
+		s.start() // nothing was read yet
+		live, read, asked := "-", "", http.StatusGone
+		if test.live {
+			live, read, asked = "", "-", http.StatusOK
+		}
+		want(t, s.get(p, c), live+`id="live-state"`, read+">Read again</a>")
+		resp := s.do(request{method: "GET", path: p, cookie: c, header: map[string]string{"Accept": "text/x-fragment"}})
+		if resp.StatusCode != asked {
+			t.Errorf("%q: news are answered %s, want %d", test.search, resp.Status, asked)
+		}
+	}
+}
+
 // partly is a record with a page of jobs that a test sets.
 type partly struct {
 	record.Record

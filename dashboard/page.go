@@ -111,8 +111,12 @@ func (d *Dashboard) write(v *visit, status int, p page) {
 	p.Again = v.r.URL.RequestURI()
 	p.Said = said(v.r.URL.Query().Get("done"))
 	p.Changed = moment{At: time.Now(), now: time.Now()}
+	if v.wantsFragment() && status == http.StatusOK && !p.Live {
+		v.w.WriteHeader(http.StatusGone) // it was kept up to date before: its script stops asking
+		return
+	}
 	part := "layout.html"
-	fragment := v.wantsFragment() && status == http.StatusOK && p.Live
+	fragment := v.wantsFragment() && status == http.StatusOK
 	if fragment {
 		part = "live"
 	}

@@ -61,6 +61,10 @@
           stop("You are logged out: log in again");
           return;
         }
+        if (answer.status === 410) {
+          stop("Kept up to date no more: read again");
+          return;
+        }
         if (answer.status === 200) {
           tag = answer.headers.get("ETag") || "";
           show(await answer.text());
