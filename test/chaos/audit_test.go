@@ -7,8 +7,8 @@ import (
 )
 
 // auditSQL makes the database note every move of an image, and the process that
-// made it, which images a budget held, and when lanes close and are found in order. The service does not
-// know of that.
+// made it, which images a budget held, what was reserved without room in a budget, and
+// when lanes close and are found in order. The service does not know of that.
 const auditSQL = `
 CREATE TABLE moves (
     at     timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -37,6 +37,20 @@ END $$;
 CREATE TRIGGER note_release AFTER UPDATE ON images FOR EACH ROW
     WHEN (OLD.held_by IS NOT NULL AND NEW.held_by IS NULL)
     EXECUTE FUNCTION note_release();
+
+CREATE TABLE exceeded (
+    worker text NOT NULL DEFAULT current_setting('application_name'),
+    reserved_micros bigint NOT NULL, spent_micros bigint NOT NULL, allowed_micros bigint NOT NULL
+);
+CREATE FUNCTION note_exceeded() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO exceeded (reserved_micros, spent_micros, allowed_micros)
+    VALUES (NEW.reserved_micros, NEW.spent_micros, NEW.limit_micros + NEW.raised_micros);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_exceeded AFTER UPDATE ON budgets FOR EACH ROW
+    WHEN (NEW.reserved_micros > OLD.reserved_micros AND NEW.reserved_micros + NEW.spent_micros > NEW.limit_micros + NEW.raised_micros)
+    EXECUTE FUNCTION note_exceeded();
 
 CREATE TABLE lane_audit (
     at   timestamptz NOT NULL DEFAULT clock_timestamp(),

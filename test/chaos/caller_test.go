@@ -60,7 +60,7 @@ func (d *deployment) submit(ctx context.Context, j *submitted) {
 	body := fmt.Sprintf(`{"prompt":"Chaos %d","count":%d,"seed":%d,"image_size":"1K"%s}`,
 		j.number, j.planned.count, pictureID{job: j.number}.seed(), named)
 	until(ctx, func() bool {
-		code, answer, err := d.call(ctx, http.MethodPost, "/api/generate-images", body, fmt.Sprintf("chaos-%d", j.number))
+		code, answer, err := d.call(ctx, j.planned.tenant, http.MethodPost, "/api/generate-images", body, fmt.Sprintf("chaos-%d", j.number))
 		switch {
 		case err != nil || code >= http.StatusInternalServerError:
 			return false
@@ -77,15 +77,17 @@ func (d *deployment) submit(ctx context.Context, j *submitted) {
 	})
 }
 
-// call sends one request to the API.
-func (d *deployment) call(ctx context.Context, method, path, body, idempotencyKey string) (int, []byte, error) {
+func apiKeyOf(tenant string) string { return "0123456789abcdef-" + tenant }
+
+// call sends one request of a tenant to the API.
+func (d *deployment) call(ctx context.Context, tenant, method, path, body, idempotencyKey string) (int, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, d.proxy.URL()+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+apiKey)
+	req.Header.Set("Authorization", "Bearer "+apiKeyOf(tenant))
 	if idempotencyKey != "" {
 		req.Header.Set("Idempotency-Key", idempotencyKey)
 	}
@@ -99,8 +101,8 @@ func (d *deployment) call(ctx context.Context, method, path, body, idempotencyKe
 }
 
 // get polls a job.
-func (d *deployment) get(id string) (resource, error) {
-	code, text, err := d.call(d.t.Context(), http.MethodGet, "/api/jobs/"+id, "", "")
+func (d *deployment) get(j *submitted) (resource, error) {
+	code, text, err := d.call(d.t.Context(), j.planned.tenant, http.MethodGet, "/api/jobs/"+j.id, "", "")
 	if err != nil || code != http.StatusOK {
 		return resource{}, fmt.Errorf("answered %d: %s: %w", code, text, err)
 	}

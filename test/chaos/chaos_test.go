@@ -96,10 +96,10 @@ func (d *deployment) run(plan plan, long bool) []*submitted {
 		callers.Go(func() { d.submit(ctx, jobs[n]) })
 	}
 	d.perform(ctx, plan.steps)
+	callers.Wait() // all is asked for while budgets are short
 
 	whole := time.Now()
 	d.mend(ctx)
-	callers.Wait()
 	jobs = d.trickle(ctx, jobs)
 	patience := endPatience
 	if long {

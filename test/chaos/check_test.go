@@ -134,7 +134,7 @@ func (d *deployment) checkJob(j *submitted, images []row) {
 		want[img.status]++
 	}
 	ended := want["queued"]+want["processing"] == 0
-	seen, err := d.poll(j.id, ended)
+	seen, err := d.poll(j, ended)
 	if err != nil {
 		d.t.Errorf("job %d: %v", j.number, err)
 		return
@@ -158,11 +158,11 @@ func (d *deployment) checkJob(j *submitted, images []row) {
 // poll polls a job and returns what a caller sees. If the job has ended, it
 // polls until the caller sees that. A write that Redis missed may hide the end
 // for as long as a snapshot is believed, and a little longer on a slow machine.
-func (d *deployment) poll(id string, ended bool) (seen resource, err error) {
+func (d *deployment) poll(j *submitted, ended bool) (seen resource, err error) {
 	ctx, cancel := context.WithTimeout(d.t.Context(), snapshot.MaxAge+time.Minute)
 	defer cancel()
 	until(ctx, func() bool {
-		seen, err = d.get(id)
+		seen, err = d.get(j)
 		return err == nil && (seen.final() || !ended)
 	})
 	return seen, err

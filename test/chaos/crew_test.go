@@ -148,8 +148,8 @@ func (c *crew) launch(ctx context.Context, n int, p *place) {
 	defer cancel()
 	p.instance, err = fleet.Start(ctx, fleet.Program{
 		Path: program, Args: []string{"serve"}, Log: log,
-		Env: slices.Concat(c.env, lanes, []string{
-			"BUDGET=" + c.d.budget(), "DATABASE_URL=" + c.d.record.url(p.name), "REDIS_URL=redis://" + p.redis.Addr() + "/0",
+		Env: slices.Concat(c.env, lanes, c.d.budgets(), []string{
+			"DATABASE_URL=" + c.d.record.url(p.name), "REDIS_URL=redis://" + p.redis.Addr() + "/0",
 		}),
 	})
 	if err != nil {

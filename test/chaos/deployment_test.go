@@ -26,7 +26,7 @@ const (
 	sweepQueue     = queueParent + "/queues/sweep"
 	serviceAccount = "tasks@p.iam.gserviceaccount.com"
 	bucket         = "pictures"
-	apiKey         = "0123456789abcdef"
+	web            = "web" // the tenant with most jobs
 
 	// ratePerMinute is so high that Gemini's quota does not matter. Tasks that
 	// are sent early or twice do not count in the queue's rate.
@@ -57,6 +57,7 @@ type deployment struct {
 
 	whole       atomic.Bool  // the trouble is over, and the last deploy has begun
 	troubled    string       // BUDGET until then
+	room        int          // for how many pictures thrifty has a budget until then
 	sweepStatus atomic.Int64 // of the last sweep's answer
 	duplicates  atomic.Int64
 	runEarly    atomic.Int64
@@ -81,7 +82,7 @@ func deploy(t *testing.T, seed uint64, long bool, p plan, to *receiver) *deploym
 	}
 	var err error
 	d := &deployment{t: t, redis: redistest.Start(t), record: startPostgres(t), model: newModel(p.jobs), receiver: to}
-	d.troubled = budgetFor(p.jobs, long)
+	d.troubled, d.room = budgetFor(p.jobs, long), roomOf(p.jobs)
 	d.setups, d.taken = &setups{all: []setup{{}}}, map[trouble]int{}
 	d.startQueue(seed)
 	keys := httptest.NewServer(d.queue.JWKS())
@@ -99,7 +100,7 @@ func deploy(t *testing.T, seed uint64, long bool, p plan, to *receiver) *deploym
 		"GEMINI_BASE_URL="+address, "GEMINI_RPM="+ratePerMinute, "WORKER_CONCURRENCY=20",
 		"R2_ENDPOINT="+d.s3.URL(), "R2_ACCESS_KEY_ID=id", "R2_SECRET_ACCESS_KEY=secret", "R2_BUCKET="+bucket,
 		"CLOUD_TASKS_ENDPOINT="+d.queue.Addr(), "TASKS_JWKS_URL="+keys.URL,
-		"WORKER_URL="+d.proxy.URL(), "TASKS_SERVICE_ACCOUNT="+serviceAccount, "API_KEYS=web:"+apiKey,
+		"WORKER_URL="+d.proxy.URL(), "TASKS_SERVICE_ACCOUNT="+serviceAccount, "API_KEYS="+web+":"+apiKeyOf(web)+","+thrifty+":"+apiKeyOf(thrifty),
 	))
 	d.crew.startAll(t.Context())
 	return d

@@ -54,6 +54,7 @@ type step struct {
 type plannedJob struct {
 	at     time.Duration
 	count  int
+	tenant string
 	model  string  // that it names, or empty
 	poison *poison // that its requests get, or nil
 }
@@ -107,7 +108,10 @@ func newPlan(seed uint64, length time.Duration) plan {
 	slices.SortStableFunc(p.steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 
 	for left := int(length.Seconds() * picturesPerSecond); left > 0; {
-		j := plannedJob{at: between(0, length*4/5), count: min(left, 1+random.IntN(16))}
+		j := plannedJob{at: between(0, length*4/5), tenant: web, count: min(left, 1+random.IntN(16))}
+		if len(p.jobs)%3 == 0 {
+			j.tenant = thrifty
+		}
 		if random.IntN(2) == 0 {
 			j.model = models[0]
 		}
@@ -116,7 +120,7 @@ func newPlan(seed uint64, length time.Duration) plan {
 	}
 	for range 1 + int(length/poisonsEvery) {
 		for _, poison := range poisons(random.IntN) {
-			p.jobs = append(p.jobs, plannedJob{at: between(0, length/2), count: 1 + random.IntN(2), poison: &poison})
+			p.jobs = append(p.jobs, plannedJob{at: between(0, length/2), tenant: web, count: 1 + random.IntN(2), poison: &poison})
 		}
 	}
 	return p

@@ -55,7 +55,7 @@ func (d *deployment) trickle(ctx context.Context, jobs []*submitted) []*submitte
 		if err != nil || left == 0 {
 			break
 		}
-		j := &submitted{number: len(jobs), planned: plannedJob{count: 1}}
+		j := &submitted{number: len(jobs), planned: plannedJob{tenant: web, count: 1}}
 		d.submit(ctx, j)
 		jobs = append(jobs, j)
 	}
