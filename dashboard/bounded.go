@@ -45,8 +45,8 @@ func (b *bounded) Search(ctx context.Context, q record.SearchQuery) (record.Sear
 	return inTurn(ctx, b, func(ctx context.Context) (record.SearchPage, error) { return b.Record.Search(ctx, q) })
 }
 
-func (b *bounded) Count(ctx context.Context, q record.SearchQuery) (record.Tally, error) {
-	return inTurn(ctx, b, func(ctx context.Context) (record.Tally, error) { return b.Record.Count(ctx, q) })
+func (b *bounded) Count(ctx context.Context, q record.SearchQuery) (record.StatusTally, error) {
+	return inTurn(ctx, b, func(ctx context.Context) (record.StatusTally, error) { return b.Record.Count(ctx, q) })
 }
 
 func (b *bounded) MeasureBulk(ctx context.Context, q record.SearchQuery) (record.BulkMeasure, error) {

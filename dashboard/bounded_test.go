@@ -70,7 +70,7 @@ func (r *slow) Search(ctx context.Context, q record.SearchQuery) (record.SearchP
 	return r.Record.Search(ctx, q)
 }
 
-func (r *slow) Count(ctx context.Context, q record.SearchQuery) (record.Tally, error) {
+func (r *slow) Count(ctx context.Context, q record.SearchQuery) (record.StatusTally, error) {
 	r.look()
 	return r.Record.Count(ctx, q)
 }

@@ -48,7 +48,7 @@ type Record interface { //nolint:interfacebloat // one record, one method for ea
 	Pictures(ctx context.Context, q record.PictureQuery) (record.PicturePage, error)
 	Get(ctx context.Context, id string) (job.Job, error)
 	Search(ctx context.Context, q record.SearchQuery) (record.SearchPage, error)
-	Count(ctx context.Context, q record.SearchQuery) (record.Tally, error)
+	Count(ctx context.Context, q record.SearchQuery) (record.StatusTally, error)
 	Inspect(ctx context.Context, id string) (record.Inspection, error)
 	CancelByHand(ctx context.Context, id string, a record.Act) (job.Job, error)
 	Budgets(ctx context.Context) ([]record.BudgetState, error)
@@ -99,7 +99,7 @@ type Dashboard struct {
 	lately    shared[lately]
 	spending  shared[spending]
 	lists     shared[record.SearchPage]
-	tallies   shared[map[job.Status]record.Tally]
+	tallies   shared[record.StatusTally]
 	jobs      shared[record.Inspection]
 	budgets   shared[[]record.BudgetState]
 

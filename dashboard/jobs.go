@@ -111,27 +111,18 @@ func keptLive(q record.SearchQuery, looked int) bool {
 func (d *Dashboard) countStates(v *visit, view *jobsView) error {
 	s := view.Search
 	rest := s.with("status", "")
-	tallies, err := d.tallies.get(v.r.Context(), rest, func(ctx context.Context) (map[job.Status]record.Tally, error) {
-		all := make(map[job.Status]record.Tally)
-		for _, status := range statuses() {
-			q := s.Query
-			q.Statuses, q.Cursor, q.Limit = []job.Status{status}, "", 0
-			t, err := d.options.Record.Count(ctx, q)
-			if err != nil {
-				return nil, err
-			}
-			all[status] = t
-		}
-		return all, nil
+	tally, err := d.tallies.get(v.r.Context(), rest, func(ctx context.Context) (record.StatusTally, error) {
+		q := s.Query
+		q.Statuses, q.Cursor, q.Limit = nil, "", 0
+		return d.options.Record.Count(ctx, q)
 	})
 	if err != nil {
 		return errAway(err)
 	}
 	for _, status := range statuses() {
-		t := tallies[status]
 		here := len(s.Query.Statuses) == 1 && s.Query.Statuses[0] == status
 		view.States = append(view.States, stateLink{
-			State: jobState(status), Path: jobsPath(s.with("status", string(status)), ""), Here: here, Jobs: t.Jobs, More: t.More,
+			State: jobState(status), Path: jobsPath(s.with("status", string(status)), ""), Here: here, Jobs: tally.ByStatus[status], More: tally.More,
 		})
 	}
 	if len(s.Query.Statuses) > 0 {

@@ -118,7 +118,7 @@ func TestJobsPageSaysHowFarItLooked(t *testing.T) {
 	s.start()
 	c := s.logIn("vera")
 	page := s.get(path+"/jobs?q=unicorn", c)
-	want(t, words(page), "None of the 100,000 jobs since 2026-11-20 10:00 UTC is like that. There are older ones.", "● succeeded 10,000+")
+	want(t, words(page), "None of the 100,000 jobs since 2026-11-20 10:00 UTC is like that. There are older ones.", "● succeeded 98,000+", "✕ failed 0+")
 	if _, next := listed(page); next != path+"/jobs?from="+someID+"&q=unicorn" {
 		t.Errorf("the next page is %s", next)
 	}
@@ -177,8 +177,10 @@ func (p *partly) Search(_ context.Context, _ record.SearchQuery) (record.SearchP
 	return p.page, nil
 }
 
-func (p *partly) Count(_ context.Context, _ record.SearchQuery) (record.Tally, error) {
-	return record.Tally{Jobs: record.MaxCounted, More: true}, nil
+func (p *partly) Count(_ context.Context, _ record.SearchQuery) (record.StatusTally, error) {
+	t := record.StatusTally{Tally: record.Tally{More: true, Looked: 100_000}}
+	t.Add(job.StatusSucceeded, 98_000)
+	return t, nil
 }
 
 // All who look at the same within two seconds share one reading; while nobody looks,
@@ -222,6 +224,21 @@ func TestWhoLooksAtJobsSharesAReading(t *testing.T) {
 			t.Errorf("a job that has ended is answered %s", again.Status)
 		}
 	})
+}
+
+// The jobs of all states are counted by one question.
+func TestStatesAreCountedAtOnce(t *testing.T) {
+	s := setup(t)
+	if _, err := s.kept.Cancel(t.Context(), s.create("web", "a", "m", 1).ID); err != nil {
+		t.Fatal(err)
+	}
+	s.create("web", "a", "m", 1)
+	c := s.logIn("vera")
+	before := s.record.calls.Load()
+	want(t, words(s.get(path+"/jobs?q=tenant:web", c)), "◷ queued 1 ▶ processing 0", "○ canceled 1")
+	if got := s.record.calls.Load() - before; got != 3 {
+		t.Errorf("the record is asked %d questions, want 3: the session, the list and the counts", got)
+	}
 }
 
 func TestPathsOfJobs(t *testing.T) {

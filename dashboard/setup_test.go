@@ -66,7 +66,7 @@ func (c *counted) Search(ctx context.Context, q record.SearchQuery) (record.Sear
 	return c.Record.Search(ctx, q)
 }
 
-func (c *counted) Count(ctx context.Context, q record.SearchQuery) (record.Tally, error) {
+func (c *counted) Count(ctx context.Context, q record.SearchQuery) (record.StatusTally, error) {
 	c.calls.Add(1)
 	return c.Record.Count(ctx, q)
 }

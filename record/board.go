@@ -19,9 +19,9 @@ type Board interface {
 	// What is no id, no cursor or no text that a record can keep matches nothing.
 	Search(ctx context.Context, q SearchQuery) (SearchPage, error)
 
-	// Count counts the jobs that match q, to at most MaxCounted. It looks at q.Look()
-	// jobs at most, and goes by neither q.Cursor nor q.Limit.
-	Count(ctx context.Context, q SearchQuery) (Tally, error)
+	// Count counts the jobs that match q, by their status. It looks at q.Look() jobs at
+	// most, and goes by neither q.Cursor nor q.Limit.
+	Count(ctx context.Context, q SearchQuery) (StatusTally, error)
 
 	// Pictures returns a page of the jobs that have stored pictures, the newest
 	// first, with these. It looks at jobs as Search does.
@@ -54,7 +54,7 @@ const (
 	MaxSearched = 100_000
 	// MaxSearchedInto is the same if they have to look at the images of each job.
 	MaxSearchedInto = 20_000
-	// MaxCounted is how many jobs Count counts, at most.
+	// MaxCounted is how many jobs MeasureBulk counts, at most.
 	MaxCounted = 10_000
 	// MinIDPart is how many hex digits of an id Search takes, at least.
 	MinIDPart = 8
@@ -117,9 +117,28 @@ const MaxBoardPrompt = 200
 // A Tally is how many jobs there are, as far as they were counted.
 type Tally struct {
 	Jobs   int
-	More   bool      // there may be more: MaxCounted were counted, or not all were looked at
+	More   bool      // there may be more: as many were counted as may be, or not all were looked at
 	Looked int       // how many jobs were looked at
 	Since  time.Time // when the last of these was recorded; zero if there was none
+}
+
+// A StatusTally is how many jobs there are, in all and in each state.
+type StatusTally struct {
+	Tally
+
+	ByStatus map[job.Status]int // states that there are
+}
+
+// Add counts jobs of a status.
+func (t *StatusTally) Add(status job.Status, jobs int) {
+	if jobs == 0 {
+		return
+	}
+	if t.ByStatus == nil {
+		t.ByStatus = make(map[job.Status]int)
+	}
+	t.Jobs += jobs
+	t.ByStatus[status] += jobs
 }
 
 // A PictureQuery says which pictures are asked for. What is empty is not asked

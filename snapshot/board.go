@@ -15,7 +15,7 @@ func (r *Record) Search(ctx context.Context, q record.SearchQuery) (record.Searc
 }
 
 // Count implements record.Board.
-func (r *Record) Count(ctx context.Context, q record.SearchQuery) (record.Tally, error) {
+func (r *Record) Count(ctx context.Context, q record.SearchQuery) (record.StatusTally, error) {
 	return r.record.Count(ctx, q)
 }
 

@@ -102,11 +102,14 @@ func (r *Record) Search(ctx context.Context, q record.SearchQuery) (page record.
 }
 
 // Count implements record.Board.
-func (r *Record) Count(ctx context.Context, q record.SearchQuery) (t record.Tally, err error) {
+func (r *Record) Count(ctx context.Context, q record.SearchQuery) (t record.StatusTally, err error) {
 	q.Cursor = ""
 	err = r.view(ctx, func(time.Time) error {
-		s := r.search(q, record.MaxCounted, false)
-		t = record.Tally{Jobs: len(s.found), More: s.more, Looked: s.looked, Since: s.since()}
+		s := r.search(q, q.Look(), false)
+		t.More, t.Looked, t.Since = s.more, s.looked, s.since()
+		for _, e := range s.found {
+			t.Add(e.snapshot().Status, 1)
+		}
 		return nil
 	})
 	return t, err

@@ -88,17 +88,28 @@ func (r *Record) Search(ctx context.Context, q record.SearchQuery) (record.Searc
 }
 
 // Count implements record.Board.
-func (r *Record) Count(ctx context.Context, q record.SearchQuery) (t record.Tally, err error) {
+func (r *Record) Count(ctx context.Context, q record.SearchQuery) (t record.StatusTally, err error) {
 	q.Cursor = ""
-	args, ok := searchArgs(q, record.MaxCounted, false)
+	args, ok := searchArgs(q, q.Look(), false)
 	if !ok {
 		return t, nil
 	}
-	var since *time.Time
-	if err := r.send(ctx, call{statement: "count", args: args, read: oneRow(&t.Jobs, &t.Looked, &since, &t.More)}); err != nil {
-		return record.Tally{}, fmt.Errorf("postgres: count jobs: %w", err)
+	err = r.send(ctx, call{statement: "count", args: args, read: func(rows pgx.Rows) error {
+		var status job.Status
+		var jobs, last int
+		var since *time.Time
+		var more bool
+		_, err := pgx.ForEachRow(rows, []any{&status, &jobs, &last, &since, &more}, func() error {
+			if t.Add(status, jobs); last > 0 {
+				t.Looked, t.Since, t.More = last, timeOrZero(since), more
+			}
+			return nil
+		})
+		return err
+	}})
+	if err != nil {
+		return record.StatusTally{}, fmt.Errorf("postgres: count jobs: %w", err)
 	}
-	t.Since = timeOrZero(since)
 	return t, nil
 }
 

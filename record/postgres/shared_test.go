@@ -18,7 +18,7 @@ func TestStatementsShareTheirText(t *testing.T) {
 		name, from, to string
 		in             []string
 	}{
-		{"which jobs are looked at and wanted", "SELECT c.id, c.created_at, row_number()", "ORDER BY looked.id DESC LIMIT @limit", []string{"search", "count", "measure_bulk"}},
+		{"which jobs are looked at and wanted", "SELECT c.id, c.created_at, c.status, row_number()", "ORDER BY looked.id DESC LIMIT @limit", []string{"search", "count", "measure_bulk"}},
 		{"the order of jobs' locks", "ordered AS (", end, []string{"cancel", "expire", "reap"}},
 		{"the order of budgets' locks", "locked AS (", end, []string{"succeed", "fail", "cancel", "expire", "note_attempt", "settle"}},
 		{"settling", "settled AS (", end, []string{"succeed", "fail", "cancel", "expire", "note_attempt"}},

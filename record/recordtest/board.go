@@ -44,7 +44,7 @@ func (f *fixture) search(q record.SearchQuery) []string {
 			ids = append(ids, b.ID)
 		}
 		if looked += page.Looked; page.Next == "" {
-			f.wantEqual("what was counted", tally, record.Tally{Jobs: len(ids), Looked: looked, Since: tally.Since})
+			f.wantEqual("what was counted", tally.Tally, record.Tally{Jobs: len(ids), Looked: looked, Since: tally.Since})
 			return ids
 		}
 		q.Cursor = page.Next
@@ -192,10 +192,18 @@ func searchCounts(f *fixture) {
 	f.cancel(ids[1])
 	tally, err := f.record.Count(f.ctx, record.SearchQuery{Statuses: []job.Status{job.StatusQueued}, Cursor: ids[1], Limit: 1})
 	f.wantErr(err, nil)
-	f.wantEqual("what is queued", tally, record.Tally{Jobs: 2, Looked: 3, Since: f.get(ids[2]).CreatedAt})
+	queued := record.StatusTally{
+		Tally:    record.Tally{Jobs: 2, Looked: 3, Since: f.get(ids[2]).CreatedAt},
+		ByStatus: map[job.Status]int{job.StatusQueued: 2},
+	}
+	f.wantEqual("what is queued", tally, queued)
+	tally, err = f.record.Count(f.ctx, record.SearchQuery{})
+	f.wantErr(err, nil)
+	queued.Add(job.StatusCanceled, 1)
+	f.wantEqual("all", tally, queued)
 	tally, err = f.record.Count(f.ctx, record.SearchQuery{Tenant: rival})
 	f.wantErr(err, nil)
-	f.wantEqual("what nobody has", tally, record.Tally{})
+	f.wantEqual("what nobody has", tally, record.StatusTally{})
 }
 
 func picturesByJob(f *fixture) {

@@ -1,11 +1,11 @@
--- Counts the jobs that a query wants, @limit at most. Looks at jobs as search does.
--- Also returns how many it looked at, when the last of these was recorded, and
--- whether there is another job after it.
-SELECT count(*) FILTER (WHERE wanted), coalesce(max(n), 0), (array_agg(created_at ORDER BY n DESC))[1],
-       coalesce((array_agg(more ORDER BY n DESC))[1], false)
+-- Counts the jobs that a query wants, by their status. Looks at jobs as search does, to
+-- the end: @limit is no less than @look. Of the last job that it looked at, also returns
+-- which it is, when it was recorded, and whether there is another one after it.
+SELECT status, count(*) FILTER (WHERE wanted), coalesce(max(n) FILTER (WHERE last), 0), max(created_at) FILTER (WHERE last),
+       coalesce(bool_or(more) FILTER (WHERE last), false)
 FROM (
-    SELECT created_at, n, wanted, more FROM (
-        SELECT c.id, c.created_at, row_number() OVER newest AS n, lead(c.id) OVER newest IS NOT NULL AS more,
+    SELECT created_at, status, n, wanted, more, NOT more OR n = @look AS last FROM (
+        SELECT c.id, c.created_at, c.status, row_number() OVER newest AS n, lead(c.id) OVER newest IS NOT NULL AS more,
                (cardinality(@statuses::text[]) = 0 OR c.status = ANY (@statuses::text[]) OR coalesce(c.completed_at >= @ended_since::timestamptz, false))
                AND (@text::text = '' OR strpos(coalesce(c.search_text, ''), @text) > 0)
                AND (NOT @stored::boolean OR c.succeeded > 0)
@@ -35,4 +35,4 @@ FROM (
     ) AS looked
     WHERE n <= @look AND (wanted OR NOT more OR n = @look)
     ORDER BY looked.id DESC LIMIT @limit
-) AS found
+) AS found GROUP BY status

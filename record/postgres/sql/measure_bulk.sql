@@ -4,7 +4,7 @@
 -- these are not counted. It looks for members in the input's text: see retries.
 WITH seen AS (
     SELECT id, created_at, n, wanted, more FROM (
-        SELECT c.id, c.created_at, row_number() OVER newest AS n, lead(c.id) OVER newest IS NOT NULL AS more,
+        SELECT c.id, c.created_at, c.status, row_number() OVER newest AS n, lead(c.id) OVER newest IS NOT NULL AS more,
                (cardinality(@statuses::text[]) = 0 OR c.status = ANY (@statuses::text[]) OR coalesce(c.completed_at >= @ended_since::timestamptz, false))
                AND (@text::text = '' OR strpos(coalesce(c.search_text, ''), @text) > 0)
                AND (NOT @stored::boolean OR c.succeeded > 0)
