@@ -81,8 +81,8 @@ bench: ## Run the Go benchmarks
 	scripts/with-postgres.sh go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-dashboard
-bench-dashboard: ## Measure what operators read with a thousand, a hundred thousand and a million jobs, or with others: JOBS=1000,10000
-	scripts/with-postgres.sh go test ./record/postgres -run '^$$' -bench 'Board$$' -benchtime 1x -timeout 1h
+bench-dashboard: ## Measure the dashboard's pages with a thousand, a hundred thousand and a million jobs, or with others: JOBS=1000,10000
+	scripts/with-postgres.sh go test ./record/postgres -run '^$$' -bench 'Pages$$' -benchtime 1x -timeout 1h
 
 .PHONY: bench-quota
 bench-quota: ## Measure how much of a quota is used, and whether it is crossed, also while services stall and instances end (45 minutes)

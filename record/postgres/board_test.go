@@ -2,14 +2,9 @@ package postgres_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
-	"text/tabwriter"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -127,9 +122,8 @@ func TestBoardCostsTheSameWithAnyHistory(t *testing.T) {
 	}
 }
 
-// readBoard reads once, and checks what each statement did. It returns how many
-// blocks these touched.
-func readBoard(t testing.TB, pool *pgxpool.Pool, tr *trace, read boardRead) (blocks int) {
+// readBoard reads once, and checks what each statement did.
+func readBoard(t testing.TB, pool *pgxpool.Pool, tr *trace, read boardRead) {
 	t.Helper()
 	tr.reset()
 	if err := read.read(t.Context(), postgres.New(pool)); err != nil {
@@ -145,9 +139,7 @@ func readBoard(t testing.TB, pool *pgxpool.Pool, tr *trace, read boardRead) (blo
 		for _, table := range p.tableScans() {
 			t.Errorf("%s: %s reads the table %s from end to end", read.name, nameOf(s.SQL), table)
 		}
-		blocks += p.Hit + p.Read
 	}
-	return blocks
 }
 
 // A page looks at so many jobs and no more, and tells where to go on.
@@ -261,84 +253,3 @@ SELECT id, n, number, 'lane', 'model-a', 'tenant-' || i % 1000, number, at, at +
        CASE WHEN number = 1 THEN 'HTTP 429: quota exceeded for quota metric ''requests per minute'', request 0193ab-' || i || 'f1, retry in ' || i % 60 || 's'
             WHEN state = 'failed' THEN 'The prompt was blocked: SAFETY ' || i % 7 ELSE '' END, '', good AND number = 2, 33600, false, '2026-11'
 FROM made, generate_series(0, images - 1) AS n, generate_series(1 + (i % 10 <> 0)::int, 2) AS number`
-
-// BenchmarkBoard prints how long each read of the board takes with JOBS jobs: by
-// default with a thousand, a hundred thousand and a million, which takes some
-// minutes to record.
-func BenchmarkBoard(b *testing.B) {
-	pool, tr := newTracedPool(b, postgrestest.NewRecord(b))
-	var table strings.Builder
-	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	heads, rows, seeded := "", make(map[string]string), 0
-	for _, jobs := range boardSizes(b) {
-		seedBoard(b, pool, seeded, jobs)
-		for _, table := range []string{"jobs", "images", "attempts"} { // a statement ends after 15 s
-			execVacuum(b, pool, table)
-		}
-		seeded, heads = jobs, heads+fmt.Sprintf("\t%d jobs\tblocks", jobs)
-		for _, read := range boardReads() {
-			blocks := readBoard(b, pool, tr, read)
-			rows[read.name] += fmt.Sprintf("\t%.1f ms\t%d", medianOf(b, pool, read).Seconds()*1000, blocks)
-		}
-	}
-	fmt.Fprintln(w, heads+"\t")
-	for _, read := range boardReads() {
-		fmt.Fprintln(w, read.name+rows[read.name]+"\t")
-	}
-	if err := w.Flush(); err != nil {
-		b.Fatal(err)
-	}
-	fmt.Fprintln(os.Stdout, "\n"+table.String()) // b.Log shows ten lines
-}
-
-func boardSizes(b *testing.B) (sizes []int) {
-	b.Helper()
-	list := os.Getenv("JOBS")
-	if list == "" {
-		list = "1000,100000,1000000"
-	}
-	for text := range strings.SplitSeq(list, ",") {
-		n, err := strconv.Atoi(text)
-		if err != nil || len(sizes) > 0 && n < sizes[len(sizes)-1] {
-			b.Fatalf("JOBS is %q: give numbers of jobs that rise, such as 1000,100000", list)
-		}
-		sizes = append(sizes, n)
-	}
-	return sizes
-}
-
-// execVacuum vacuums a table, as autovacuum does. That may take longer than a
-// statement of the record does.
-func execVacuum(b *testing.B, pool *pgxpool.Pool, table string) {
-	b.Helper()
-	conn, err := pgx.ConnectConfig(b.Context(), withoutTracer(pool))
-	if err == nil {
-		_, err = conn.Exec(b.Context(), "VACUUM ANALYZE "+table)
-		err = errors.Join(err, conn.Close(b.Context()))
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-}
-
-func withoutTracer(pool *pgxpool.Pool) *pgx.ConnConfig {
-	cfg := pool.Config().ConnConfig
-	cfg.Tracer = nil
-	return cfg
-}
-
-// medianOf returns the median time of some reads.
-func medianOf(b *testing.B, pool *pgxpool.Pool, read boardRead) time.Duration {
-	b.Helper()
-	rec := postgres.New(pool)
-	var took []time.Duration
-	for range 7 {
-		begin := time.Now()
-		if err := read.read(b.Context(), rec); err != nil {
-			b.Fatalf("%s: %v", read.name, err)
-		}
-		took = append(took, time.Since(begin))
-	}
-	slices.Sort(took)
-	return took[len(took)/2]
-}
