@@ -113,6 +113,7 @@ func (d *deployment) run(plan plan, long bool) []*submitted {
 	cancel()
 	helpers.Wait()
 	d.t.Logf("everything has ended %.0f s after the trouble did", time.Since(whole).Seconds())
+	d.crew.checkEnds(long)
 	return jobs
 }
 
