@@ -9,9 +9,12 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,10 +102,10 @@ default_pool_size = %d
 		return err
 	}
 	process := exec.Command(program, config)
-	if os.Getuid() == 0 { // PgBouncer refuses to run as root
-		process = exec.Command("runuser", "-u", "postgres", "--", program, config)
-	}
 	process.Dir = dir
+	if os.Getuid() == 0 { // PgBouncer refuses to run as root
+		process.SysProcAttr = &syscall.SysProcAttr{Credential: credentialOf(t, "postgres")}
+	}
 	out, err := process.StderrPipe()
 	if err != nil {
 		return err
@@ -118,6 +121,21 @@ default_pool_size = %d
 	return awaitPooler(out)
 }
 
+// credentialOf returns what makes a process that of a user.
+func credentialOf(t *testing.T, name string) *syscall.Credential {
+	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, uidErr := strconv.ParseUint(u.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(u.Gid, 10, 32)
+	if err := errors.Join(uidErr, gidErr); err != nil {
+		t.Fatal(err)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+}
+
 // awaitPooler reads the pooler's log up to the line that says that it serves.
 func awaitPooler(out io.Reader) error {
 	var log strings.Builder
@@ -130,6 +148,21 @@ func awaitPooler(out io.Reader) error {
 		log.WriteString(lines.Text() + "\n")
 	}
 	return errors.New("pgbouncer ended before it served:\n" + log.String())
+}
+
+// A pooler ends with the test that started it.
+func TestPoolersEnd(t *testing.T) {
+	t.Parallel()
+	var address string
+	t.Run("a test", func(t *testing.T) { address = newPooled(t, postgrestest.NewRecord(t)) })
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("tcp", u.Host); err == nil {
+		_ = conn.Close()
+		t.Errorf("%s still serves", u.Host)
+	}
 }
 
 // Two hundred pictures go through a pooler with three connections, shared by
