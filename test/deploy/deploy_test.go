@@ -30,7 +30,7 @@ func (c *cloud) runScript(t *testing.T, env []string, script string, args ...str
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "../../scripts/"+script, args...)
 	cmd.Env = append([]string{
-		"PATH=" + c.programs(t) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "PROJECT=" + project,
+		"PATH=" + c.programs(t) + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TMPDIR=" + scratch(t), "PROJECT=" + project,
 	}, env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -43,6 +43,18 @@ func (c *cloud) runScript(t *testing.T, env []string, script string, args ...str
 	}
 	err = cmd.Wait()
 	return out.String(), err == nil
+}
+
+// scratch returns a folder for what a script leaves if it is killed. A program that the
+// script has started may go on writing there.
+func scratch(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "scripts.") //nolint:usetesting // t.TempDir fails the test if it cannot remove all
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // A state is the state of the cloud after a deploy.
