@@ -4,13 +4,16 @@ package lanes_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ai-worker/ai-worker/record"
 )
 
+// pauseByHand pauses a lane. What was claimed at the same moment has sent its request.
 func (s *service) pauseByHand(lane string) {
 	s.Helper()
+	synctest.Wait()
 	if err := s.record.PauseByHand(s.Context(), lane, record.Act{Who: "alice", Role: "operator", Action: record.ActionPauseLane, Reason: "it leaks"}); err != nil {
 		s.Fatal(err)
 	}
